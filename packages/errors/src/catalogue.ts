@@ -1,0 +1,53 @@
+/**
+ * Every error a caller may see, by its stable code. Callers match the code, never the message.
+ * `status` is the HTTP status it becomes when it reaches an API client or a player;
+ * `retryable` says whether the same request can succeed later without being changed.
+ */
+export const ERRORS = {
+  INVALID_REQUEST: { status: 400, retryable: false },
+  VALIDATION_FAILED: { status: 422, retryable: false },
+  TOKEN_MISSING: { status: 401, retryable: false },
+  TOKEN_WRONG: { status: 403, retryable: false },
+  NOT_FOUND: { status: 404, retryable: false },
+  STREAM_NOT_FOUND: { status: 404, retryable: false },
+  CLIENT_NOT_FOUND: { status: 404, retryable: false },
+  METHOD_NOT_ALLOWED: { status: 405, retryable: false },
+  RANGE_NOT_SATISFIABLE: { status: 416, retryable: false },
+  BODY_TOO_LARGE: { status: 413, retryable: false },
+  INTERNAL: { status: 500, retryable: true },
+
+  PROFILE_UNKNOWN: { status: 400, retryable: false },
+  TEMPLATE_INVALID: { status: 400, retryable: false },
+  TEMPLATE_VARIABLE_UNKNOWN: { status: 400, retryable: false },
+  TEMPLATE_VARIABLE_INVALID: { status: 400, retryable: false },
+  TEMPLATE_OUTPUT_FORBIDDEN: { status: 400, retryable: false },
+  TEMPLATE_INPUT_FORBIDDEN: { status: 400, retryable: false },
+  TEMPLATE_PROTOCOL_FORBIDDEN: { status: 400, retryable: false },
+  TEMPLATE_OPTION_FORBIDDEN: { status: 400, retryable: false },
+
+  UPSTREAM_ADDRESS_FORBIDDEN: { status: 502, retryable: false },
+  UPSTREAM_CONNECT_FAILED: { status: 502, retryable: true },
+  UPSTREAM_STATUS: { status: 502, retryable: true },
+  UPSTREAM_REDIRECT_LOOP: { status: 502, retryable: true },
+  UPSTREAM_PROTOCOL: { status: 502, retryable: true },
+  UPSTREAM_NOT_MEDIA: { status: 502, retryable: true },
+  UPSTREAM_CUT: { status: 502, retryable: true },
+  UPSTREAM_CHANGED: { status: 502, retryable: true },
+  UPSTREAM_TIMEOUT: { status: 504, retryable: true },
+
+  FFMPEG_MISSING: { status: 503, retryable: false },
+  FFMPEG_FAILED: { status: 502, retryable: true },
+  FFMPEG_STALLED: { status: 504, retryable: true },
+
+  STREAM_FAILED: { status: 502, retryable: true },
+  STREAM_STOPPED: { status: 503, retryable: true },
+  STREAM_START_TIMEOUT: { status: 504, retryable: true },
+  CAPACITY_EXHAUSTED: { status: 503, retryable: true },
+  SHUTTING_DOWN: { status: 503, retryable: true },
+
+  STALE_EPOCH: { status: 409, retryable: false },
+  STATE_UNAVAILABLE: { status: 503, retryable: true },
+  CONFIG_INVALID: { status: 500, retryable: false },
+} as const satisfies Record<string, { status: number; retryable: boolean }>;
+
+export type ErrorCode = keyof typeof ERRORS;

@@ -1,0 +1,1 @@
+export { redactHeaders, redactText, redactUrl } from './redact.ts';
