@@ -1,1 +1,2 @@
-export {};
+export type * from './cluster-state.ts';
+export type * from './records.ts';

@@ -1,1 +1,2 @@
-export {};
+export type * from './engine-api.ts';
+export type * from './source.ts';

@@ -1,0 +1,116 @@
+/** Records of the cluster's state. Field names end in their unit; times are ms since the epoch by the store's own clock. */
+
+export type StreamKind = 'direct' | 'shared' | 'transcode';
+export type StreamState = 'idle' | 'starting' | 'live' | 'switching' | 'draining' | 'stopped' | 'failed';
+
+/** What somebody asked for. Holds credentials: never shown; operators see {@link StreamRecord.url}, redacted. */
+export interface StreamDefinition {
+  /** 32 hex digits: a hash of everything that changes the stream's bytes. */
+  readonly id: string;
+  readonly kind: StreamKind;
+  readonly streamType: 'direct' | 'hls';
+  readonly url: string;
+  readonly failoverUrls: readonly string[];
+  readonly failoverResolverUrl?: string;
+  readonly userAgent?: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Transcoded streams only. */
+  readonly profile?: string;
+  readonly profileVariables?: Readonly<Record<string, string>>;
+  readonly ffmpegArgs?: readonly string[];
+  readonly format?: string;
+  /** Per-stream settings that are kept for the parts that use them (silence detection, strict_live_ts, …). */
+  readonly settings: Readonly<Record<string, string | number | boolean>>;
+  readonly createdAtMs: number;
+}
+
+/** What is true of a stream now. Written by its owner under its epoch. */
+export interface StreamRuntime {
+  readonly state: StreamState;
+  /** Id of the worker that owns it; empty when nobody does. */
+  readonly owner: string;
+  /** Grows by one with every change of owner; writes with an older one are refused. */
+  readonly epoch: number;
+  readonly host: string;
+  readonly ffmpegPid?: number;
+  readonly viewers: number;
+  readonly bitrateKbps?: number;
+  readonly fps?: number;
+  readonly speed?: number;
+  readonly failoverIndex: number;
+  readonly failoverAttempts: number;
+  readonly lastError?: string;
+  readonly lastAccessMs: number;
+}
+
+/** A stream as operators and the API see it. `url` and `failoverUrls` are redacted. */
+export interface StreamRecord extends StreamRuntime {
+  readonly id: string;
+  readonly kind: StreamKind;
+  readonly streamType: 'direct' | 'hls';
+  readonly url: string;
+  readonly failoverUrls: readonly string[];
+  readonly profile?: string;
+  readonly userAgent?: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly createdAtMs: number;
+}
+
+export interface ClientRecord {
+  readonly id: string;
+  readonly streamId: string;
+  /** Id of the node that holds the socket. */
+  readonly node: string;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly username?: string;
+  readonly connectedAtMs: number;
+  readonly lastActiveMs: number;
+  readonly bytes: number;
+  readonly lagBytes: number;
+  readonly skips: number;
+}
+
+export type WorkerStatus = 'ready' | 'draining';
+
+export interface WorkerRecord {
+  readonly id: string;
+  readonly host: string;
+  readonly pid: number;
+  /** Where other nodes reach it. */
+  readonly url: string;
+  readonly status: WorkerStatus;
+  readonly version: string;
+  readonly ownedStreams: number;
+  readonly viewers: number;
+  /** The most streams it takes; 0 means no limit. */
+  readonly capacity: number;
+  /** One-minute load average divided by the number of cores. */
+  readonly load: number;
+  readonly startedAtMs: number;
+  /** Set by the store when a heartbeat arrives. */
+  readonly heartbeatMs: number;
+}
+
+export type EventType =
+  | 'stream_started'
+  | 'stream_stopped'
+  | 'stream_failed'
+  | 'client_connected'
+  | 'client_disconnected'
+  | 'failover_triggered'
+  | 'source_switched'
+  | 'viewer_skipped'
+  | 'owner_changed'
+  | 'worker_lost'
+  | 'reaped';
+
+export interface ClusterEvent {
+  /** Grows with time; what `readEvents` continues from. Set by the store. */
+  readonly id: string;
+  readonly type: EventType;
+  readonly streamId: string;
+  readonly atMs: number;
+  readonly data: Readonly<Record<string, string | number | boolean>>;
+}

@@ -1,0 +1,103 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { UpstreamTarget } from '@streampool/upstream';
+
+/**
+ * How a stream reaches its viewers: `direct`, one provider connection per viewer, bytes untouched;
+ * `shared`, one connection for all, through the ring; `transcode`, one FFmpeg for all, through the ring.
+ */
+export type StreamKind = 'direct' | 'shared' | 'transcode';
+
+/** Everything the data plane must know to play a stream. Made from a stream's definition; never from a request directly. */
+export interface StreamSpec {
+  readonly id: string;
+  readonly kind: StreamKind;
+  readonly target: UpstreamTarget;
+  readonly failoverUrls: readonly string[];
+  /** FFmpeg's arguments between the program's own (`-nostdin -progress …`) and the output; `{input_url}` stands for the door. */
+  readonly ffmpegArgs?: readonly string[];
+  /** What viewers are told the body is. */
+  readonly contentType: string;
+}
+
+/** A player at the door. The engine owns `res` (and its socket) from the call of `watch` on, unless `watch` throws. */
+export interface ViewerRequest {
+  readonly clientId: string;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly username?: string;
+  readonly requestId: string;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
+export type PoolState = 'idle' | 'starting' | 'live' | 'switching' | 'draining' | 'stopped' | 'failed';
+
+/** A pool (or, for direct streams, the sum of its viewers' connections) as it is now. Times are ms since the epoch. */
+export interface PoolSnapshot {
+  readonly streamId: string;
+  readonly kind: StreamKind;
+  readonly state: PoolState;
+  readonly viewers: number;
+  readonly startedAt?: number;
+  /** When the last viewer came or went. */
+  readonly lastAccess: number;
+  readonly pid?: number;
+  readonly fps?: number;
+  readonly speed?: number;
+  readonly bitrateKbps?: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** 0 is the primary URL, n the n-th failover URL. */
+  readonly failoverIndex: number;
+  readonly failoverAttempts: number;
+  /** Sources started again after the first (FFmpeg restarts, reconnects). */
+  readonly restarts: number;
+  readonly lastError?: string;
+  readonly ringBytes: number;
+}
+
+export interface ViewerSnapshot {
+  readonly clientId: string;
+  readonly streamId: string;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly username?: string;
+  readonly connectedAt: number;
+  /** When the socket last took bytes. */
+  readonly lastActive: number;
+  readonly bytes: number;
+  /** Bytes between this viewer's cursor and the live end of the ring. */
+  readonly lagBytes: number;
+  /** Times it fell out of the ring and jumped to a keyframe. */
+  readonly skips: number;
+}
+
+export type DetachReason = 'left' | 'stuck' | 'stopped' | 'failed' | 'ended' | 'kicked' | 'shutdown';
+
+/** What happened in the data plane, as it happens. Listeners cannot break the engine or each other. */
+export interface EngineEvents {
+  pool_state: [{ streamId: string; from: PoolState; to: PoolState; reason: string; pid?: number }];
+  /** A source was replaced (restart, reconnect, failover) while the pool stayed up; gap: wall ms without new bytes. */
+  source_switched: [{ streamId: string; reason: string; gapMs: number; failoverIndex: number }];
+  viewer_attached: [ViewerSnapshot];
+  viewer_detached: [ViewerSnapshot & { reason: DetachReason }];
+  viewer_skipped: [{ streamId: string; clientId: string; bytesSkipped: number }];
+}
+
+/** What the gateway (and later a relay) may ask of the data plane. */
+export interface StreamEngineApi {
+  /**
+   * Plays the stream to this viewer. Resolves once the response head has been written.
+   * @throws StreampoolError before anything was written: UPSTREAM_*, FFMPEG_*, STREAM_FAILED, STREAM_START_TIMEOUT, CAPACITY_EXHAUSTED, SHUTTING_DOWN
+   */
+  watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void>;
+  /** Ends the pool and its viewers. Resolves with the number of viewers it had once the source is gone. */
+  stop(streamId: string): Promise<number>;
+  /** Ends one viewer. False if it is not here. */
+  disconnect(clientId: string): boolean;
+  pools(): PoolSnapshot[];
+  viewers(streamId?: string): ViewerSnapshot[];
+  on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void;
+  /** Idempotent: no new viewers, all pools stopped. */
+  close(): Promise<void>;
+}
