@@ -1,1 +1,8 @@
-export {};
+export { commandLine, INPUT_PLACEHOLDER, INPUT_PROTOCOLS } from './command-line.ts';
+export {
+  type FfmpegHandlers,
+  FfmpegProcess,
+  type FfmpegProcessOptions,
+} from './process/ffmpeg-process.ts';
+export type { FfmpegProgress } from './process/progress.ts';
+export { systemTimers, type Timers } from './process/timers.ts';
