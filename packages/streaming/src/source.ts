@@ -21,8 +21,13 @@ export interface SourceSink {
 export interface Source {
   readonly kind: 'upstream' | 'ffmpeg' | 'relay' | 'slate';
   /** Process id, where there is a process. */
-  readonly pid?: number;
+  readonly pid?: number | undefined;
   start(sink: SourceSink): void;
+  /** Backpressure: no `data` until `resume`. Both are idempotent. */
+  pause(): void;
+  resume(): void;
+  /** True while silence is somebody else's fault (FFmpeg whose input is being switched): no stall is counted. */
+  readonly starved?: boolean;
   /** Idempotent. Resolves when its sockets are closed and its process is gone. Never rejects. */
   close(): Promise<void>;
 }

@@ -1,0 +1,184 @@
+import { StreampoolError } from '@streampool/errors';
+import type { Source, SourceSink } from '../src/source.ts';
+import { DEFAULT_CHAIN_POLICY, SourceChain } from '../src/source-chain.ts';
+import { ManualClock, settle } from './manual-clock.ts';
+
+class FakeSource implements Source {
+  readonly kind = 'upstream';
+  sink!: SourceSink;
+  closed = false;
+  paused = false;
+  starved = false;
+  readonly index: number;
+  #release: (() => void) | undefined;
+  readonly #slowClose: boolean;
+
+  constructor(index: number, slowClose: boolean) {
+    this.index = index;
+    this.#slowClose = slowClose;
+  }
+  start(sink: SourceSink) {
+    this.sink = sink;
+  }
+  pause() {
+    this.paused = true;
+  }
+  resume() {
+    this.paused = false;
+  }
+  close(): Promise<void> {
+    this.closed = true;
+    if (!this.#slowClose) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#release = resolve;
+    });
+  }
+  releaseClose() {
+    this.#release?.();
+  }
+}
+
+function setup({ alternatives = 1, slowClose = false, policy = {} } = {}) {
+  const clock = new ManualClock();
+  const sources: FakeSource[] = [];
+  const log: string[] = [];
+  const chain = new SourceChain({
+    alternatives,
+    clock,
+    random: () => 0,
+    policy: { ...DEFAULT_CHAIN_POLICY, ...policy },
+    open: ({ index }) => {
+      const source = new FakeSource(index, slowClose);
+      sources.push(source);
+      return source;
+    },
+    events: {
+      data: (chunk) => log.push(`data ${chunk.toString()}`),
+      nextSource: () => log.push('next'),
+      progress: () => log.push('progress'),
+      lost: (error) => log.push(`lost ${error.code}`),
+      recovered: ({ index, gapMs }) => log.push(`recovered ${index} after ${gapMs}`),
+      ended: () => log.push('ended'),
+      failed: (error) => log.push(`failed ${error.code}`),
+    },
+  });
+  chain.start();
+  return { clock, sources, log, chain };
+}
+
+const cut = () => new StreampoolError('UPSTREAM_CUT', 'cut');
+
+test('a source that is cut is tried again by itself at once, then the next alternative', async () => {
+  const { clock, sources, log } = setup({ alternatives: 2 });
+  sources[0]!.sink.data(Buffer.from('a'));
+  await clock.advance(100);
+  sources[0]!.sink.end(cut());
+  await clock.advance(0);
+  expect(sources.map((source) => source.index)).toEqual([0, 0]);
+  sources[1]!.sink.end(new StreampoolError('UPSTREAM_CONNECT_FAILED', 'refused'));
+  await clock.advance(250);
+  expect(sources.map((source) => source.index)).toEqual([0, 0, 1]);
+  sources[2]!.sink.data(Buffer.from('b'));
+  expect(log).toEqual([
+    'data a',
+    'lost UPSTREAM_CUT',
+    'next',
+    'lost UPSTREAM_CONNECT_FAILED',
+    'next',
+    'recovered 1 after 350',
+    'data b',
+  ]);
+});
+
+test('the next source is opened only when the old one is really gone', async () => {
+  const { clock, sources } = setup({ slowClose: true });
+  sources[0]!.sink.data(Buffer.from('a'));
+  sources[0]!.sink.end(cut());
+  await clock.advance(5_000);
+  expect(sources.length).toBe(1);
+  sources[0]!.releaseClose();
+  await settle();
+  expect(sources.length).toBe(2);
+});
+
+test('silence is a loss, after the start as after the first byte', async () => {
+  const { clock, sources, log } = setup({ policy: { startMs: 10_000, stallMs: 3_000 } });
+  await clock.advance(9_900);
+  sources[0]!.sink.data(Buffer.from('a'));
+  await clock.advance(2_900);
+  sources[0]!.sink.data(Buffer.from('b'));
+  await clock.advance(2_900);
+  expect(sources.length).toBe(1);
+  await clock.advance(200);
+  expect(log.at(-2)).toBe('lost UPSTREAM_TIMEOUT');
+  expect(sources.length).toBe(2);
+});
+
+test('a starved or paused source is not blamed for silence', async () => {
+  const { clock, sources, chain } = setup();
+  sources[0]!.sink.data(Buffer.from('a'));
+  sources[0]!.starved = true;
+  await clock.advance(20_000);
+  expect(sources.length).toBe(1);
+  sources[0]!.starved = false;
+  chain.pause();
+  await clock.advance(20_000);
+  expect(sources.length).toBe(1);
+  chain.resume();
+  await clock.advance(6_100);
+  expect(sources.length).toBe(2);
+});
+
+test('what never started fails after one pass over the alternatives', async () => {
+  const { clock, sources, log } = setup({ alternatives: 3 });
+  for (let i = 0; i < 3; i += 1) {
+    sources[i]!.sink.end(new StreampoolError('UPSTREAM_STATUS', '404'));
+    await clock.advance(5_000);
+  }
+  expect(sources.map((source) => source.index)).toEqual([0, 1, 2]);
+  expect(log).toEqual(['failed UPSTREAM_STATUS']);
+  expect(clock.pending).toBe(0);
+});
+
+test('what was live fails only after many attempts, and stable running clears the record', async () => {
+  const { clock, sources, log } = setup({ policy: { maxAttempts: 3, stableMs: 30_000, stallMs: 1_000_000 } });
+  sources[0]!.sink.data(Buffer.from('a'));
+  await clock.advance(31_000);
+  sources[0]!.sink.end(cut());
+  await clock.advance(10_000);
+  sources[1]!.sink.end(cut());
+  await clock.advance(10_000);
+  sources[2]!.sink.data(Buffer.from('b'));
+  await clock.advance(31_000);
+  for (let i = 2; i < 5; i += 1) {
+    sources[i]!.sink.end(cut());
+    await clock.advance(10_000);
+  }
+  expect(sources.length).toBe(5);
+  expect(log.at(-1)).toBe('failed UPSTREAM_CUT');
+});
+
+test('a superseded source can do nothing', async () => {
+  const { clock, sources, log } = setup();
+  const [first] = sources;
+  first!.sink.data(Buffer.from('a'));
+  first!.sink.end(cut());
+  await clock.advance(0);
+  const before = log.length;
+  first!.sink.data(Buffer.from('stale'));
+  first!.sink.end(cut());
+  first!.sink.end();
+  expect(log.length).toBe(before);
+  expect(sources.length).toBe(2);
+});
+
+test('a complete source ends the chain; closing is idempotent and leaves no timer', async () => {
+  const { clock, sources, log, chain } = setup();
+  sources[0]!.sink.data(Buffer.from('a'));
+  sources[0]!.sink.end();
+  expect(log.at(-1)).toBe('ended');
+  await chain.close();
+  await chain.close();
+  expect(sources[0]!.closed).toBe(true);
+  expect(clock.pending).toBe(0);
+});
