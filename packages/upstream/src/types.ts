@@ -22,13 +22,22 @@ export interface UpstreamTimeouts {
   readonly firstByteMs: number;
 }
 
+/** Bytes that stay valid until they are released. Not releasing them leaks nothing, it only costs their reuse. */
+export interface RetainedChunk {
+  readonly bytes: Buffer;
+  /** Idempotent. The bytes may be overwritten from now on. */
+  release(): void;
+}
+
 /** Takes a body. Called only while its response is open; never called again after `end`. */
 export interface BodySink {
   /**
-   * A piece of the body. The buffer is the reader's scratch memory: it is valid until this call returns,
-   * unless `retain()` is called, which makes it the sink's own (the reader then goes on with a fresh one).
+   * A piece of the body, never empty. The buffer is scratch memory shared by all connections: it is valid until
+   * this call returns. A sink that needs the bytes longer (as a socket write does) calls `retain()` first, at most
+   * once and before the call returns, and uses what that returns: the very same memory where this connection
+   * has a buffer of its own (a fast source), a copy otherwise.
    */
-  data(chunk: Buffer, retain: () => void): void;
+  data(chunk: Buffer, retain: () => RetainedChunk): void;
   /** The body is complete (no error), or broke off (error says why; nothing follows). */
   end(error?: StreampoolError): void;
 }
@@ -41,11 +50,15 @@ export interface UpstreamResponse {
   /** The URL that answered, after redirects. */
   readonly url: string;
   /** Bytes of the body that will follow, if the server said so and the body is not encoded. */
-  readonly contentLength?: number;
+  readonly contentLength: number | undefined;
   /** Bytes of body (decoded) given to the sink so far. */
   readonly bytesReceived: number;
-  /** `paceMs` > 0 lets the kernel batch: after a short read, reading pauses for that long (live streams). */
+  /**
+   * Begins to read; the sink is first called after this call has returned.
+   * `paceMs` > 0 lets the kernel batch: reading pauses up to that long between reads, and less the faster the source is.
+   */
   start(sink: BodySink, options?: { paceMs?: number }): void;
+  /** Holds the sink's calls (and the provider, through TCP) until `resume()`. May be called from inside `data`. */
   pause(): void;
   resume(): void;
   /** Idempotent. Ends the connection without calling the sink again. */
@@ -56,11 +69,23 @@ export interface UpstreamResponse {
 
 export interface UpstreamClient {
   /**
-   * Follows redirects and resolves with the response head, whatever its status.
-   * @throws StreampoolError UPSTREAM_CONNECT_FAILED, UPSTREAM_TIMEOUT, UPSTREAM_REDIRECT_LOOP, UPSTREAM_ADDRESS_FORBIDDEN, UPSTREAM_PROTOCOL
+   * Follows redirects and resolves with the response head, whatever its status. When it rejects, nothing is left open.
+   * `signal` covers the opening only (it rejects with the signal's reason); afterwards `close()` is the way to stop.
+   * @throws StreampoolError UPSTREAM_CONNECT_FAILED, UPSTREAM_TIMEOUT, UPSTREAM_REDIRECT_LOOP, UPSTREAM_ADDRESS_FORBIDDEN, UPSTREAM_PROTOCOL,
+   *   UPSTREAM_CUT (the connection ended before the head was complete), INVALID_REQUEST (a header that cannot be sent)
    */
   open(
     request: UpstreamRequest,
     options: { timeouts: UpstreamTimeouts; signal?: AbortSignal },
   ): Promise<UpstreamResponse>;
+}
+
+/** What the client is doing now. Hosts only, no paths: it may be shown to operators. */
+export interface UpstreamStats {
+  readonly openConnections: number;
+  /** Connections now open, by `host:port`. */
+  readonly connectionsByHost: Readonly<Record<string, number>>;
+  /** Connections ever opened, and bytes ever read from sockets. */
+  readonly totalConnections: number;
+  readonly totalBytes: number;
 }

@@ -1,0 +1,87 @@
+import { StreampoolError } from '@streampool/errors';
+import { redactUrl } from '@streampool/redaction';
+import { AddressGuard, type AddressPolicy } from './address-guard.ts';
+import { Exchange } from './exchange.ts';
+import { requestHead } from './http/request-head.ts';
+import { parseTargetUrl, resolveLocation, sharesCredentials, type TargetUrl } from './http/target-url.ts';
+import type { ConnectionContext } from './socket/connection.ts';
+import { ConnectionCounters } from './socket/connection-counters.ts';
+import { PaceWheel } from './socket/pace-wheel.ts';
+import { ReadMemory } from './socket/read-memory.ts';
+import type {
+  UpstreamClient,
+  UpstreamRequest,
+  UpstreamResponse,
+  UpstreamStats,
+  UpstreamTimeouts,
+} from './types.ts';
+
+export interface HttpUpstreamClientOptions {
+  readonly policy?: AddressPolicy;
+  /** False accepts any certificate. True by default. */
+  readonly verifyTls?: boolean;
+}
+
+const MAX_REDIRECTS = 10;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** The one upstream client of a process: HTTP/1.1 over its own sockets, one connection per request. */
+export class HttpUpstreamClient implements UpstreamClient {
+  /** Open for the loopback door to put its own port on the list. */
+  readonly guard: AddressGuard;
+  readonly #context: ConnectionContext;
+
+  constructor(options: HttpUpstreamClientOptions = {}) {
+    this.guard = new AddressGuard(options.policy);
+    this.#context = {
+      memory: new ReadMemory(),
+      wheel: new PaceWheel(),
+      guard: this.guard,
+      counters: new ConnectionCounters(),
+      verifyTls: options.verifyTls ?? true,
+    };
+  }
+
+  async open(
+    request: UpstreamRequest,
+    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal },
+  ): Promise<UpstreamResponse> {
+    const first = parseTargetUrl(request.url);
+    const visited = new Set<string>();
+    let target = first;
+    let withCredentials = true;
+    for (;;) {
+      this.#enter(target, visited);
+      const exchange = await Exchange.open(
+        this.#context,
+        { method: request.method ?? 'GET', target, head: requestHead(request, target, withCredentials) },
+        options.timeouts,
+        options.signal,
+      );
+      const location = REDIRECTS.has(exchange.status) ? exchange.headers.location : undefined;
+      if (location === undefined) return exchange;
+      exchange.close();
+      await exchange.closed;
+      target = resolveLocation(Buffer.from(location, 'latin1').toString('utf8'), target);
+      withCredentials &&= sharesCredentials(first, target);
+    }
+  }
+
+  stats(): UpstreamStats {
+    return this.#context.counters.stats();
+  }
+
+  /** Notes a hop, and refuses it if it leads in a circle or to an address that is off limits. */
+  #enter(target: TargetUrl, visited: Set<string>): void {
+    if (visited.has(target.href) || visited.size > MAX_REDIRECTS) {
+      const what = visited.has(target.href) ? 'in a circle' : `more than ${MAX_REDIRECTS} times`;
+      throw new StreampoolError(
+        'UPSTREAM_REDIRECT_LOOP',
+        `The provider redirects ${what}: ${redactUrl(target.href)}`,
+      );
+    }
+    visited.add(target.href);
+    const refusal = this.guard.refusalOfHost(target.hostname, target.port);
+    if (refusal) throw refusal;
+  }
+}
