@@ -1,1 +1,32 @@
-export {};
+export { decodeErrors, type Probe, type ProbedStream, probe, probePackets } from './fixtures/inspect.ts';
+export {
+  type AudioCodec,
+  makeSample,
+  type Sample,
+  type SampleOptions,
+  type VideoCodec,
+} from './fixtures/sample.ts';
+export { readStamp, stampPacket } from './fixtures/stamps.ts';
+export { TsLoop, type TsLoopOptions } from './fixtures/ts-loop.ts';
+export { type Download, download, type PlaybackEnd, Player, type PlayerOptions } from './player/player.ts';
+export { type FirstPicture, TsCheck } from './player/ts-check.ts';
+export {
+  allProcesses,
+  countFiles,
+  descendants,
+  ffmpegsOf,
+  isAlive,
+  type OpenFile,
+  openFiles,
+  type ProcessInfo,
+  processesMarked,
+  processInfo,
+} from './processes/census.ts';
+export { type RunOptions, type RunResult, run, runOk } from './processes/run.ts';
+export { type WaitOptions, waitFor } from './processes/wait-for.ts';
+export { Exchange, type HeadOptions } from './provider/exchange.ts';
+export { FakeProvider, type PathStats, refusedUrl, type SeenRequest } from './provider/fake-provider.ts';
+export type { Fault } from './provider/fault.ts';
+export type { FileOptions } from './provider/file-route.ts';
+export type { HlsOptions } from './provider/hls-channel.ts';
+export { LiveChannel, type LiveOptions } from './provider/live-channel.ts';
