@@ -23,6 +23,12 @@ export {
   processInfo,
 } from './processes/census.ts';
 export { type RunOptions, type RunResult, run, runOk } from './processes/run.ts';
+export {
+  freePort,
+  type StreampoolOptions,
+  type StreampoolProcess,
+  startStreampool,
+} from './processes/streampool.ts';
 export { type WaitOptions, waitFor } from './processes/wait-for.ts';
 export { Exchange, type HeadOptions } from './provider/exchange.ts';
 export { FakeProvider, type PathStats, refusedUrl, type SeenRequest } from './provider/fake-provider.ts';

@@ -62,8 +62,10 @@ export class Exchange {
   head({ status = 200, headers = {}, contentLength, chunked = false, gzip = false }: HeadOptions = {}): void {
     const response = this.#response;
     const all: Record<string, string> = { ...headers };
-    if (this.#fault?.kind === 'content-length') all['content-length'] = `${this.#fault.bytes}`;
-    else if (contentLength !== undefined && !gzip) all['content-length'] = `${contentLength}`;
+    if (this.#fault?.kind === 'content-length') {
+      all['content-length'] = `${this.#fault.bytes}`;
+      response.shouldKeepAlive = false;
+    } else if (contentLength !== undefined && !gzip) all['content-length'] = `${contentLength}`;
     if (gzip) {
       all['content-encoding'] = 'gzip';
       this.#gzip = createGzip();
