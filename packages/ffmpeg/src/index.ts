@@ -6,3 +6,5 @@ export {
 } from './process/ffmpeg-process.ts';
 export type { FfmpegProgress } from './process/progress.ts';
 export { systemTimers, type Timers } from './process/timers.ts';
+export { listProfiles, type Profile } from './profiles/profiles.ts';
+export { type ResolvedTranscode, resolveTranscode, type TranscodeRequest } from './profiles/resolve.ts';
