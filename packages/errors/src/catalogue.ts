@@ -8,6 +8,7 @@ export const ERRORS = {
   VALIDATION_FAILED: { status: 422, retryable: false },
   TOKEN_MISSING: { status: 401, retryable: false },
   TOKEN_WRONG: { status: 403, retryable: false },
+  SIGNATURE_INVALID: { status: 403, retryable: false },
   NOT_FOUND: { status: 404, retryable: false },
   STREAM_NOT_FOUND: { status: 404, retryable: false },
   CLIENT_NOT_FOUND: { status: 404, retryable: false },
@@ -46,6 +47,7 @@ export const ERRORS = {
   SHUTTING_DOWN: { status: 503, retryable: true },
 
   STALE_EPOCH: { status: 409, retryable: false },
+  WORKER_ID_TAKEN: { status: 409, retryable: false },
   STATE_UNAVAILABLE: { status: 503, retryable: true },
   CONFIG_INVALID: { status: 500, retryable: false },
 } as const satisfies Record<string, { status: number; retryable: boolean }>;

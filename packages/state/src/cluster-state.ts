@@ -1,10 +1,12 @@
 import type {
   ClientRecord,
   ClusterEvent,
+  OrphanProcess,
   StreamDefinition,
   StreamRecord,
-  StreamRuntime,
+  StreamState,
   WorkerRecord,
+  WorkerStatus,
 } from './records.ts';
 
 export interface Page<T> {
@@ -20,43 +22,84 @@ export interface Claim {
   readonly epoch: number;
 }
 
-/** What an owner says of one of its streams at a heartbeat. */
-export interface StreamReport extends Partial<Omit<StreamRuntime, 'owner' | 'epoch' | 'host'>> {
-  readonly streamId: string;
-  readonly epoch: number;
+export interface ClaimOptions {
+  /**
+   * The epoch of an owner that the caller saw die (its socket was refused or reset). While the stream still has that
+   * epoch the claim is granted without waiting for the lease; an owner that lives after all finds its epoch stale.
+   */
+  readonly deposes?: number;
 }
 
-/** One beat of a node: everything it has to say, in one round trip. */
+/** What an owner says of one of its streams. An absent field is left as it is; null clears it. */
+export interface StreamReport {
+  readonly streamId: string;
+  readonly epoch: number;
+  readonly state?: StreamState;
+  readonly ffmpegPid?: number | null;
+  readonly ffmpegStartTicks?: number | null;
+  readonly bitrateKbps?: number | null;
+  readonly fps?: number | null;
+  readonly speed?: number | null;
+  readonly failoverIndex?: number;
+  readonly failoverAttempts?: number;
+  readonly lastError?: string | null;
+  /** By the store's clock (see {@link HeartbeatReply.nowMs}); one that lies in its future counts as now. */
+  readonly lastAccessMs?: number;
+}
+
+export type NewEvent = Omit<ClusterEvent, 'id' | 'atMs'>;
+
+/** One beat of a node: everything it has to say, in one round trip. May be partial: what is not mentioned stays. */
 export interface Heartbeat {
   readonly worker: Omit<WorkerRecord, 'heartbeatMs'>;
-  /** Streams it owns; a report also renews the lease. */
+  /** Streams it owns; a report also renews the lease. An epoch above the store's (which lost its memory) is adopted. */
   readonly streams: readonly StreamReport[];
-  /** Viewers whose sockets it holds, new or changed since the last beat. */
+  /** Viewers whose sockets it holds, new or changed since the last beat. Each mention renews the client's TTL. */
   readonly clients: readonly ClientRecord[];
-  /** Viewers that have gone since the last beat. */
+  /** Viewers that have gone since the last beat. One that another node has taken over in the meantime stays. */
   readonly gone: readonly { streamId: string; clientId: string }[];
+  readonly events?: readonly NewEvent[];
 }
 
 export interface HeartbeatReply {
-  /** Streams reported under an epoch that is no longer the newest: the caller is not their owner any more. */
+  /**
+   * Streams reported under an epoch that is no longer the newest, or that were released in the caller's name:
+   * it is not their owner any more. `owner` is empty where nobody is: the caller may claim again.
+   */
   readonly stale: readonly { streamId: string; owner: string; epoch: number }[];
+  /** Mentioned streams that the store does not know: removed, or lost with its memory (then `generation` is another). */
+  readonly missing: readonly string[];
+  /** Names this life of the store's data; another one means that the store came back empty. */
+  readonly generation: string;
+  /** `draining` when the worker said so itself or an operator asked for it. */
+  readonly status: WorkerStatus;
+  /** The store's clock when it took the beat. Times in records are made from it, not from the host's clock. */
+  readonly nowMs: number;
 }
 
-/** What the reaper looks at: only what has expired or may be idle, never everything that exists. */
+/** What the reaper looks at: only what has expired, never everything that exists. */
 export interface SweepSnapshot {
   readonly nowMs: number;
   readonly deadWorkers: readonly WorkerRecord[];
-  /** Owned streams of dead workers. */
+  /** Owned streams whose lease has expired: those of dead workers, and what an owner has stopped speaking of. */
   readonly orphans: readonly {
     streamId: string;
     owner: string;
     epoch: number;
     viewers: number;
     ffmpegPid?: number;
+    ffmpegStartTicks?: number;
     host: string;
   }[];
   /** Viewers whose node has not spoken of them within the client TTL. */
   readonly expiredClients: readonly { streamId: string; clientId: string; node: string }[];
+  /** There was more of something than one snapshot holds: sweep again after acting on it. */
+  readonly truncated: boolean;
+}
+
+/** Makes a step that was planned from a snapshot do nothing to what has come back to life since. */
+export interface OnlyExpired {
+  readonly onlyExpired?: boolean;
 }
 
 /**
@@ -69,37 +112,53 @@ export interface ClusterState {
   putStream(definition: StreamDefinition): Promise<{ created: boolean }>;
   getDefinition(streamId: string): Promise<StreamDefinition | undefined>;
   getStream(streamId: string): Promise<StreamRecord | undefined>;
-  /** In the order of last access, newest first. `limit` at most 1,000. */
+  /** In the order of last access, newest first. `limit` at most 1,000, 100 by default. @throws StreampoolError INVALID_REQUEST for an `after` that is no cursor */
   listStreams(page?: { after?: string; limit?: number }): Promise<Page<StreamRecord>>;
-  /** Streams whose metadata has that value, as an index look-up. */
+  /** Streams whose metadata has that value, as an index look-up, in the order of last access, newest first. */
   findByMetadata(field: string, value: string): Promise<StreamRecord[]>;
   /** Also removes its runtime and clients. False if it did not exist. */
   removeStream(streamId: string): Promise<boolean>;
 
-  /** Free, expired, or owner dead by heartbeat: the caller becomes owner with epoch + 1. Already the owner: granted with the same epoch. */
-  claim(streamId: string, worker: { id: string; host: string }): Promise<Claim>;
-  /** Gives ownership up. @throws StreampoolError STALE_EPOCH */
-  release(streamId: string, epoch: number): Promise<void>;
-  /** Writes fields of the runtime. @throws StreampoolError STALE_EPOCH, STREAM_NOT_FOUND */
+  /**
+   * Free, expired, or owner dead by heartbeat: the caller becomes owner with epoch + 1. Already the owner: granted with
+   * the same epoch and a renewed lease. Taking over from another owner publishes `owner_changed`.
+   * @throws StreampoolError STREAM_NOT_FOUND
+   */
+  claim(streamId: string, worker: { id: string; host: string }, options?: ClaimOptions): Promise<Claim>;
+  /** Gives ownership up; epochs go on from where they are. A stream that is gone needs no release. @throws StreampoolError STALE_EPOCH */
+  release(streamId: string, epoch: number, options?: OnlyExpired): Promise<void>;
+  /** Writes fields of the runtime and renews the lease. @throws StreampoolError STALE_EPOCH, STREAM_NOT_FOUND */
   report(report: StreamReport): Promise<void>;
 
+  /** A worker that comes back as another process (host, pid or start differ) has lost what the earlier one owned. @throws StreampoolError WORKER_ID_TAKEN for that earlier process, should it still live */
   heartbeat(beat: Heartbeat): Promise<HeartbeatReply>;
   listWorkers(): Promise<WorkerRecord[]>;
-  /** Also gives up what it owns and removes its clients. */
-  removeWorker(workerId: string): Promise<void>;
-  setWorkerStatus(workerId: string, status: WorkerRecord['status']): Promise<boolean>;
+  /** Also gives up what it owns and removes its clients. False if it did not exist (or, with `onlyExpired`, is alive). */
+  removeWorker(workerId: string, options?: OnlyExpired): Promise<boolean>;
+  /** What an operator wants of a worker; the worker learns of it in the reply to its next beat. False if there is no such worker. */
+  setWorkerStatus(workerId: string, status: WorkerStatus): Promise<boolean>;
 
+  /** In an order that stays while pages are read. `limit` at most 1,000, 100 by default. */
   listClients(filter?: { streamId?: string; after?: string; limit?: number }): Promise<Page<ClientRecord>>;
+  /** Of several streams watched under one id, the one most recently active. */
   getClient(clientId: string): Promise<ClientRecord | undefined>;
-  removeClients(clients: readonly { streamId: string; clientId: string }[]): Promise<void>;
+  /** How many there were. */
+  removeClients(
+    clients: readonly { streamId: string; clientId: string }[],
+    options?: OnlyExpired,
+  ): Promise<number>;
 
-  publish(event: Omit<ClusterEvent, 'id' | 'atMs'>): Promise<void>;
-  /** Events after `after` (all that are kept, without it), oldest first. The store keeps the newest 10,000. */
+  publish(event: NewEvent): Promise<void>;
+  /** Events after `after` (all that are kept, without it), oldest first; `limit` 1,000 by default. The store keeps the newest 10,000. */
   readEvents(query?: { after?: string; limit?: number; streamId?: string }): Promise<ClusterEvent[]>;
 
   sweep(): Promise<SweepSnapshot>;
+  /** FFmpeg processes left on that host by owners that lost their streams. Kept for a day, or until forgotten. */
+  orphanProcesses(host: string): Promise<OrphanProcess[]>;
+  forgetProcesses(host: string, pids: readonly number[]): Promise<void>;
 
   /** Round trip to the store, for readiness. */
   ping(): Promise<void>;
+  /** Idempotent. */
   close(): Promise<void>;
 }

@@ -34,6 +34,12 @@ export interface StreamRuntime {
   readonly epoch: number;
   readonly host: string;
   readonly ffmpegPid?: number;
+  /**
+   * When that process started, in clock ticks since its host booted (field 22 of /proc/<pid>/stat).
+   * With the pid it names one process for good: pids are used again, pairs of both are not.
+   */
+  readonly ffmpegStartTicks?: number;
+  /** Counted by the store from the client records of all nodes, never told by anybody: it cannot drift. */
   readonly viewers: number;
   readonly bitrateKbps?: number;
   readonly fps?: number;
@@ -91,6 +97,19 @@ export interface WorkerRecord {
   readonly startedAtMs: number;
   /** Set by the store when a heartbeat arrives. */
   readonly heartbeatMs: number;
+}
+
+/** A process of a host whose stream was taken from its owner: it must not go on running. */
+export interface OrphanProcess {
+  readonly host: string;
+  readonly pid: number;
+  readonly startTicks?: number;
+  readonly streamId: string;
+  /** The worker that had it, and that worker's own pid. */
+  readonly owner: string;
+  readonly ownerPid?: number;
+  /** When the stream was taken away. */
+  readonly sinceMs: number;
 }
 
 export type EventType =

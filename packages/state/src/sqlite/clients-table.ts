@@ -1,0 +1,152 @@
+import type { StatementSync } from 'node:sqlite';
+import type { Page } from '../cluster-state.ts';
+import { readClientCursor, writeClientCursor } from '../cursors.ts';
+import { pageLimit } from '../limits.ts';
+import type { ClientRecord } from '../records.ts';
+import type { Connection } from './connection.ts';
+
+interface ClientRow {
+  readonly stream_id: string;
+  readonly id: string;
+  readonly node: string;
+  readonly ip: string;
+  readonly user_agent: string;
+  readonly username: string | null;
+  readonly connected_at_ms: number;
+  readonly last_active_ms: number;
+  readonly bytes: number;
+  readonly lag_bytes: number;
+  readonly skips: number;
+}
+
+const COLUMNS =
+  'stream_id, id, node, ip, user_agent, username, connected_at_ms, last_active_ms, bytes, lag_bytes, skips';
+
+/** Viewers of all nodes. A row's stream exists, and its `viewers` counts it (triggers of the schema). */
+export class ClientsTable {
+  readonly #ttlMs: number;
+  readonly #touch: StatementSync;
+  readonly #gone: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #removeExpired: StatementSync;
+  readonly #removeNode: StatementSync;
+  readonly #removeStream: StatementSync;
+  readonly #page: StatementSync;
+  readonly #pageOfStream: StatementSync;
+  readonly #newest: StatementSync;
+  readonly #expired: StatementSync;
+
+  constructor(connection: Connection, ttlMs: number) {
+    this.#ttlMs = ttlMs;
+    // SELECT … WHERE EXISTS: a client of a stream that is not there adds nothing, and `changes` says so.
+    this.#touch = connection.prepare(`
+      INSERT INTO clients (${COLUMNS}, expires_ms)
+      SELECT $streamId, $id, $node, $ip, $userAgent, $username, $connectedAtMs, $lastActiveMs, $bytes, $lagBytes, $skips, $expiresMs
+      WHERE EXISTS (SELECT 1 FROM streams WHERE id = $streamId)
+      ON CONFLICT (id, stream_id) DO UPDATE SET
+        node = excluded.node, ip = excluded.ip, user_agent = excluded.user_agent, username = excluded.username,
+        connected_at_ms = excluded.connected_at_ms, last_active_ms = excluded.last_active_ms, bytes = excluded.bytes,
+        lag_bytes = excluded.lag_bytes, skips = excluded.skips, expires_ms = excluded.expires_ms`);
+    const one = 'DELETE FROM clients WHERE id = $clientId AND stream_id = $streamId';
+    this.#gone = connection.prepare(`${one} AND node = $node`);
+    this.#remove = connection.prepare(one);
+    this.#removeExpired = connection.prepare(`${one} AND expires_ms <= $now`);
+    this.#removeNode = connection.prepare('DELETE FROM clients WHERE node = $node');
+    this.#removeStream = connection.prepare('DELETE FROM clients WHERE stream_id = $streamId');
+    this.#page = connection.prepare(`
+      SELECT ${COLUMNS} FROM clients WHERE (id, stream_id) > ($clientId, $streamId) ORDER BY id, stream_id LIMIT $limit`);
+    this.#pageOfStream = connection.prepare(`
+      SELECT ${COLUMNS} FROM clients WHERE stream_id = $streamId AND id > $clientId ORDER BY id LIMIT $limit`);
+    this.#newest = connection.prepare(
+      `SELECT ${COLUMNS} FROM clients WHERE id = $clientId ORDER BY last_active_ms DESC LIMIT 1`,
+    );
+    this.#expired = connection.prepare(
+      'SELECT stream_id, id, node FROM clients WHERE expires_ms <= $now ORDER BY expires_ms LIMIT $limit',
+    );
+  }
+
+  /** Adds or renews. False if its stream is unknown. Within a transaction. */
+  touch(client: ClientRecord, now: number): boolean {
+    const result = this.#touch.run({
+      streamId: client.streamId,
+      id: client.id,
+      node: client.node,
+      ip: client.ip,
+      userAgent: client.userAgent,
+      username: client.username ?? null,
+      // STRICT columns refuse fractions, and a clock with better resolution than ours is no reason to lose a record.
+      connectedAtMs: Math.round(client.connectedAtMs),
+      lastActiveMs: Math.round(client.lastActiveMs),
+      bytes: Math.round(client.bytes),
+      lagBytes: Math.round(client.lagBytes),
+      skips: client.skips,
+      expiresMs: now + this.#ttlMs,
+    });
+    return Number(result.changes) > 0;
+  }
+
+  /** Only if that node still holds it. */
+  gone(streamId: string, clientId: string, node: string): void {
+    this.#gone.run({ streamId, clientId, node });
+  }
+
+  remove(clients: readonly { streamId: string; clientId: string }[], onlyExpiredAt?: number): number {
+    let removed = 0;
+    for (const { streamId, clientId } of clients) {
+      const result =
+        onlyExpiredAt === undefined
+          ? this.#remove.run({ streamId, clientId })
+          : this.#removeExpired.run({ streamId, clientId, now: onlyExpiredAt });
+      removed += Number(result.changes);
+    }
+    return removed;
+  }
+
+  removeNode(node: string): void {
+    this.#removeNode.run({ node });
+  }
+
+  removeStream(streamId: string): void {
+    this.#removeStream.run({ streamId });
+  }
+
+  list(filter: { streamId?: string; after?: string; limit?: number }): Page<ClientRecord> {
+    const limit = pageLimit(filter.limit);
+    const after =
+      filter.after === undefined ? { clientId: '', streamId: '' } : readClientCursor(filter.after);
+    const rows =
+      filter.streamId === undefined
+        ? this.#page.all({ ...after, limit: limit + 1 })
+        : this.#pageOfStream.all({ streamId: filter.streamId, clientId: after.clientId, limit: limit + 1 });
+    const items = (rows as unknown as ClientRow[]).slice(0, limit).map(toClient);
+    const last = items.at(-1);
+    if (rows.length <= limit || !last) return { items };
+    return { items, next: writeClientCursor({ clientId: last.id, streamId: last.streamId }) };
+  }
+
+  newest(clientId: string): ClientRecord | undefined {
+    const row = this.#newest.get({ clientId }) as unknown as ClientRow | undefined;
+    return row && toClient(row);
+  }
+
+  expired(now: number, limit: number): { streamId: string; clientId: string; node: string }[] {
+    const rows = this.#expired.all({ now, limit }) as unknown as ClientRow[];
+    return rows.map((row) => ({ streamId: row.stream_id, clientId: row.id, node: row.node }));
+  }
+}
+
+function toClient(row: ClientRow): ClientRecord {
+  return {
+    id: row.id,
+    streamId: row.stream_id,
+    node: row.node,
+    ip: row.ip,
+    userAgent: row.user_agent,
+    ...(row.username !== null && { username: row.username }),
+    connectedAtMs: row.connected_at_ms,
+    lastActiveMs: row.last_active_ms,
+    bytes: row.bytes,
+    lagBytes: row.lag_bytes,
+    skips: row.skips,
+  };
+}

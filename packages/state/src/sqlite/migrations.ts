@@ -1,0 +1,133 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { StreampoolError } from '@streampool/errors';
+
+/**
+ * The schema, one step per version of `PRAGMA user_version`. A step that has been released is never changed: add one.
+ *
+ * `viewers` is kept by triggers, in the transaction that adds or removes the client: it cannot differ from what is there.
+ * Indexes that a sweep uses are partial or ordered by expiry, so that it reads what has expired and nothing else.
+ */
+const STEPS: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY) STRICT, WITHOUT ROWID;
+  INSERT INTO meta VALUES ('generation', lower(hex(randomblob(16)))), ('epoch_floor', 0);
+
+  -- With credentials; nothing but getDefinition reads it.
+  CREATE TABLE definitions (id TEXT PRIMARY KEY, definition TEXT NOT NULL) STRICT;
+
+  CREATE TABLE streams (
+    id TEXT PRIMARY KEY,
+    shown TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT 'idle',
+    owner TEXT NOT NULL DEFAULT '',
+    epoch INTEGER NOT NULL,
+    host TEXT NOT NULL DEFAULT '',
+    lease_until_ms INTEGER NOT NULL DEFAULT 0,
+    ffmpeg_pid INTEGER,
+    ffmpeg_start_ticks INTEGER,
+    viewers INTEGER NOT NULL DEFAULT 0,
+    bitrate_kbps REAL,
+    fps REAL,
+    speed REAL,
+    failover_index INTEGER NOT NULL DEFAULT 0,
+    failover_attempts INTEGER NOT NULL DEFAULT 0,
+    last_error TEXT,
+    last_access_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX streams_by_access ON streams (last_access_ms, id);
+  CREATE INDEX streams_by_owner ON streams (owner) WHERE owner <> '';
+  CREATE INDEX streams_by_lease ON streams (lease_until_ms) WHERE owner <> '';
+
+  CREATE TABLE stream_metadata (
+    field TEXT NOT NULL, value TEXT NOT NULL, stream_id TEXT NOT NULL, PRIMARY KEY (field, value, stream_id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX stream_metadata_by_stream ON stream_metadata (stream_id);
+
+  CREATE TABLE clients (
+    stream_id TEXT NOT NULL,
+    id TEXT NOT NULL,
+    node TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    username TEXT,
+    connected_at_ms INTEGER NOT NULL,
+    last_active_ms INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    lag_bytes INTEGER NOT NULL,
+    skips INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX clients_by_id ON clients (id, stream_id);
+  CREATE INDEX clients_by_stream ON clients (stream_id, id);
+  CREATE INDEX clients_by_node ON clients (node);
+  CREATE INDEX clients_by_expiry ON clients (expires_ms);
+  CREATE TRIGGER client_added AFTER INSERT ON clients BEGIN
+    UPDATE streams SET viewers = viewers + 1 WHERE id = NEW.stream_id;
+  END;
+  CREATE TRIGGER client_removed AFTER DELETE ON clients BEGIN
+    UPDATE streams SET viewers = viewers - 1 WHERE id = OLD.stream_id;
+  END;
+
+  CREATE TABLE workers (
+    id TEXT PRIMARY KEY,
+    record TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process TEXT NOT NULL,
+    replaced_process TEXT,
+    wanted_status TEXT NOT NULL DEFAULT 'ready',
+    heartbeat_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX workers_by_heartbeat ON workers (heartbeat_ms);
+
+  CREATE TABLE orphan_processes (
+    host TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    start_ticks INTEGER,
+    stream_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    owner_pid INTEGER,
+    since_ms INTEGER NOT NULL,
+    PRIMARY KEY (host, pid)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    type TEXT NOT NULL,
+    stream_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX events_by_stream ON events (stream_id, id);
+  `,
+];
+
+/** The version this program writes. */
+export const SCHEMA_VERSION = STEPS.length;
+
+/**
+ * Brings the file to {@link SCHEMA_VERSION}. Of several processes that open a new file at once, one does the work.
+ * @throws StreampoolError CONFIG_INVALID when a newer program has written the file
+ */
+export function migrate(db: DatabaseSync, path: string): void {
+  if (userVersion(db) === SCHEMA_VERSION) return;
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const version = userVersion(db);
+    if (version > SCHEMA_VERSION) {
+      throw new StreampoolError(
+        'CONFIG_INVALID',
+        `the state file ${path} was written by a newer Streampool (schema ${version}, this one knows ${SCHEMA_VERSION})`,
+      );
+    }
+    for (const step of STEPS.slice(version)) db.exec(step);
+    db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    db.exec('COMMIT');
+  } catch (error) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function userVersion(db: DatabaseSync): number {
+  return (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+}

@@ -1,0 +1,170 @@
+import type { StatementSync } from 'node:sqlite';
+import { redactText } from '@streampool/redaction';
+import type { Claim, ClaimOptions, StreamReport } from '../cluster-state.ts';
+import { staleEpoch, streamNotFound } from '../refusals.ts';
+import type { Connection } from './connection.ts';
+import type { EventsTable } from './events-table.ts';
+import type { OrphanProcessesTable } from './orphan-processes-table.ts';
+import type { StreamRow, StreamsTable } from './streams-table.ts';
+import type { WorkersTable } from './workers-table.ts';
+
+export interface OwnershipParts {
+  readonly connection: Connection;
+  readonly streams: StreamsTable;
+  readonly workers: WorkersTable;
+  readonly orphanProcesses: OrphanProcessesTable;
+  readonly events: EventsTable;
+  readonly leaseMs: number;
+}
+
+/** What became of a report: written, of an unknown stream, or refused because of the row's newer owner. */
+export type ReportOutcome = 'written' | 'missing' | { readonly stale: StreamRow };
+
+/**
+ * Who owns a stream: a lease that reports renew, and an epoch that grows by one with every new owner and never again
+ * becomes smaller. Every method runs within the caller's transaction.
+ */
+export class Ownership {
+  readonly #parts: OwnershipParts;
+  readonly #own: StatementSync;
+  readonly #renew: StatementSync;
+  readonly #disown: StatementSync;
+  readonly #write: StatementSync;
+  readonly #ownedBy: StatementSync;
+  readonly #expired: StatementSync;
+
+  constructor(parts: OwnershipParts) {
+    this.#parts = parts;
+    const { connection } = parts;
+    // What the earlier owner measured is not true of the new one's FFmpeg.
+    const forgetProcess =
+      'ffmpeg_pid = NULL, ffmpeg_start_ticks = NULL, bitrate_kbps = NULL, fps = NULL, speed = NULL';
+    this.#own = connection.prepare(`
+      UPDATE streams SET owner = $owner, host = $host, epoch = $epoch, lease_until_ms = $leaseUntilMs,
+        state = 'starting', last_access_ms = max(last_access_ms, $now), ${forgetProcess}
+      WHERE id = $streamId`);
+    this.#renew = connection.prepare(
+      'UPDATE streams SET lease_until_ms = $leaseUntilMs WHERE id = $streamId',
+    );
+    this.#disown = connection.prepare(`
+      UPDATE streams SET owner = '', host = '', lease_until_ms = 0, ${forgetProcess},
+        state = CASE WHEN state IN ('stopped', 'failed') THEN state ELSE 'idle' END
+      WHERE id = $streamId`);
+    // A parameter pair per field that may be cleared: whether it was mentioned, and what it is now.
+    this.#write = connection.prepare(`
+      UPDATE streams SET
+        lease_until_ms = $leaseUntilMs,
+        state = coalesce($state, state),
+        failover_index = coalesce($failoverIndex, failover_index),
+        failover_attempts = coalesce($failoverAttempts, failover_attempts),
+        last_access_ms = coalesce(min($lastAccessMs, $now), last_access_ms),
+        ffmpeg_pid = iif($hasFfmpegPid, $ffmpegPid, ffmpeg_pid),
+        ffmpeg_start_ticks = iif($hasFfmpegStartTicks, $ffmpegStartTicks, ffmpeg_start_ticks),
+        bitrate_kbps = iif($hasBitrateKbps, $bitrateKbps, bitrate_kbps),
+        fps = iif($hasFps, $fps, fps),
+        speed = iif($hasSpeed, $speed, speed),
+        last_error = iif($hasLastError, $lastError, last_error)
+      WHERE id = $streamId`);
+    this.#ownedBy = connection.prepare("SELECT * FROM streams WHERE owner = $owner AND owner <> ''");
+    this.#expired = connection.prepare(`
+      SELECT * FROM streams WHERE owner <> '' AND lease_until_ms <= $now ORDER BY lease_until_ms LIMIT $limit`);
+  }
+
+  claim(streamId: string, worker: { id: string; host: string }, options: ClaimOptions, now: number): Claim {
+    const row = this.#parts.streams.row(streamId);
+    if (!row) throw streamNotFound(streamId);
+    if (row.owner === worker.id) {
+      this.#renew.run({ streamId, leaseUntilMs: now + this.#parts.leaseMs });
+      return { granted: true, owner: row.owner, epoch: row.epoch };
+    }
+    if (this.#isHeld(row, options, now)) return { granted: false, owner: row.owner, epoch: row.epoch };
+    return { granted: true, owner: worker.id, epoch: this.#give(row, worker, row.epoch + 1, now) };
+  }
+
+  release(streamId: string, epoch: number, onlyExpired: boolean, now: number): void {
+    const row = this.#parts.streams.row(streamId);
+    if (!row) return;
+    if (row.epoch !== epoch || row.owner === '') throw staleEpoch(row.id, row.owner, row.epoch);
+    if (!onlyExpired) this.#disown.run({ streamId });
+    else if (row.lease_until_ms <= now) this.takeAway(row, now);
+  }
+
+  /** Ends an ownership in its owner's absence: its FFmpeg, if any, is put on the list of its host. */
+  takeAway(row: StreamRow, now: number): void {
+    this.#parts.orphanProcesses.add(row, this.#parts.workers.pid(row.owner), now);
+    this.#disown.run({ streamId: row.id });
+  }
+
+  takeAwayAll(owner: string, now: number): void {
+    for (const row of this.#ownedBy.all({ owner }) as unknown as StreamRow[]) this.takeAway(row, now);
+  }
+
+  /** `reporter` is unknown for a report outside a beat, which therefore cannot adopt. */
+  report(
+    report: StreamReport,
+    reporter: { id: string; host: string } | undefined,
+    now: number,
+  ): ReportOutcome {
+    const { streamId, epoch } = report;
+    const row = this.#parts.streams.row(streamId);
+    if (!row) return 'missing';
+    // The store was emptied or set back while the owner went on: what the owner remembers is the newer truth.
+    if (reporter && epoch > row.epoch) this.#give(row, reporter, epoch, now);
+    else if (row.owner === '' || row.epoch !== epoch || (reporter && row.owner !== reporter.id)) {
+      return { stale: row };
+    }
+    if (report.ffmpegPid) this.#parts.orphanProcesses.forget(reporter?.host ?? row.host, report.ffmpegPid);
+    this.#write.run({ ...reportParameters(report), now, leaseUntilMs: now + this.#parts.leaseMs });
+    return 'written';
+  }
+
+  expired(now: number, limit: number): StreamRow[] {
+    return this.#expired.all({ now, limit }) as unknown as StreamRow[];
+  }
+
+  #isHeld(row: StreamRow, options: ClaimOptions, now: number): boolean {
+    if (row.owner === '' || row.lease_until_ms <= now || options.deposes === row.epoch) return false;
+    const heartbeatMs = this.#parts.workers.heartbeatMs(row.owner);
+    return heartbeatMs === undefined || heartbeatMs + this.#parts.leaseMs > now;
+  }
+
+  #give(row: StreamRow, worker: { id: string; host: string }, epoch: number, now: number): number {
+    if (row.owner !== '' && row.owner !== worker.id) {
+      this.takeAway(row, now);
+      const data = { from: row.owner, to: worker.id, epoch };
+      this.#parts.events.add([{ type: 'owner_changed', streamId: row.id, data }], now);
+    }
+    this.#own.run({
+      streamId: row.id,
+      owner: worker.id,
+      host: worker.host,
+      epoch,
+      leaseUntilMs: now + this.#parts.leaseMs,
+      now,
+    });
+    return epoch;
+  }
+}
+
+function reportParameters(report: StreamReport) {
+  const rounded = (value: number | null | undefined) => (value == null ? null : Math.round(value));
+  return {
+    streamId: report.streamId,
+    state: report.state ?? null,
+    failoverIndex: report.failoverIndex ?? null,
+    failoverAttempts: report.failoverAttempts ?? null,
+    lastAccessMs: rounded(report.lastAccessMs),
+    hasFfmpegPid: report.ffmpegPid === undefined ? 0 : 1,
+    ffmpegPid: report.ffmpegPid ?? null,
+    hasFfmpegStartTicks: report.ffmpegStartTicks === undefined ? 0 : 1,
+    ffmpegStartTicks: report.ffmpegStartTicks ?? null,
+    hasBitrateKbps: report.bitrateKbps === undefined ? 0 : 1,
+    bitrateKbps: report.bitrateKbps ?? null,
+    hasFps: report.fps === undefined ? 0 : 1,
+    fps: report.fps ?? null,
+    hasSpeed: report.speed === undefined ? 0 : 1,
+    speed: report.speed ?? null,
+    hasLastError: report.lastError === undefined ? 0 : 1,
+    lastError: report.lastError == null ? null : redactText(report.lastError),
+  };
+}

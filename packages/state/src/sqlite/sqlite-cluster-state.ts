@@ -1,0 +1,258 @@
+import type {
+  Claim,
+  ClaimOptions,
+  ClusterState,
+  Heartbeat,
+  HeartbeatReply,
+  NewEvent,
+  OnlyExpired,
+  Page,
+  StreamReport,
+  SweepSnapshot,
+} from '../cluster-state.ts';
+import { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS, LIMITS } from '../limits.ts';
+import type {
+  ClientRecord,
+  ClusterEvent,
+  OrphanProcess,
+  StreamDefinition,
+  StreamRecord,
+  WorkerRecord,
+  WorkerStatus,
+} from '../records.ts';
+import { staleEpoch, streamNotFound, workerIdTaken } from '../refusals.ts';
+import { ClientsTable } from './clients-table.ts';
+import { Connection } from './connection.ts';
+import { EventsTable } from './events-table.ts';
+import { OrphanProcessesTable } from './orphan-processes-table.ts';
+import { Ownership } from './ownership.ts';
+import { StreamsTable, toRecord } from './streams-table.ts';
+import { WorkersTable } from './workers-table.ts';
+
+export interface SqliteStateOptions {
+  /** The file; made with its directory if it is not there. `:memory:` for tests. */
+  readonly path: string;
+  /** A worker that is silent for this long is dead, and what it owns is free; ms. */
+  readonly leaseMs?: number;
+  /** A viewer that its node has not spoken of for this long is gone; ms. */
+  readonly clientTtlMs?: number;
+  /** How long a step waits for another process's transaction; ms. */
+  readonly busyTimeoutMs?: number;
+  /** The store's clock for tests, in ms since the epoch. */
+  readonly now?: () => number;
+}
+
+/**
+ * {@link ClusterState} in one SQLite file, for one process or several of one host.
+ * It works on the calling thread; {@link openSqliteState} puts it on one of its own, away from the delivery of media.
+ */
+export class SqliteClusterState implements ClusterState {
+  readonly #connection: Connection;
+  readonly #leaseMs: number;
+  readonly #streams: StreamsTable;
+  readonly #clients: ClientsTable;
+  readonly #workers: WorkersTable;
+  readonly #events: EventsTable;
+  readonly #orphanProcesses: OrphanProcessesTable;
+  readonly #ownership: Ownership;
+  readonly #generation: string;
+
+  /** @throws StreampoolError CONFIG_INVALID (the file is damaged, foreign or unwritable), STATE_UNAVAILABLE */
+  constructor(options: SqliteStateOptions) {
+    const { path, now } = options;
+    const busyTimeoutMs = options.busyTimeoutMs ?? 5_000;
+    const connection = new Connection({ path, busyTimeoutMs, ...(now && { now }) });
+    this.#connection = connection;
+    this.#leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
+    this.#streams = new StreamsTable(connection);
+    this.#clients = new ClientsTable(connection, options.clientTtlMs ?? DEFAULT_CLIENT_TTL_MS);
+    this.#workers = new WorkersTable(connection);
+    this.#events = new EventsTable(connection);
+    this.#orphanProcesses = new OrphanProcessesTable(connection);
+    this.#ownership = new Ownership({
+      connection,
+      streams: this.#streams,
+      workers: this.#workers,
+      orphanProcesses: this.#orphanProcesses,
+      events: this.#events,
+      leaseMs: this.#leaseMs,
+    });
+    const generation = connection.prepare("SELECT value FROM meta WHERE key = 'generation'");
+    this.#generation = connection.read(() => (generation.get() as { value: string }).value);
+  }
+
+  async putStream(definition: StreamDefinition): Promise<{ created: boolean }> {
+    return this.#connection.write((now) => ({ created: this.#streams.put(definition, now) }));
+  }
+
+  async getDefinition(streamId: string): Promise<StreamDefinition | undefined> {
+    return this.#connection.read(() => this.#streams.definition(streamId));
+  }
+
+  async getStream(streamId: string): Promise<StreamRecord | undefined> {
+    return this.#connection.read(() => {
+      const row = this.#streams.row(streamId);
+      return row && toRecord(row);
+    });
+  }
+
+  async listStreams(page: { after?: string; limit?: number } = {}): Promise<Page<StreamRecord>> {
+    return this.#connection.read(() => this.#streams.list(page));
+  }
+
+  async findByMetadata(field: string, value: string): Promise<StreamRecord[]> {
+    return this.#connection.read(() => this.#streams.byMetadata(field, value));
+  }
+
+  async removeStream(streamId: string): Promise<boolean> {
+    return this.#connection.write((now) => {
+      const row = this.#streams.row(streamId);
+      if (!row) return false;
+      if (row.owner !== '') this.#ownership.takeAway(row, now);
+      this.#clients.removeStream(streamId);
+      this.#streams.remove(row);
+      return true;
+    });
+  }
+
+  async claim(
+    streamId: string,
+    worker: { id: string; host: string },
+    options: ClaimOptions = {},
+  ): Promise<Claim> {
+    return this.#connection.write((now) => this.#ownership.claim(streamId, worker, options, now));
+  }
+
+  async release(streamId: string, epoch: number, options: OnlyExpired = {}): Promise<void> {
+    this.#connection.write((now) =>
+      this.#ownership.release(streamId, epoch, options.onlyExpired === true, now),
+    );
+  }
+
+  async report(report: StreamReport): Promise<void> {
+    this.#connection.write((now) => {
+      const outcome = this.#ownership.report(report, undefined, now);
+      if (outcome === 'missing') throw streamNotFound(report.streamId);
+      if (outcome !== 'written') throw staleEpoch(report.streamId, outcome.stale.owner, outcome.stale.epoch);
+    });
+  }
+
+  async heartbeat(beat: Heartbeat): Promise<HeartbeatReply> {
+    return this.#connection.write((now) => this.#take(beat, now));
+  }
+
+  async listWorkers(): Promise<WorkerRecord[]> {
+    return this.#connection.read(() => this.#workers.list());
+  }
+
+  async removeWorker(workerId: string, options: OnlyExpired = {}): Promise<boolean> {
+    return this.#connection.write((now) => {
+      const worker = this.#workers.get(workerId);
+      if (!worker || (options.onlyExpired && worker.heartbeatMs + this.#leaseMs > now)) return false;
+      this.#ownership.takeAwayAll(workerId, now);
+      this.#clients.removeNode(workerId);
+      this.#workers.remove(workerId);
+      return true;
+    });
+  }
+
+  async setWorkerStatus(workerId: string, status: WorkerStatus): Promise<boolean> {
+    return this.#connection.write(() => this.#workers.want(workerId, status));
+  }
+
+  async listClients(
+    filter: { streamId?: string; after?: string; limit?: number } = {},
+  ): Promise<Page<ClientRecord>> {
+    return this.#connection.read(() => this.#clients.list(filter));
+  }
+
+  async getClient(clientId: string): Promise<ClientRecord | undefined> {
+    return this.#connection.read(() => this.#clients.newest(clientId));
+  }
+
+  async removeClients(
+    clients: readonly { streamId: string; clientId: string }[],
+    options: OnlyExpired = {},
+  ): Promise<number> {
+    return this.#connection.write((now) =>
+      this.#clients.remove(clients, options.onlyExpired ? now : undefined),
+    );
+  }
+
+  async publish(event: NewEvent): Promise<void> {
+    this.#connection.write((now) => this.#events.add([event], now));
+  }
+
+  async readEvents(
+    query: { after?: string; limit?: number; streamId?: string } = {},
+  ): Promise<ClusterEvent[]> {
+    return this.#connection.read(() => this.#events.read(query));
+  }
+
+  async sweep(): Promise<SweepSnapshot> {
+    return this.#connection.read(() => {
+      const nowMs = this.#connection.now();
+      const deadWorkers = this.#workers.silentSince(nowMs - this.#leaseMs, LIMITS.sweepWorkers);
+      const orphans = this.#ownership.expired(nowMs, LIMITS.sweepOrphans).map((row) => ({
+        streamId: row.id,
+        owner: row.owner,
+        epoch: row.epoch,
+        viewers: row.viewers,
+        host: row.host,
+        ...(row.ffmpeg_pid !== null && { ffmpegPid: row.ffmpeg_pid }),
+        ...(row.ffmpeg_start_ticks !== null && { ffmpegStartTicks: row.ffmpeg_start_ticks }),
+      }));
+      const expiredClients = this.#clients.expired(nowMs, LIMITS.sweepClients);
+      const truncated =
+        deadWorkers.length === LIMITS.sweepWorkers ||
+        orphans.length === LIMITS.sweepOrphans ||
+        expiredClients.length === LIMITS.sweepClients;
+      return { nowMs, deadWorkers, orphans, expiredClients, truncated };
+    });
+  }
+
+  async orphanProcesses(host: string): Promise<OrphanProcess[]> {
+    return this.#connection.read(() => this.#orphanProcesses.ofHost(host, this.#connection.now()));
+  }
+
+  async forgetProcesses(host: string, pids: readonly number[]): Promise<void> {
+    this.#connection.write(() => {
+      for (const pid of pids) this.#orphanProcesses.forget(host, pid);
+    });
+  }
+
+  async ping(): Promise<void> {
+    this.#connection.read(() => this.#connection.now());
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+  }
+
+  #take(beat: Heartbeat, nowMs: number): HeartbeatReply {
+    const { worker } = beat;
+    const speaker = this.#workers.speaker(worker);
+    if (speaker === 'replaced') throw workerIdTaken(worker.id, this.#workers.get(worker.id) ?? worker);
+    if (speaker === 'successor') {
+      this.#ownership.takeAwayAll(worker.id, nowMs);
+      this.#clients.removeNode(worker.id);
+    }
+    const status = this.#workers.put(worker, nowMs);
+    const missing = new Set<string>();
+    const stale: { streamId: string; owner: string; epoch: number }[] = [];
+    for (const report of beat.streams) {
+      const outcome = this.#ownership.report(report, worker, nowMs);
+      if (outcome === 'missing') missing.add(report.streamId);
+      else if (outcome !== 'written') {
+        const { owner, epoch } = outcome.stale;
+        stale.push({ streamId: report.streamId, owner, epoch });
+      }
+    }
+    for (const client of beat.clients) {
+      if (!this.#clients.touch(client, nowMs)) missing.add(client.streamId);
+    }
+    for (const { streamId, clientId } of beat.gone) this.#clients.gone(streamId, clientId, worker.id);
+    if (beat.events) this.#events.add(beat.events, nowMs);
+    return { stale, missing: [...missing], generation: this.#generation, status, nowMs };
+  }
+}
