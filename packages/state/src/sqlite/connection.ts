@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { StreampoolError } from '@streampool/errors';
 import { isBusy, sqliteError } from './errors.ts';
-import { migrate } from './migrations.ts';
+import { migrate, refuseNewer } from './migrations.ts';
 
 export interface ConnectionOptions {
   readonly path: string;
@@ -91,10 +91,11 @@ function open(options: ConnectionOptions): DatabaseSync {
     try {
       createPrivately(path);
       db = new DatabaseSync(path, { timeout: options.busyTimeoutMs });
+      refuseNewer(db, path);
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA trusted_schema = OFF;');
       const { quick_check: verdict } = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
       if (verdict !== 'ok') throw Object.assign(new Error(verdict), { errcode: 11 });
-      migrate(db, path);
+      migrate(db);
       return db;
     } catch (error) {
       db?.close();

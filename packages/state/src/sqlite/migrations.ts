@@ -104,22 +104,22 @@ const STEPS: readonly string[] = [
 /** The version this program writes. */
 export const SCHEMA_VERSION = STEPS.length;
 
-/**
- * Brings the file to {@link SCHEMA_VERSION}. Of several processes that open a new file at once, one does the work.
- * @throws StreampoolError CONFIG_INVALID when a newer program has written the file
- */
-export function migrate(db: DatabaseSync, path: string): void {
+/** Leaves the file of a newer program as it is. @throws StreampoolError CONFIG_INVALID */
+export function refuseNewer(db: DatabaseSync, path: string): void {
+  const version = userVersion(db);
+  if (version <= SCHEMA_VERSION) return;
+  throw new StreampoolError(
+    'CONFIG_INVALID',
+    `the state file ${path} was written by a newer Streampool (schema ${version}, this one knows ${SCHEMA_VERSION})`,
+  );
+}
+
+/** Brings the file to {@link SCHEMA_VERSION}. Of several processes that open a new file at once, one does the work. */
+export function migrate(db: DatabaseSync): void {
   if (userVersion(db) === SCHEMA_VERSION) return;
   db.exec('BEGIN IMMEDIATE');
   try {
-    const version = userVersion(db);
-    if (version > SCHEMA_VERSION) {
-      throw new StreampoolError(
-        'CONFIG_INVALID',
-        `the state file ${path} was written by a newer Streampool (schema ${version}, this one knows ${SCHEMA_VERSION})`,
-      );
-    }
-    for (const step of STEPS.slice(version)) db.exec(step);
+    for (const step of STEPS.slice(userVersion(db))) db.exec(step);
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     db.exec('COMMIT');
   } catch (error) {
