@@ -1,36 +1,54 @@
-import { DatabaseSync } from 'node:sqlite';
 import { SqliteClusterState } from '../../src/index.ts';
-import { describeClusterState, type OpenStore } from '../contract/cluster-state.contract.ts';
+import { openOnThread } from '../../src/sqlite/threaded-state.ts';
+import { describeClusterState } from '../contract/cluster-state.contract.ts';
+import { everythingShown } from './everything-shown.ts';
 import { temporaryFile } from './temporary-file.ts';
 
-const open: OpenStore = async () => {
+const leaseMs = 10_000;
+const clientTtlMs = 30_000;
+
+describeClusterState('SQLite', async () => {
   const file = temporaryFile();
   let nowMs = 1_800_000_000_000;
-  const options = { path: file.path, leaseMs: 10_000, clientTtlMs: 30_000, now: () => nowMs };
-  const state = new SqliteClusterState(options);
+  const connect = async () =>
+    new SqliteClusterState({ path: file.path, leaseMs, clientTtlMs, now: () => nowMs });
+  const state = await connect();
   return {
     state,
-    leaseMs: options.leaseMs,
-    clientTtlMs: options.clientTtlMs,
-    connect: async () => new SqliteClusterState(options),
+    leaseMs,
+    clientTtlMs,
+    connect,
     advance: async (ms) => {
       nowMs += Math.ceil(ms);
     },
-    shown: async () => everythingBut('definitions', file.path),
+    shown: async () => everythingShown(file.path),
     close: async () => {
       await state.close();
       file.remove();
     },
   };
-};
+});
 
-describeClusterState('SQLite', open);
-
-/** All rows of all tables but one. */
-function everythingBut(hidden: string, path: string): string {
-  const db = new DatabaseSync(path, { readOnly: true });
-  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> ?").all(hidden);
-  const rows = tables.map(({ name }) => db.prepare(`SELECT * FROM ${name}`).all());
-  db.close();
-  return JSON.stringify(rows);
-}
+describeClusterState('SQLite on a thread of its own', async () => {
+  const file = temporaryFile();
+  const clock = new BigInt64Array(new SharedArrayBuffer(8));
+  Atomics.store(clock, 0, 1_800_000_000_000n);
+  const script = new URL('./clocked-thread.ts', import.meta.url);
+  const options = { path: file.path, leaseMs, clientTtlMs };
+  const connect = () => openOnThread(script, { clock: clock.buffer, options });
+  const state = await connect();
+  return {
+    state,
+    leaseMs,
+    clientTtlMs,
+    connect,
+    advance: async (ms) => {
+      Atomics.add(clock, 0, BigInt(Math.ceil(ms)));
+    },
+    shown: async () => everythingShown(file.path),
+    close: async () => {
+      await state.close();
+      file.remove();
+    },
+  };
+});

@@ -1,0 +1,162 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { ClusterState } from '../cluster-state.ts';
+import type { SqliteStateOptions } from './sqlite-cluster-state.ts';
+import { type Answer, type Greeting, receiveError, type StateMethod } from './thread-protocol.ts';
+
+export interface ThreadedStateOptions extends Omit<SqliteStateOptions, 'now'> {
+  /** The longest a caller waits for an answer, in ms. The step may still be done afterwards. */
+  readonly callTimeoutMs?: number;
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: StreampoolError) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Opening may check a large file on a slow disk, and wait for another process that migrates it. */
+const OPEN_TIMEOUT_MS = 30_000;
+
+/** Under Node's type stripping the thread is a .ts file beside this one; in a packed release it is JavaScript. */
+const THREAD = new URL(
+  import.meta.url.endsWith('.ts') ? './state-thread.ts' : './state-thread.js',
+  import.meta.url,
+);
+
+/**
+ * Opens the state on a thread of its own: a transaction, a checkpoint's fsync on a slow disk or another process's lock
+ * never holds up the delivery of media.
+ * @throws StreampoolError CONFIG_INVALID (the file is damaged, foreign or unwritable), STATE_UNAVAILABLE
+ */
+export async function openSqliteState(options: ThreadedStateOptions): Promise<ClusterState> {
+  return openOnThread(THREAD, options, options.callTimeoutMs);
+}
+
+/** `script` must serve a state (`serveState`); `data` becomes its `workerData`. */
+export async function openOnThread(
+  script: URL,
+  data: unknown,
+  callTimeoutMs = 10_000,
+): Promise<ClusterState> {
+  // Flags meant for the main program (--input-type, --inspect) are not this thread's.
+  const thread = new Worker(script, { workerData: data, name: 'streampool-state', execArgv: [] });
+  try {
+    const greeting = await greetingOf(thread);
+    if (greeting.ready) return new ThreadedState(thread, callTimeoutMs);
+    throw receiveError(greeting.error);
+  } catch (error) {
+    await thread.terminate();
+    if (isStreampoolError(error)) throw error;
+    throw unavailable("the state's thread did not start", error);
+  }
+}
+
+async function greetingOf(thread: Worker): Promise<Greeting> {
+  // `once` rejects by itself when the thread fails; one that ends without a word would be waited for in vain.
+  const ended = new AbortController();
+  thread.once('exit', () => ended.abort());
+  const signal = AbortSignal.any([ended.signal, AbortSignal.timeout(OPEN_TIMEOUT_MS)]);
+  const [greeting] = (await once(thread, 'message', { signal })) as [Greeting];
+  return greeting;
+}
+
+/** Forwards every call, in order, to the state on the other thread. */
+class ThreadedState implements ClusterState {
+  readonly #thread: Worker;
+  readonly #callTimeoutMs: number;
+  readonly #waiting = new Map<number, Waiting>();
+  #lastId = 0;
+  #closed: Promise<void> | undefined;
+  /** Why no call can succeed any more. */
+  #ended: string | undefined;
+
+  constructor(thread: Worker, callTimeoutMs: number) {
+    this.#thread = thread;
+    this.#callTimeoutMs = callTimeoutMs;
+    thread.on('message', (answer: Answer) => this.#take(answer));
+    thread.on('error', (error) => this.#end(`the state's thread failed: ${error.message}`));
+    thread.on('exit', () => this.#end("the state's thread has ended"));
+    // Only a pending call is a reason for the process to stay.
+    thread.unref();
+  }
+
+  readonly putStream: ClusterState['putStream'] = (...args) => this.#call('putStream', args);
+  readonly getDefinition: ClusterState['getDefinition'] = (...args) => this.#call('getDefinition', args);
+  readonly getStream: ClusterState['getStream'] = (...args) => this.#call('getStream', args);
+  readonly listStreams: ClusterState['listStreams'] = (...args) => this.#call('listStreams', args);
+  readonly findByMetadata: ClusterState['findByMetadata'] = (...args) => this.#call('findByMetadata', args);
+  readonly removeStream: ClusterState['removeStream'] = (...args) => this.#call('removeStream', args);
+  readonly claim: ClusterState['claim'] = (...args) => this.#call('claim', args);
+  readonly release: ClusterState['release'] = (...args) => this.#call('release', args);
+  readonly report: ClusterState['report'] = (...args) => this.#call('report', args);
+  readonly heartbeat: ClusterState['heartbeat'] = (...args) => this.#call('heartbeat', args);
+  readonly listWorkers: ClusterState['listWorkers'] = (...args) => this.#call('listWorkers', args);
+  readonly removeWorker: ClusterState['removeWorker'] = (...args) => this.#call('removeWorker', args);
+  readonly setWorkerStatus: ClusterState['setWorkerStatus'] = (...args) =>
+    this.#call('setWorkerStatus', args);
+  readonly listClients: ClusterState['listClients'] = (...args) => this.#call('listClients', args);
+  readonly getClient: ClusterState['getClient'] = (...args) => this.#call('getClient', args);
+  readonly removeClients: ClusterState['removeClients'] = (...args) => this.#call('removeClients', args);
+  readonly publish: ClusterState['publish'] = (...args) => this.#call('publish', args);
+  readonly readEvents: ClusterState['readEvents'] = (...args) => this.#call('readEvents', args);
+  readonly sweep: ClusterState['sweep'] = (...args) => this.#call('sweep', args);
+  readonly orphanProcesses: ClusterState['orphanProcesses'] = (...args) =>
+    this.#call('orphanProcesses', args);
+  readonly forgetProcesses: ClusterState['forgetProcesses'] = (...args) =>
+    this.#call('forgetProcesses', args);
+  readonly ping: ClusterState['ping'] = (...args) => this.#call('ping', args);
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  /** What was asked before is still done: the thread takes the calls in their order. */
+  async #close(): Promise<void> {
+    const closed = this.#call('close', []);
+    this.#ended ??= 'the state has been closed';
+    await closed.catch(() => {});
+    await this.#thread.terminate();
+  }
+
+  #call<M extends StateMethod>(method: M, args: Parameters<ClusterState[M]>): ReturnType<ClusterState[M]> {
+    const answer = new Promise((resolve, reject) => {
+      if (this.#ended !== undefined) throw unavailable(this.#ended);
+      const id = ++this.#lastId;
+      const timer = setTimeout(() => {
+        this.#settle(id)?.reject(unavailable(`the state did not answer within ${this.#callTimeoutMs} ms`));
+      }, this.#callTimeoutMs);
+      this.#waiting.set(id, { resolve, reject, timer });
+      if (this.#waiting.size === 1) this.#thread.ref();
+      this.#thread.postMessage({ id, method, args });
+    });
+    return answer as ReturnType<ClusterState[M]>;
+  }
+
+  #take(answer: Answer): void {
+    const waiting = this.#settle(answer.id);
+    if ('error' in answer) waiting?.reject(receiveError(answer.error));
+    else waiting?.resolve(answer.value);
+  }
+
+  /** Undefined if its caller has stopped waiting. */
+  #settle(id: number): Waiting | undefined {
+    const waiting = this.#waiting.get(id);
+    if (!waiting) return undefined;
+    clearTimeout(waiting.timer);
+    this.#waiting.delete(id);
+    if (this.#waiting.size === 0) this.#thread.unref();
+    return waiting;
+  }
+
+  #end(reason: string): void {
+    this.#ended ??= reason;
+    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(unavailable(reason));
+  }
+}
+
+function unavailable(reason: string, cause?: unknown): StreampoolError {
+  return new StreampoolError('STATE_UNAVAILABLE', reason, { cause, retryAfterSeconds: 1 });
+}
