@@ -1,1 +1,13 @@
-export {};
+export { createGateway, type Gateway } from './gateway.ts';
+export { loggable } from './http/loggable-error.ts';
+export type {
+  GatewayConfig,
+  GatewayFacts,
+  GatewayOptions,
+  ProbeUrl,
+  ProfileSummary,
+  ResolvedTranscode,
+  TranscodeAbilities,
+  TranscodeApi,
+  TranscodeRequest,
+} from './options.ts';

@@ -1,0 +1,84 @@
+import { StreampoolError } from '@streampool/errors';
+import express, { type Express } from 'express';
+import type { Logger } from 'pino';
+import { accessLog } from './http/access-log.ts';
+import { crossOrigin } from './http/cross-origin.ts';
+import { errorHandler } from './http/error-response.ts';
+import { requestContext } from './http/request-context.ts';
+import { mountRoutes, type Route } from './http/route.ts';
+import { tokenCheck } from './http/token-check.ts';
+import { DOCS_SECURITY_POLICY, docsPage } from './openapi/docs-page.ts';
+import { openApiDocument } from './openapi/document.ts';
+import { clientRoutes } from './routes/clients.ts';
+import { createRoutes } from './routes/create-streams.ts';
+import { deleteRoutes } from './routes/delete-streams.ts';
+import { readRoutes } from './routes/read-streams.ts';
+import { serverRoutes } from './routes/server.ts';
+import type { Services } from './routes/services.ts';
+import { statsRoutes } from './routes/stats.ts';
+import { watchRoutes } from './routes/watch.ts';
+
+/** Every operation of the API. */
+export function allRoutes(services: Services): Route[] {
+  return [
+    ...watchRoutes(services),
+    ...createRoutes(services),
+    ...readRoutes(services),
+    ...deleteRoutes(services),
+    ...clientRoutes(services),
+    ...statsRoutes(services),
+    ...serverRoutes(services),
+  ];
+}
+
+/** The Express application: what happens to a request, in the order it happens. */
+export function gatewayApp(services: Services, log: Logger): Express {
+  const { config, metrics, version } = services;
+  const routes = allRoutes(services);
+  const document = openApiDocument(routes, { version, rootPath: config.rootPath });
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.set('trust proxy', [...config.trustedProxies]);
+  app.set('query parser', 'simple');
+
+  app.use(requestContext(log));
+  app.use(withoutPrefix(config.rootPath));
+  app.use(crossOrigin({ apiIsProtected: config.apiToken !== undefined }));
+  app.use(accessLog(metrics));
+
+  const router = express.Router();
+  mountRoutes(router, routes, {
+    checkToken: tokenCheck(config.apiToken),
+    bodyLimitBytes: config.bodyLimitBytes,
+  });
+  app.use(router);
+  const page = docsPage(document);
+  app.get('/openapi.json', (_req, res) => {
+    res.json(document);
+  });
+  app.get('/docs', (_req, res) => {
+    res.setHeader('Content-Security-Policy', DOCS_SECURITY_POLICY);
+    res.type('html').send(page);
+  });
+  app.use(() => {
+    throw new StreampoolError('NOT_FOUND', 'There is nothing at this path');
+  });
+  app.use(errorHandler);
+  return app;
+}
+
+/** Paths answer with and without the prefix: some reverse proxies take it away, some pass it on. */
+function withoutPrefix(rootPath: string): express.RequestHandler {
+  return (req, _res, next) => {
+    if (
+      rootPath &&
+      (req.url === rootPath || req.url.startsWith(`${rootPath}/`) || req.url.startsWith(`${rootPath}?`))
+    ) {
+      const rest = req.url.slice(rootPath.length);
+      req.url = rest.startsWith('/') ? rest : `/${rest}`;
+    }
+    next();
+  };
+}

@@ -1,0 +1,66 @@
+import type { Server } from 'node:http';
+import type { Express } from 'express';
+import { gatewayApp } from './app.ts';
+import { loggable } from './http/loggable-error.ts';
+import { HttpServer } from './http-server.ts';
+import { Metrics } from './metrics/metrics.ts';
+import type { GatewayOptions } from './options.ts';
+import type { Services } from './routes/services.ts';
+import { LiveView } from './streams/live-view.ts';
+import { urlSigner } from './streams/signed-url.ts';
+
+export interface Gateway {
+  readonly app: Express;
+  readonly server: Server;
+  /** Resolves with the port once connections are taken. @throws the system's error, such as EADDRINUSE */
+  listen(): Promise<number>;
+  /**
+   * Takes no new requests, lets those under way end, and resolves when all connections are closed, at the latest after
+   * `closeTimeoutMs`. Viewers are the engine's: close it while this waits. Idempotent. Closes neither engine nor state.
+   */
+  close(): Promise<void>;
+}
+
+/** The gateway of a process: API, metrics, and the door for viewers. Nothing listens before `listen()`. */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { config, engine, state } = options;
+  const log = options.log.child({}, { serializers: { err: loggable } });
+  const metrics = new Metrics(engine, options.version);
+  let closing: Promise<void> | undefined;
+  const services: Services = {
+    ...options,
+    metrics,
+    live: new LiveView({ state, engine, nodeId: options.nodeId }),
+    signer: urlSigner(config.streamUrlSecret, config.streamUrlTtlMs),
+    startedAtMs: Date.now(),
+    isClosing: () => closing !== undefined,
+  };
+  const app = gatewayApp(services, log);
+  const http = new HttpServer(app);
+  const unlisten = engine.on('viewer_detached', (viewer) => {
+    log.info(
+      {
+        streamId: viewer.streamId,
+        clientId: viewer.clientId,
+        reason: viewer.reason,
+        bytes: viewer.bytes,
+        skips: viewer.skips,
+        seconds: Math.round((Date.now() - viewer.connectedAt) / 1000),
+      },
+      'viewer left',
+    );
+  });
+
+  return {
+    app,
+    server: http.server,
+    listen: () => http.listen({ host: config.host, port: config.port }),
+    close() {
+      closing ??= http.close(config.closeTimeoutMs).then(() => {
+        unlisten();
+        metrics.close();
+      });
+      return closing;
+    },
+  };
+}

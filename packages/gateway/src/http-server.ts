@@ -1,0 +1,97 @@
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from 'node:http';
+import type { Socket } from 'node:net';
+
+/** What a client may take to send a request, in ms; a response, once begun, may take for ever. */
+const HEADERS_TIMEOUT_MS = 15_000;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than load balancers keep theirs (60 s is usual), so that it is they who close an idle connection. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+/** Ten thousand viewers may come at once, after a goal or a restart; the kernel caps it at net.core.somaxconn. */
+const BACKLOG = 4096;
+
+export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
+
+/**
+ * The HTTP server under the application. The data plane takes the sockets of viewers over once a response has begun;
+ * from then on nothing that arrives on one is answered: it would end up in the middle of the picture.
+ */
+export class HttpServer {
+  readonly server: Server;
+  /** The latest response on each socket. */
+  readonly #latest = new WeakMap<Socket, ServerResponse>();
+
+  constructor(handler: Handler) {
+    this.server = createServer(
+      {
+        headersTimeout: HEADERS_TIMEOUT_MS,
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        noDelay: true,
+      },
+      (req, res) => {
+        if (this.#isTakenOver(req.socket)) {
+          req.socket.destroy();
+          return;
+        }
+        this.#latest.set(req.socket, res);
+        handler(req, res);
+      },
+    );
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      const res = this.#latest.get(socket);
+      const isAnswering = res?.headersSent === true && !res.writableFinished;
+      if (isAnswering || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+      else socket.end(refusal(error.code));
+    });
+  }
+
+  /** Resolves with the port. @throws the error of `listen`, such as EADDRINUSE */
+  listen(address: { host: string; port: number }): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen({ ...address, backlog: BACKLOG }, () => {
+        this.server.off('error', reject);
+        const bound = this.server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : address.port);
+      });
+    });
+  }
+
+  /** Takes nothing new, lets what is under way end, and cuts what has not by the deadline. Idempotent. */
+  close(deadlineMs: number): Promise<void> {
+    if (!this.server.listening) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.server.closeAllConnections(), deadlineMs);
+      this.server.close(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+      this.server.closeIdleConnections();
+    });
+  }
+
+  /** A response that has begun and has no socket any more, on a socket that lives: somebody else writes to it. */
+  #isTakenOver(socket: Socket): boolean {
+    const res = this.#latest.get(socket);
+    return res?.headersSent === true && res.socket === null && !res.writableFinished;
+  }
+}
+
+/** An answer to what is no HTTP request, in the shape of all errors. */
+function refusal(errorCode: string | undefined): string {
+  const status =
+    errorCode === 'HPE_HEADER_OVERFLOW' ? 431 : errorCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+  const body = JSON.stringify({ code: 'INVALID_REQUEST', detail: STATUS_CODES[status], request_id: '' });
+  return (
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+  );
+}

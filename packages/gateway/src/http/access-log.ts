@@ -1,0 +1,47 @@
+import { redactText, redactUrl } from '@streampool/redaction';
+import type { RequestHandler } from 'express';
+import type { Metrics } from '../metrics/metrics.ts';
+import { contextOf } from './request-context.ts';
+import { routeOf } from './route.ts';
+import { addressOf } from './viewer-identity.ts';
+
+/** A line and a measurement per request to the API. Viewers have their own (they last for hours, and leave without a word). */
+export function accessLog(metrics: Metrics): RequestHandler {
+  return (req, res, next) => {
+    res.once('finish', () => {
+      const found = routeOf(res);
+      if (found?.access === 'viewer' && res.statusCode < 400) return;
+      const { log, startedMs } = contextOf(res);
+      const ms = performance.now() - startedMs;
+      metrics.observeRequest(
+        { method: req.method, route: found?.path ?? 'none', status: res.statusCode },
+        ms,
+      );
+      log[found?.quiet && res.statusCode < 500 ? 'debug' : 'info'](
+        {
+          method: req.method,
+          path: shownPath(req.originalUrl),
+          status: res.statusCode,
+          ms: Math.round(ms * 10) / 10,
+          ip: addressOf(req),
+        },
+        'request',
+      );
+    });
+    next();
+  };
+}
+
+const MAX_SHOWN_CHARS = 512;
+/** Redaction knows whole URLs; a request has only the path of one. */
+const STAND_IN = 'http://x';
+
+/** The path as it was asked for, without the token, or a login in a query or in a URL within it. For reading, not for asking again. */
+export function shownPath(originalUrl: string): string {
+  const [path = '', query] = originalUrl.split(/\?(.*)/s, 2);
+  const shownQuery = [...new URLSearchParams(query)]
+    .map(([name, value]) => `${name}=${redactText(value)}`)
+    .join('&');
+  const shown = redactUrl(STAND_IN + path + (shownQuery && `?${shownQuery}`));
+  return shown.slice(STAND_IN.length, STAND_IN.length + MAX_SHOWN_CHARS);
+}

@@ -1,0 +1,201 @@
+import type { DetachReason, PoolSnapshot, StreamEngineApi } from '@streampool/streaming';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Growth } from './growth.ts';
+
+/** Reasons are words of the code, yet a mistake there must not make series without end. */
+const MAX_REASONS = 30;
+/** Pools come and go between two scrapes: their last figures are taken when one ends, but not more often than this. */
+const SAMPLE_INTERVAL_MS = 500;
+
+const KINDS = ['direct', 'shared', 'transcode'] as const;
+const STATES = ['idle', 'starting', 'live', 'switching', 'draining', 'failed'] as const;
+
+export interface EngineTotals {
+  readonly bytesOut: number;
+  readonly skips: number;
+  readonly sourceSwitches: number;
+  readonly switchesByReason: Readonly<Record<string, number>>;
+  readonly detachesByReason: Readonly<Record<string, number>>;
+}
+
+/**
+ * Figures of the data plane. No series per viewer or stream: their number would follow the audience.
+ * Costs nothing per byte; pools are looked at when somebody scrapes, and when one ends.
+ */
+export class EngineMetrics {
+  readonly #engine: StreamEngineApi;
+  readonly #bytesIn = new Growth();
+  readonly #bytesOut = new Growth();
+  readonly #restarts = new Growth();
+  readonly #received: Counter;
+  readonly #sent: Counter;
+  readonly #ffmpegRestarts: Counter;
+  readonly #detaches: Counter<'reason'>;
+  readonly #switches: Counter<'reason'>;
+  readonly #gap: Histogram;
+  readonly #skips: Counter;
+  readonly #skippedBytes: Counter;
+  readonly #unsubscribe: (() => void)[] = [];
+  readonly #switchesByReason: Record<string, number> = {};
+  readonly #detachesByReason: Record<string, number> = {};
+  #sentTotal = 0;
+  #skipsTotal = 0;
+  #sampledMs = Number.NEGATIVE_INFINITY;
+
+  constructor(engine: StreamEngineApi, registry: Registry) {
+    this.#engine = engine;
+    const registers = [registry];
+    this.#received = new Counter({
+      name: 'streampool_upstream_received_bytes_total',
+      help: 'Bytes of media received from providers.',
+      registers,
+    });
+    this.#sent = new Counter({
+      name: 'streampool_viewer_sent_bytes_total',
+      help: 'Bytes of media handed to viewers.',
+      registers,
+    });
+    this.#ffmpegRestarts = new Counter({
+      name: 'streampool_ffmpeg_restarts_total',
+      help: 'FFmpeg processes started again after the first of their pool.',
+      registers,
+    });
+    this.#detaches = new Counter({
+      name: 'streampool_viewer_detaches_total',
+      help: 'Viewers that have gone, by why.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#switches = new Counter({
+      name: 'streampool_source_switches_total',
+      help: 'Sources replaced while their pool stayed up, by why.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#gap = new Histogram({
+      name: 'streampool_source_switch_gap_seconds',
+      help: 'Time without new bytes when a source was replaced.',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30],
+      registers,
+    });
+    this.#skips = new Counter({
+      name: 'streampool_viewer_skips_total',
+      help: 'Times a viewer was too slow and went on at a newer keyframe.',
+      registers,
+    });
+    this.#skippedBytes = new Counter({
+      name: 'streampool_viewer_skipped_bytes_total',
+      help: 'Bytes that viewers missed by being too slow.',
+      registers,
+    });
+    this.#gauges(registry);
+    this.#listen();
+  }
+
+  /** Since the process started. */
+  totals(): EngineTotals {
+    this.#sample(this.#engine.pools());
+    return {
+      bytesOut: this.#sentTotal,
+      skips: this.#skipsTotal,
+      sourceSwitches: Object.values(this.#switchesByReason).reduce((sum, count) => sum + count, 0),
+      switchesByReason: { ...this.#switchesByReason },
+      detachesByReason: { ...this.#detachesByReason },
+    };
+  }
+
+  close(): void {
+    for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
+  }
+
+  #gauges(registry: Registry): void {
+    const registers = [registry];
+    const viewers = new Gauge({
+      name: 'streampool_viewers',
+      help: 'Viewers being served, by the kind of their stream.',
+      labelNames: ['kind'],
+      registers,
+    });
+    const ffmpeg = new Gauge({
+      name: 'streampool_ffmpeg_processes',
+      help: 'Running FFmpeg processes.',
+      registers,
+    });
+    const ring = new Gauge({ name: 'streampool_ring_bytes', help: 'Memory that rings hold.', registers });
+    // One look at the pools fills all gauges of a scrape; which of them the registry collects first does not matter.
+    new Gauge({
+      name: 'streampool_pools',
+      help: 'Pools, by their kind and state.',
+      labelNames: ['kind', 'state'],
+      registers,
+      collect: function (this: Gauge<'kind' | 'state'>): void {
+        const pools = fill();
+        for (const kind of KINDS) {
+          for (const state of STATES) {
+            const count = pools.filter((pool) => pool.kind === kind && pool.state === state).length;
+            this.set({ kind, state }, count);
+          }
+        }
+      },
+    });
+    const fill = (): PoolSnapshot[] => {
+      const pools = this.#engine.pools();
+      this.#sample(pools);
+      const sum = (figure: (pool: PoolSnapshot) => number): number =>
+        pools.reduce((total, pool) => total + figure(pool), 0);
+      for (const kind of KINDS)
+        viewers.set(
+          { kind },
+          sum((pool) => (pool.kind === kind ? pool.viewers : 0)),
+        );
+      ffmpeg.set(sum((pool) => (pool.kind === 'transcode' && pool.pid !== undefined ? 1 : 0)));
+      ring.set(sum((pool) => pool.ringBytes));
+      return pools;
+    };
+  }
+
+  #listen(): void {
+    const engine = this.#engine;
+    this.#unsubscribe.push(
+      engine.on('viewer_detached', ({ reason }) => this.#onDetached(reason)),
+      engine.on('viewer_skipped', ({ bytesSkipped }) => {
+        this.#skipsTotal += 1;
+        this.#skips.inc();
+        this.#skippedBytes.inc(Math.max(0, bytesSkipped));
+      }),
+      engine.on('source_switched', ({ reason, gapMs }) => {
+        this.#switches.inc({ reason: count(this.#switchesByReason, reason) });
+        this.#gap.observe(Math.max(0, gapMs) / 1000);
+      }),
+      engine.on('pool_state', () => {
+        if (performance.now() - this.#sampledMs > SAMPLE_INTERVAL_MS) this.#sample(engine.pools());
+      }),
+    );
+  }
+
+  #onDetached(reason: DetachReason): void {
+    this.#detaches.inc({ reason: count(this.#detachesByReason, reason) });
+  }
+
+  #sample(pools: readonly PoolSnapshot[]): void {
+    this.#sampledMs = performance.now();
+    // The start tells one life of a stream's pool from the next.
+    const key = (pool: PoolSnapshot): string => `${pool.streamId}:${pool.startedAt ?? 0}`;
+    const figures = (of: (pool: PoolSnapshot) => number): [string, number][] =>
+      pools.map((pool) => [key(pool), of(pool)]);
+    const sent = this.#bytesOut.take(figures((pool) => pool.bytesOut));
+    this.#sentTotal += sent;
+    this.#sent.inc(sent);
+    this.#received.inc(this.#bytesIn.take(figures((pool) => pool.bytesIn)));
+    this.#ffmpegRestarts.inc(
+      this.#restarts.take(figures((pool) => (pool.kind === 'transcode' ? pool.restarts : 0))),
+    );
+  }
+}
+
+/** Adds one, under `other` where there are too many names already; the name it was counted under. */
+function count(counts: Record<string, number>, reason: string): string {
+  const name = reason in counts || Object.keys(counts).length < MAX_REASONS ? reason : 'other';
+  counts[name] = (counts[name] ?? 0) + 1;
+  return name;
+}

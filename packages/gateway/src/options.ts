@@ -1,0 +1,98 @@
+import type { ClusterState, SharingStrategy } from '@streampool/state';
+import type { StreamEngineApi } from '@streampool/streaming';
+import type { Logger } from 'pino';
+
+/** Settings of the gateway, complete: whoever composes the roles fills every field. Durations in ms, sizes in bytes. */
+export interface GatewayConfig {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Prefix under which every path also answers, such as `/m3u-proxy`; empty for none. */
+  readonly rootPath: string;
+  /** Absent: the API is open. */
+  readonly apiToken?: string;
+  /** Addresses, CIDRs or proxy-addr's names (`loopback`, `uniquelocal`) whose X-Forwarded-For is believed. */
+  readonly trustedProxies: readonly string[];
+  /** Set: `/stream/…` needs a signature made with it. */
+  readonly streamUrlSecret?: string;
+  readonly streamUrlTtlMs: number;
+  /** What providers are told when a stream names no user agent. */
+  readonly defaultUserAgent: string;
+  readonly bodyLimitBytes: number;
+  /** The longest a readiness check waits for the state store. */
+  readonly readyTimeoutMs: number;
+  /** From `close()` on, requests under way have this long. */
+  readonly closeTimeoutMs: number;
+  /** Told by `/info`; the gateway does not act on them. */
+  readonly facts: GatewayFacts;
+}
+
+/** What `/info` says of the installation. No secrets. */
+export interface GatewayFacts {
+  readonly clientTimeoutMs: number;
+  readonly streamTimeoutMs: number;
+  readonly sharedStreamTimeoutMs: number;
+  readonly cleanupIntervalMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly maxClientsPerSharedStream: number;
+  readonly sharingStrategy: SharingStrategy;
+}
+
+/** A transcoding profile as it is listed. */
+export interface ProfileSummary {
+  readonly name: string;
+  readonly description: string;
+  /** The argument template, with `{variable|default}` placeholders. */
+  readonly parameters: string;
+}
+
+export interface TranscodeRequest {
+  /** A profile's name, or an argument template that begins with `-`. */
+  readonly profile: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly outputFormat?: string;
+}
+
+/** A profile with every variable filled in. */
+export interface ResolvedTranscode {
+  /** The profile's name, `custom` for a template. */
+  readonly profile: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly args: readonly string[];
+  /** FFmpeg's name of the output format, such as `mpegts`. */
+  readonly format: string;
+  /** Options of the template that were left out, with the reason. */
+  readonly dropped: readonly { readonly option: string; readonly reason: string }[];
+}
+
+/** What the machine can do, found out when the server started. */
+export interface TranscodeAbilities {
+  /** FFmpeg's version line; absent when there is no FFmpeg. */
+  readonly ffmpegVersion?: string;
+  /** The hardware encoder family in use, such as `vaapi`. */
+  readonly hardware?: { readonly type: string; readonly device?: string };
+}
+
+export interface TranscodeApi {
+  listProfiles(): readonly ProfileSummary[];
+  /** Defaults of the variables that profiles share. */
+  defaultVariables(): Readonly<Record<string, string>>;
+  /** @throws StreampoolError PROFILE_UNKNOWN, TEMPLATE_* (400, naming the culprit), FFMPEG_MISSING */
+  resolve(request: TranscodeRequest): ResolvedTranscode;
+  abilities(): TranscodeAbilities;
+}
+
+/** Opens a URL as the data plane would and reports how it answered. @throws StreampoolError UPSTREAM_* */
+export type ProbeUrl = (url: string) => Promise<{ status: number }>;
+
+export interface GatewayOptions {
+  readonly state: ClusterState;
+  readonly engine: StreamEngineApi;
+  readonly transcode: TranscodeApi;
+  readonly probe: ProbeUrl;
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+  readonly version: string;
+  /** Id under which this process writes to the state: its own records are replaced by what the engine says now. */
+  readonly nodeId: string;
+}

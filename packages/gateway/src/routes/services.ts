@@ -1,0 +1,24 @@
+import type { ClusterState } from '@streampool/state';
+import type { StreamEngineApi } from '@streampool/streaming';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { GatewayConfig, ProbeUrl, TranscodeApi } from '../options.ts';
+import type { LiveView } from '../streams/live-view.ts';
+import type { UrlSigner } from '../streams/signed-url.ts';
+
+/** What routes work with. */
+export interface Services {
+  readonly state: ClusterState;
+  readonly engine: StreamEngineApi;
+  readonly transcode: TranscodeApi;
+  readonly probe: ProbeUrl;
+  readonly config: GatewayConfig;
+  readonly metrics: Metrics;
+  readonly live: LiveView;
+  readonly signer: UrlSigner;
+  readonly version: string;
+  readonly nodeId: string;
+  /** Wall clock, ms since the epoch, when this gateway was made. */
+  readonly startedAtMs: number;
+  /** True from `close()` on. */
+  isClosing(): boolean;
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+import { shownClient, shownStream } from './stream-responses.ts';
+
+const anything = z.record(z.string(), z.unknown());
+
+export const proxyStats = z
+  .object({
+    total_streams: z.int(),
+    active_streams: z.int(),
+    total_clients: z.int(),
+    active_clients: z.int(),
+    total_bytes_served: z.int(),
+    total_segments_served: z.int(),
+    uptime_seconds: z.int(),
+  })
+  .meta({ id: 'ProxyStats' });
+
+export const rootAnswer = z.object({
+  status: z.literal('running'),
+  message: z.string(),
+  version: z.string(),
+  uptime: z.int(),
+  stats: proxyStats,
+});
+
+export const healthAnswer = z.object({
+  status: z.literal('healthy'),
+  root_path: z.string(),
+  version: z.string(),
+  uptime_seconds: z.int(),
+  active_streams: z.int(),
+  active_clients: z.int(),
+  total_bytes_served: z.int(),
+  stats: proxyStats,
+});
+
+export const livenessAnswer = z.object({ status: z.literal('ok') });
+export const readinessAnswer = z.object({ status: z.literal('ready'), state_ms: z.number() });
+
+export const infoAnswer = z.object({
+  version: z.string(),
+  ffmpeg_version: z.string().nullable(),
+  streamlink_version: z.null(),
+  ytdlp_version: z.null(),
+  hardware_acceleration: z.object({
+    enabled: z.boolean(),
+    type: z.string().nullable(),
+    device: z.string().nullable(),
+    ffmpeg_args: z.array(z.string()),
+  }),
+  redis: z.object({
+    enabled: z.boolean(),
+    pooling_enabled: z.boolean(),
+    max_clients_per_stream: z.int(),
+    stream_timeout: z.number(),
+    sharing_strategy: z.string(),
+  }),
+  transcoding: z.object({ enabled: z.boolean(), profiles: z.record(z.string(), z.string()) }),
+  configuration: z.object({
+    default_user_agent: z.string(),
+    client_timeout: z.number(),
+    stream_timeout: z.number(),
+    cleanup_interval: z.number(),
+  }),
+  worker: z.object({ worker_id: z.string(), heartbeat_interval: z.number(), multi_worker_mode: z.boolean() }),
+});
+
+export const profilesAnswer = z.object({
+  profiles: z.array(z.object({ name: z.string(), description: z.string(), parameters: z.string() })),
+  hardware_acceleration: z.object({ available: z.boolean(), type: z.string().nullable() }),
+  default_variables: z.record(z.string(), z.string()),
+});
+
+export const statsAnswer = proxyStats
+  .extend({ streams: z.array(shownStream), clients: z.array(shownClient) })
+  .meta({ id: 'Stats' });
+
+const performanceParts = {
+  performance_metrics: z.object({
+    event_loop_delay_p99_ms: z.number(),
+    resident_memory_bytes: z.int(),
+    cpu_seconds: z.number(),
+    ring_bytes: z.int(),
+  }),
+  failover_stats: z.object({ source_switches: z.int(), by_reason: z.record(z.string(), z.int()) }),
+  error_stats: z.object({ skips: z.int(), detaches_by_reason: z.record(z.string(), z.int()) }),
+};
+
+export const performanceAnswer = z.object({
+  connection_pool: anything,
+  ...performanceParts,
+  timestamp: z.iso.datetime(),
+});
+
+export const detailedAnswer = z.object({
+  proxy_stats: proxyStats,
+  connection_pool_stats: anything,
+  ...performanceParts,
+  stream_count: z.int(),
+  client_count: z.int(),
+});
+
+export const workersAnswer = z.object({
+  workers: z.array(
+    z.object({
+      worker_id: z.string(),
+      host: z.string(),
+      pid: z.int(),
+      url: z.string(),
+      status: z.string(),
+      version: z.string(),
+      owned_streams: z.int(),
+      viewers: z.int(),
+      capacity: z.int(),
+      load: z.number(),
+      started_at: z.iso.datetime(),
+      heartbeat_at: z.iso.datetime(),
+    }),
+  ),
+  total: z.int(),
+});
+
+export const testConnectionAnswer = z.object({
+  success: z.boolean(),
+  message: z.string(),
+  status_code: z.int().optional(),
+  error: z.string().optional().describe('Code of the error'),
+  url_tested: z.string(),
+});

@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import { metadata, queryFlag, sourceHeaders, sourceUrl, templateVariables, userAgent } from './scalars.ts';
+
+const flag = z.boolean({ error: 'must be true or false' }).nullish();
+const positive = z.number({ error: 'must be a number' }).positive().finite().nullish();
+
+/** Settings of a single stream that are kept with it for the parts that use them. */
+const streamSettings = {
+  strict_live_ts: flag.describe('Keep to a strict transport stream for players that stumble easily'),
+  use_sticky_session: flag.describe('Stay with the address a redirecting provider has chosen'),
+  enable_silence_detection: flag,
+  silence_threshold_db: z.number({ error: 'must be a number' }).min(-120).max(0).nullish(),
+  silence_duration: positive.describe('Seconds'),
+  silence_check_interval: positive.describe('Seconds'),
+  silence_failover_threshold: z.int({ error: 'must be a whole number' }).min(1).nullish(),
+  silence_monitoring_grace_period: positive.describe('Seconds'),
+};
+
+/** Names of {@link streamSettings}, as they are kept with the definition. */
+export const STREAM_SETTINGS = Object.keys(streamSettings) as (keyof typeof streamSettings)[];
+
+const source = {
+  url: sourceUrl.describe('Where the stream comes from'),
+  failover_urls: z
+    .array(sourceUrl, { error: 'must be a list of URLs' })
+    .max(50)
+    .nullish()
+    .describe('Sources to go on with when the first one fails, in this order'),
+  failover_resolver_url: sourceUrl.nullish().describe('Asked for the next source when the current one fails'),
+  user_agent: userAgent.nullish().describe('What the provider is told'),
+  headers: sourceHeaders.nullish().describe('Further headers for the provider'),
+  metadata: metadata.nullish().describe('Labels to find the stream by; scalars are kept as strings'),
+  ...streamSettings,
+};
+
+export const createStreamBody = z
+  .object(
+    {
+      ...source,
+      shared: flag.describe('One provider connection for all viewers instead of one for each'),
+    },
+    { error: 'must be a JSON object (send Content-Type: application/json)' },
+  )
+  .meta({ id: 'CreateStream' });
+
+export const createTranscodeBody = z
+  .object(
+    {
+      ...source,
+      profile: z
+        .string({ error: 'must be a string' })
+        .min(1)
+        .max(16_384)
+        .nullish()
+        .describe('A profile’s name, or a template of FFmpeg arguments that begins with "-"'),
+      profile_variables: templateVariables.nullish().describe('Values for the variables of the profile'),
+      output_format: z
+        .string({ error: 'must be a string' })
+        .regex(/^[a-z0-9_]{1,32}$/, { error: 'must be the name of an FFmpeg format' })
+        .nullish(),
+      resolver: z
+        .null({ error: 'is not supported' })
+        .optional()
+        .describe('Not supported: give the media URL itself'),
+    },
+    { error: 'must be a JSON object (send Content-Type: application/json)' },
+  )
+  .meta({ id: 'CreateTranscode' });
+
+export type CreateStreamBody = z.output<typeof createStreamBody>;
+export type CreateTranscodeBody = z.output<typeof createTranscodeBody>;
+
+export const streamParams = z.object({ id: z.string().min(1).max(128).describe('The stream’s id') });
+export const clientParams = z.object({ id: z.string().min(1).max(128).describe('The client’s id') });
+
+const field = z.string({ error: 'is required' }).min(1).max(256).describe('Name of a metadata field');
+const value = z.string({ error: 'is required' }).max(4096).describe('Its value');
+
+export const listQuery = z.object({
+  limit: z.coerce
+    .number({ error: 'must be a number' })
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('Items per page; all without it'),
+  after: z.string().max(256).optional().describe('The `next` of the page before'),
+});
+
+export const byMetadataQuery = z.object({
+  field,
+  value,
+  active_only: queryFlag.default(true).describe('Only streams that somebody watches'),
+});
+
+export const countsByMetadataQuery = z.object({
+  field,
+  values: z
+    .string({ error: 'is required' })
+    .max(16_384)
+    .transform((list) => [
+      ...new Set(
+        list
+          .split(',')
+          .map((item) => item.trim())
+          .filter(Boolean),
+      ),
+    ])
+    .refine((items) => items.length <= 500, { error: 'must not name more than 500 values' })
+    .describe('Values to count, separated by commas'),
+  active_only: queryFlag.default(true).describe('Only streams that somebody watches'),
+});
+
+export const deleteByMetadataQuery = z.object({
+  field,
+  value,
+  exclude_channel_id: z.string().max(256).optional().describe('Keeps the stream whose metadata `id` is this'),
+  force: queryFlag.default(true).describe('false: keeps streams that others still watch'),
+  client_id: z.string().max(128).optional().describe('The viewer that is leaving; counts as gone'),
+});
+
+export const deleteOldestQuery = deleteByMetadataQuery.pick({
+  field: true,
+  value: true,
+  exclude_channel_id: true,
+});
+
+export const testConnectionBody = z
+  .object({ url: sourceUrl }, { error: 'must be a JSON object (send Content-Type: application/json)' })
+  .meta({ id: 'TestConnection' });

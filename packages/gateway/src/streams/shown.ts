@@ -1,0 +1,82 @@
+import { redactHeaders, redactText, redactUrl } from '@streampool/redaction';
+import type { ClientRecord, StreamDefinition } from '@streampool/state';
+import type { z } from 'zod';
+import type { shownClient, shownStream, streamDetail } from '../schemas/stream-responses.ts';
+import type { LiveStream } from './live-view.ts';
+import { shownStreamType } from './stream-type.ts';
+
+const iso = (ms: number): string => new Date(ms).toISOString();
+
+/** Labels are free text, so a URL in one may hold a login. */
+export function redactLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, redactText(value)]));
+}
+
+/** A stream as the API shows it: m3u-proxy's fields first, then ours. */
+export function showStream({ record, pool, viewers }: LiveStream): z.output<typeof shownStream> {
+  const url = redactUrl(record.url);
+  const failoverUrls = record.failoverUrls.map(redactUrl);
+  return {
+    stream_id: record.id,
+    original_url: url,
+    current_url: failoverUrls[record.failoverIndex - 1] ?? url,
+    user_agent: record.userAgent ?? null,
+    client_count: viewers,
+    total_bytes_served: pool?.bytesOut ?? 0,
+    total_segments_served: 0,
+    error_count: pool?.restarts ?? 0,
+    is_active: record.state !== 'failed' && record.state !== 'stopped',
+    has_failover: failoverUrls.length > 0,
+    failover_urls: failoverUrls,
+    current_failover_index: record.failoverIndex,
+    failover_attempts: record.failoverAttempts,
+    stream_type: shownStreamType(record) as z.output<typeof shownStream>['stream_type'],
+    created_at: iso(record.createdAtMs),
+    last_access: iso(record.lastAccessMs),
+    metadata: redactLabels(record.metadata),
+    kind: record.kind,
+    state: record.state,
+    profile: record.profile ?? null,
+    owner: record.owner || null,
+    epoch: record.epoch,
+    ffmpeg_pid: record.ffmpegPid ?? null,
+    fps: record.fps ?? null,
+    speed: record.speed ?? null,
+    bitrate_kbps: record.bitrateKbps ?? null,
+    bytes_received: pool?.bytesIn ?? 0,
+    last_error: record.lastError === undefined ? null : redactText(record.lastError),
+  };
+}
+
+/** What only the definition knows, beside the stream. `endpoint` is where players get it. */
+export function showDefinition(
+  definition: StreamDefinition | undefined,
+  endpoint: string,
+): Omit<z.output<typeof streamDetail>['stream'], keyof z.output<typeof shownStream>> {
+  const resolver = definition?.failoverResolverUrl;
+  return {
+    headers: redactLabels(redactHeaders(definition?.headers ?? {})),
+    failover_resolver_url: resolver === undefined ? null : redactUrl(resolver),
+    stream_endpoint: endpoint,
+    profile_variables: definition?.profileVariables ? redactLabels(definition.profileVariables) : null,
+    ffmpeg_args: definition?.ffmpegArgs?.map(redactText) ?? null,
+  };
+}
+
+export function showClient(client: ClientRecord): z.output<typeof shownClient> {
+  return {
+    client_id: client.id,
+    stream_id: client.streamId,
+    user_agent: client.userAgent,
+    ip_address: client.ip,
+    username: client.username ?? null,
+    bytes_served: client.bytes,
+    segments_served: 0,
+    created_at: iso(client.connectedAtMs),
+    last_access: iso(client.lastActiveMs),
+    is_connected: true,
+    lag_bytes: client.lagBytes,
+    skips: client.skips,
+    node: client.node,
+  };
+}

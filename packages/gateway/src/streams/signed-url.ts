@@ -1,0 +1,41 @@
+import { createHmac } from 'node:crypto';
+import { StreampoolError } from '@streampool/errors';
+import { equalInConstantTime } from '../http/token-check.ts';
+
+/** Makes and checks addresses of streams that are good for a while, so that knowing an id is not enough to watch. */
+export interface UrlSigner {
+  /** The query to append, `?expires=…&signature=…`; empty where signing is off. */
+  query(streamId: string): string;
+  /** @throws StreampoolError SIGNATURE_INVALID */
+  check(streamId: string, expires: string | undefined, signature: string | undefined): void;
+}
+
+const OFF: UrlSigner = { query: () => '', check: () => {} };
+
+/** `now` in ms since the epoch. Without a secret nothing is signed and everything passes. */
+export function urlSigner(
+  secret: string | undefined,
+  ttlMs: number,
+  now: () => number = Date.now,
+): UrlSigner {
+  if (!secret) return OFF;
+  const sign = (streamId: string, expires: string): string =>
+    createHmac('sha256', secret).update(`stream\n${streamId}\n${expires}`).digest('base64url');
+  return {
+    query(streamId) {
+      const expires = String(Math.ceil((now() + ttlMs) / 1000));
+      return `?expires=${expires}&signature=${sign(streamId, expires)}`;
+    },
+    check(streamId, expires, signature) {
+      if (!expires || !signature || !equalInConstantTime(signature, sign(streamId, expires))) {
+        throw new StreampoolError(
+          'SIGNATURE_INVALID',
+          'This address is not signed, or its signature is wrong',
+        );
+      }
+      if (!(Number(expires) * 1000 > now())) {
+        throw new StreampoolError('SIGNATURE_INVALID', 'This address has expired');
+      }
+    },
+  };
+}

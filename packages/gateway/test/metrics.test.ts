@@ -1,0 +1,121 @@
+import { Registry } from 'prom-client';
+import { EngineMetrics } from '../src/metrics/engine-metrics.ts';
+import { Growth } from '../src/metrics/growth.ts';
+import { FakeEngine, poolSnapshot } from './fake-engine.ts';
+import { closeAll, GatewayUnderTest } from './gateway-under-test.ts';
+
+afterEach(closeAll);
+
+interface Sample {
+  readonly name: string;
+  readonly labels: string;
+  readonly value: number;
+}
+
+function samples(text: string): Sample[] {
+  return [...text.matchAll(/^(\w+)(?:\{(.*)\})? (\S+)$/gm)].map(([, name, labels, value]) => ({
+    name: name!,
+    labels: labels ?? '',
+    value: Number(value),
+  }));
+}
+
+async function scrape(it: GatewayUnderTest): Promise<string> {
+  const response = await it.get('/metrics');
+  expect(response.headers.get('content-type')).toContain('text/plain');
+  return response.text();
+}
+
+test('names keep to the rules that promtool checks', async () => {
+  const it = await GatewayUnderTest.start();
+  await it.get('/streams');
+  const text = await scrape(it);
+  const types = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => ({
+    name: name!,
+    type: type!,
+  }));
+  const own = types.filter(({ name }) => name.startsWith('streampool_'));
+  expect(own.length).toBeGreaterThan(12);
+  for (const { name, type } of types) {
+    const help = new RegExp(`^# HELP ${name} \\S.*$`, 'm').test(text);
+    expect([name, help]).toEqual([name, true]);
+    expect(name).toMatch(/^[a-z][a-z0-9_]*$/);
+    expect([name, /_(?:ms|milliseconds|kb|mb|kilobytes|percent)(?:_|$)/.test(name)]).toEqual([name, false]);
+    expect([name, type, name.endsWith('_total')]).toEqual([name, type, type === 'counter']);
+    expect(name).not.toMatch(/_(?:count|sum|bucket|counter|gauge|histogram)$/);
+  }
+  expect(types.map(({ name }) => name)).toEqual(
+    expect.arrayContaining(['process_resident_memory_bytes', 'nodejs_eventloop_lag_p99_seconds']),
+  );
+});
+
+test('the number of series does not follow the audience', async () => {
+  const it = await GatewayUnderTest.start();
+  const count = async () =>
+    samples(await scrape(it)).filter(({ name }) => name.startsWith('streampool_')).length;
+  const id = await it.define({ url: 'http://h/a.ts' });
+  await it.get(`/stream/${id}`);
+  await count();
+  const before = await count();
+  for (let n = 0; n < 20; n += 1) {
+    const other = await it.define({ url: `http://h/${n}.ts` });
+    await it.get(`/stream/${other}?client_id=c${n}`);
+    await it.get(`/streams/${other}`);
+  }
+  const after = await count();
+  // Routes that were not asked for before add theirs; neither streams nor viewers do.
+  expect(after - before).toBeLessThan(50);
+  expect(await scrape(it)).not.toContain(id);
+});
+
+test('pools, viewers and FFmpeg are what the engine says now', async () => {
+  const it = await GatewayUnderTest.start();
+  it.engine.poolSnapshots = [
+    poolSnapshot({ streamId: 'a', kind: 'transcode', pid: 5, viewers: 3, ringBytes: 100 }),
+    poolSnapshot({ streamId: 'b', kind: 'transcode', state: 'failed', viewers: 0 }),
+    poolSnapshot({ streamId: 'c', kind: 'shared', viewers: 4, ringBytes: 11 }),
+  ];
+  await scrape(it);
+  const now = samples(await scrape(it));
+  const value = (name: string, ...labels: string[]): number | undefined =>
+    now.find((sample) => sample.name === name && labels.every((label) => sample.labels.includes(label)))
+      ?.value;
+  expect(value('streampool_pools', 'kind="transcode"', 'state="live"')).toBe(1);
+  expect(value('streampool_pools', 'kind="transcode"', 'state="failed"')).toBe(1);
+  expect(value('streampool_pools', 'kind="direct"', 'state="live"')).toBe(0);
+  expect(value('streampool_viewers', 'kind="transcode"')).toBe(3);
+  expect(value('streampool_viewers', 'kind="shared"')).toBe(4);
+  expect(value('streampool_ffmpeg_processes')).toBe(1);
+  expect(value('streampool_ring_bytes')).toBe(111);
+  expect(value('streampool_build_info', 'version="0.0.0-test"')).toBe(1);
+});
+
+test('events become counters; reasons without end become one', async () => {
+  const engine = new FakeEngine();
+  const registry = new Registry();
+  const metrics = new EngineMetrics(engine, registry);
+  const viewer = { ...engine.viewers()[0]!, clientId: 'x', streamId: 's' };
+  engine.emit('viewer_detached', { ...viewer, reason: 'stuck' });
+  engine.emit('viewer_skipped', { streamId: 's', clientId: 'x', bytesSkipped: 188 });
+  for (let n = 0; n < 100; n += 1) {
+    engine.emit('source_switched', { streamId: 's', reason: `r${n}`, gapMs: 40, failoverIndex: 0 });
+  }
+  expect(metrics.totals()).toMatchObject({ skips: 1, sourceSwitches: 100, detachesByReason: { stuck: 1 } });
+  expect(Object.keys(metrics.totals().switchesByReason)).toHaveLength(31);
+  const text = await registry.metrics();
+  expect(text).toContain('streampool_viewer_detaches_total{reason="stuck"} 1');
+  expect(text).toContain('streampool_viewer_skipped_bytes_total 188');
+  expect(text).toContain('streampool_source_switches_total{reason="other"} 70');
+  metrics.close();
+  engine.emit('viewer_detached', { ...viewer, reason: 'stuck' });
+  expect(metrics.totals().detachesByReason).toEqual({ stuck: 1 });
+});
+
+test('bytes go on counting when a pool ends and another begins', () => {
+  const growth = new Growth();
+  expect(growth.take([['a:1', 100]])).toBe(100);
+  expect(growth.take([['a:1', 150]])).toBe(50);
+  expect(growth.take([])).toBe(0);
+  expect(growth.take([['a:2', 30]])).toBe(30);
+  expect(growth.take([['a:2', 10]])).toBe(10);
+});
