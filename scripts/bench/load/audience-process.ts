@@ -1,0 +1,57 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import type { AudienceReport, ConnectOptions } from './audience.ts';
+import type { AudienceOrder } from './audience-main.ts';
+
+/** Viewers in a process of their own, so that what they cost is not measured with the server. */
+export class AudienceProcess {
+  readonly #child: ChildProcess = fork(new URL('./audience-main.ts', import.meta.url));
+  readonly #waiting = new Map<number, (report: AudienceReport) => void>();
+  #orders = 0;
+
+  constructor() {
+    this.#child.on('message', ({ id, report }: { id: number; report: AudienceReport }) => {
+      this.#waiting.get(id)?.(report);
+      this.#waiting.delete(id);
+    });
+    this.#child.on('exit', (code) => {
+      if (this.#waiting.size > 0) throw new Error(`the audience ended with code ${code}`);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  #order(order: AudienceOrder): Promise<AudienceReport> {
+    const id = this.#orders++;
+    return new Promise((resolve) => {
+      this.#waiting.set(id, resolve);
+      this.#child.send({ id, ...order });
+    });
+  }
+
+  /** Resolves when each viewer has its first byte or has failed. */
+  connect(options: ConnectOptions): Promise<AudienceReport> {
+    return this.#order({ order: 'connect', options });
+  }
+
+  disconnect(options: { group?: string; count?: number } = {}): Promise<AudienceReport> {
+    return this.#order({ order: 'disconnect', options });
+  }
+
+  reset(): Promise<AudienceReport> {
+    return this.#order({ order: 'reset' });
+  }
+
+  report(): Promise<AudienceReport> {
+    return this.#order({ order: 'report' });
+  }
+
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#child.exitCode !== null) return resolve();
+      this.#child.once('exit', () => resolve());
+      this.#child.kill('SIGKILL');
+    });
+  }
+}

@@ -1,0 +1,18 @@
+/** A provider as a process of its own. It is told once what to serve, answers with its port, and ends with the benchmark. */
+import { FakeProvider, type LiveOptions, makeSample, type SampleOptions } from '@streampool/testkit';
+
+export interface ProviderPlan {
+  readonly sample: SampleOptions;
+  readonly live?: { readonly paths: readonly string[]; readonly options: LiveOptions }[];
+  readonly endless?: readonly string[];
+}
+
+process.once('message', async (plan: ProviderPlan) => {
+  const sample = await makeSample(plan.sample);
+  const provider = await FakeProvider.start();
+  for (const { paths, options } of plan.live ?? []) provider.live(paths, sample, options);
+  for (const path of plan.endless ?? []) provider.endless(path, sample);
+  process.on('message', () => process.send?.({ connections: provider.connections }));
+  process.send?.({ port: provider.port, kbps: (sample.bytes * 8) / sample.seconds / 1_000 });
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,46 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { ProviderPlan } from './provider-main.ts';
+
+/** A provider in a process of its own. */
+export class ProviderProcess {
+  readonly port: number;
+  /** Rate of a stream at real-time pace. */
+  readonly kbps: number;
+  readonly #child: ChildProcess;
+
+  private constructor(child: ChildProcess, { port, kbps }: { port: number; kbps: number }) {
+    this.#child = child;
+    this.port = port;
+    this.kbps = kbps;
+  }
+
+  static async start(plan: ProviderPlan): Promise<ProviderProcess> {
+    const child = fork(new URL('./provider-main.ts', import.meta.url));
+    child.send(plan);
+    const [ready] = (await once(child, 'message')) as [{ port: number; kbps: number }];
+    return new ProviderProcess(child, ready);
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  url(path: string): string {
+    return `http://127.0.0.1:${this.port}${path}`;
+  }
+
+  /** TCP connections it holds now. */
+  async connections(): Promise<number> {
+    this.#child.send('connections');
+    const [{ connections }] = (await once(this.#child, 'message')) as [{ connections: number }];
+    return connections;
+  }
+
+  async close(): Promise<void> {
+    if (this.#child.exitCode !== null) return;
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}
