@@ -9,6 +9,7 @@ import {
   RANDOM_ACCESS_FLAG,
 } from './packet.ts';
 import { ptsOf } from './pes.ts';
+import { mainVideo } from './psi/main-stream.ts';
 import { ProgramTracker } from './psi/program-tracker.ts';
 import { TICKS_PER_SECOND, tickDifference } from './timestamps.ts';
 import type { AccessPoint, ProgramMap } from './types.ts';
@@ -24,6 +25,9 @@ const IGNORED = 0;
 const VIDEO = 1;
 const AUDIO = 2;
 const TABLE = 3;
+
+/** Set in the record of a PID's last continuity counter once there is one. */
+const SEEN = 0x80;
 
 /** Audio alone: a point at most this often, since every frame is one. */
 const AUDIO_INTERVAL = TICKS_PER_SECOND / 2;
@@ -49,11 +53,14 @@ export class TsScanner {
   readonly #tracker = new ProgramTracker();
   /** What to do with a packet, by PID. */
   readonly #roles = new Uint8Array(PID_COUNT);
+  readonly #counters = new Uint8Array(PID_COUNT);
   #program: ProgramMap | undefined;
 
   #probe: AccessUnitProbe | undefined;
   #probing = false;
-  #candidate: { offset: number; tables: Buffer; pts: number | undefined } | undefined;
+  #candidate:
+    | { offset: number; tables: Buffer; pts: number | undefined; continuity: ReadonlyMap<number, number> }
+    | undefined;
   #lastPts: number | undefined;
   /** Ticks of video since the last access point (or the beginning); jumps of the timeline are not counted. */
   #waited = 0;
@@ -78,18 +85,29 @@ export class TsScanner {
     return this.#tracker.tables;
   }
 
+  /** The continuity counter of the last packet of a PID; -1 if there was none. */
+  continuityOf(pid: number): number {
+    const counter = this.#counters[pid]!;
+    return counter === 0 ? -1 : counter & 0x0f;
+  }
+
   /** Reads whole packets. `offset`: absolute position of `run[0]` in the stream, in bytes. */
   scan(run: Buffer, offset: number): void {
     const roles = this.#roles;
+    const counters = this.#counters;
     const length = run.length;
     for (let at = 0; at < length; at += PACKET_SIZE) {
       const high = run[at + 1]!;
-      const role = roles[((high & 0x1f) << 8) | run[at + 2]!]!;
-      if (role === IGNORED) continue;
-      if ((high & 0x40) === 0 && role !== TABLE && !(role === VIDEO && this.#probing)) continue;
-      if (role === TABLE) this.#onTable(run, at, offset);
-      else if (role === VIDEO) this.#onVideo(run, at, offset);
-      else this.#onAudioStart(run, at, offset);
+      const pid = ((high & 0x1f) << 8) | run[at + 2]!;
+      const role = roles[pid]!;
+      if (role !== IGNORED) {
+        if (role === TABLE) this.#onTable(run, at, offset);
+        else if ((high & 0x40) !== 0 || this.#probing) {
+          if (role === VIDEO) this.#onVideo(run, at, offset);
+          else if ((high & 0x40) !== 0) this.#onAudioStart(run, at, offset);
+        }
+      }
+      counters[pid] = (run[at + 3]! & 0x0f) | SEEN;
     }
   }
 
@@ -140,7 +158,7 @@ export class TsScanner {
     this.#videoSeen = true;
     const tables = this.#tracker.tables;
     if (!tables || !this.#probe) return;
-    this.#candidate = { offset: offset + at, tables, pts: ptsOf(run, at) };
+    this.#candidate = { offset: offset + at, tables, pts: ptsOf(run, at), continuity: this.#continuities() };
     this.#probing = true;
     this.#conclude(this.#probe.start(run, at, (adaptationFlags(run, at) & RANDOM_ACCESS_FLAG) !== 0));
   }
@@ -148,7 +166,7 @@ export class TsScanner {
   #conclude(verdict: Verdict): void {
     if (verdict === 'open') return;
     this.#probing = false;
-    const { offset, tables, pts } = this.#candidate!;
+    const { offset, tables, pts, continuity } = this.#candidate!;
     if (pts !== undefined) {
       const step = this.#lastPts === undefined ? 0 : tickDifference(pts, this.#lastPts);
       if (Math.abs(step) < LONGEST_STEP) this.#waited += step;
@@ -160,7 +178,7 @@ export class TsScanner {
       verdict === 'yes' || (verdict === 'weak' && this.#acceptWeak) || this.#waited > ACCEPT_ANY_AFTER;
     if (!taken) return;
     this.#waited = 0;
-    this.#report(offset, tables, pts);
+    this.#report(offset, tables, pts, continuity);
   }
 
   #onAudioStart(run: Buffer, at: number, offset: number): void {
@@ -181,16 +199,28 @@ export class TsScanner {
     }
     this.#lastAudioPoint = pts ?? 0;
     this.#lastAudioOffset = offset + at;
-    this.#report(offset + at, tables, pts);
+    this.#report(offset + at, tables, pts, this.#continuities());
   }
 
-  #report(offset: number, tables: Buffer, pts: number | undefined): void {
-    this.#events.onAccessPoint?.(pts === undefined ? { offset, tables } : { offset, tables, pts });
+  /** The last continuity counters of the program's PIDs. */
+  #continuities(): ReadonlyMap<number, number> {
+    const counters = new Map<number, number>();
+    const note = (pid: number) => {
+      const counter = this.continuityOf(pid);
+      if (counter >= 0) counters.set(pid, counter);
+    };
+    for (const stream of this.#program?.streams ?? []) note(stream.pid);
+    if (this.#program) note(this.#program.pcrPid);
+    return counters;
   }
-}
 
-/** The first video stream whose codec is known, else the first. */
-function mainVideo(program: ProgramMap): ProgramMap['streams'][number] | undefined {
-  const videos = program.streams.filter((stream) => stream.kind === 'video');
-  return videos.find((stream) => stream.codec !== 'other') ?? videos[0];
+  #report(
+    offset: number,
+    tables: Buffer,
+    pts: number | undefined,
+    continuity: ReadonlyMap<number, number>,
+  ): void {
+    const point = { offset, tables, continuity };
+    this.#events.onAccessPoint?.(pts === undefined ? point : { ...point, pts });
+  }
 }

@@ -1,0 +1,218 @@
+import { adaptationFlags, PACKET_SIZE, PCR_FLAG, pidOf } from '../packet.ts';
+import { findPesTimes, type PesTimes } from '../pes.ts';
+import { addTicks, readClockBase, readTimestamp, TICKS_PER_SECOND, tickDifference } from '../timestamps.ts';
+
+/** A step ahead of more than this, or back of more than the other, is a jump of the source's clock. */
+export const JUMP_AHEAD = 10 * TICKS_PER_SECOND;
+export const JUMP_BACK = 0.2 * TICKS_PER_SECOND;
+/** A PCR farther than this from where it should be says nothing about when its media is due. */
+const PCR_PLAUSIBLE = 5 * TICKS_PER_SECOND;
+const DEFAULT_STEP = TICKS_PER_SECOND / 25;
+const LONGEST_STEP = TICKS_PER_SECOND / 2;
+/** How long the slowest delivery is remembered, per half. */
+const PACE_MEMORY_MS = 10_000;
+
+/** The first timestamps of what is to be joined on, in its own time. */
+export interface FirstTimes {
+  readonly dts: number;
+  readonly pts: number;
+  readonly pcr?: number;
+}
+
+interface PidTimes {
+  dts: number;
+  /** Whether this PID's times go with the main stream's; a stream that never did cannot tell a jump. */
+  inStep: boolean;
+}
+
+/** Where a clock jump was suspected: by the PCR, or by a PES packet of a PID. */
+export type Suspect = { readonly pcr: number } | { readonly pid: number; readonly dts: number };
+
+/**
+ * Where the output's time stands: the last PCR and the last DTS of every PID, the furthest PTS of the main stream, and
+ * how media time has kept up with the wall clock. All timestamps are the output's, in 90 kHz ticks of 33 bits.
+ */
+export class Timeline {
+  /** PID of the stream that stands for the program, and of its clock reference; -1 while unknown. */
+  mainPid = -1;
+  pcrPid = -1;
+  /** The last PCR base. */
+  pcr: number | undefined;
+  /** What a jump was suspected by when `follow` or `suspects…` last said so. */
+  suspect: Suspect | undefined;
+
+  readonly #smooth: boolean;
+  readonly #times = new Map<number, PidTimes>();
+  readonly #pes: PesTimes = { pts: -1, dts: -1 };
+  #mainDts: number | undefined;
+  #mainMaxPts = 0;
+  #mainStep = DEFAULT_STEP;
+  /** DTS of the main stream without wraps: only differences mean anything. */
+  #position = 0;
+  #lastAdvanceMs: number | undefined;
+  #notedPosition = 0;
+  /** Whether the next media follows the last without a seam, so that its delay tells the source's pace. */
+  #continuous = false;
+  /** The least that position was ahead of the wall clock, in ticks: in the current and the previous stretch of time. */
+  #pace = Number.POSITIVE_INFINITY;
+  #formerPace = Number.POSITIVE_INFINITY;
+  #paceSinceMs = 0;
+
+  /** `smooth`: whether jumps are looked for. */
+  constructor(smooth: boolean) {
+    this.#smooth = smooth;
+  }
+
+  /** The last DTS of the main stream. */
+  get mainDts(): number | undefined {
+    return this.#mainDts;
+  }
+
+  /** The last DTS (or PTS, where a stream has no DTS) of a PID. */
+  dtsOf(pid: number): number | undefined {
+    return this.#times.get(pid)?.dts;
+  }
+
+  /**
+   * Reads packets that go out unchanged, from `from` on. Returns the offset of the first one whose clock seems to have
+   * jumped (`suspect` says why), or the length of `run`.
+   */
+  follow(run: Buffer, from: number): number {
+    for (let at = from; at < run.length; at += PACKET_SIZE) {
+      const starts = (run[at + 1]! & 0x40) !== 0;
+      const adapted = (run[at + 3]! & 0x20) !== 0;
+      if (!starts && !adapted) continue;
+      const pid = pidOf(run, at);
+      if (adapted && pid === this.pcrPid && (adaptationFlags(run, at) & PCR_FLAG) !== 0) {
+        const pcr = readClockBase(run, at + 6);
+        if (this.suspectsPcr(pcr)) return at;
+        this.pcr = pcr;
+      }
+      if (!starts || findPesTimes(run, at, this.#pes) !== 'found') continue;
+      const pts = readTimestamp(run, this.#pes.pts);
+      const dts = this.#pes.dts < 0 ? pts : readTimestamp(run, this.#pes.dts);
+      if (this.suspectsPes(pid, dts)) return at;
+      this.notePes(pid, dts, pts);
+    }
+    return run.length;
+  }
+
+  /** Whether the clock seems to have jumped to this PCR. */
+  suspectsPcr(pcr: number): boolean {
+    if (!this.#smooth || this.pcr === undefined) return false;
+    if (!isJump(tickDifference(pcr, this.pcr))) return false;
+    this.suspect = { pcr };
+    return true;
+  }
+
+  /** Whether the clock seems to have jumped to the DTS of this PES packet. */
+  suspectsPes(pid: number, dts: number): boolean {
+    if (!this.#smooth || this.#mainDts === undefined) return false;
+    const apart = tickDifference(dts, this.#mainDts);
+    if (pid === this.mainPid ? !isJump(apart) : Math.abs(apart) <= JUMP_AHEAD) return false;
+    if (pid !== this.mainPid && !this.#times.get(pid)?.inStep) return false;
+    this.suspect = { pid, dts };
+    return true;
+  }
+
+  /** Takes the suspected time for what it is: no jump of the program's clock. */
+  dismissSuspect(): void {
+    const suspect = this.suspect;
+    this.suspect = undefined;
+    if (!suspect) return;
+    if ('pcr' in suspect) this.pcr = suspect.pcr;
+    else if (suspect.pid === this.mainPid) this.notePes(suspect.pid, suspect.dts, suspect.dts);
+    else this.#times.set(suspect.pid, { dts: suspect.dts, inStep: false });
+  }
+
+  /** Whether the main stream, going on with this DTS, has jumped: more than the wall time that has passed explains. */
+  hasJumpedTo(dts: number, nowMs: number): boolean {
+    if (this.#mainDts === undefined) return false;
+    const apart = tickDifference(dts, this.#mainDts);
+    return apart < -JUMP_BACK || apart > JUMP_AHEAD + this.#elapsed(nowMs);
+  }
+
+  /** Notes a PES packet that goes out. */
+  notePes(pid: number, dts: number, pts: number): void {
+    const times = this.#times.get(pid);
+    const inStep = this.#mainDts !== undefined && Math.abs(tickDifference(dts, this.#mainDts)) <= JUMP_AHEAD;
+    if (times) {
+      times.dts = dts;
+      times.inStep ||= inStep;
+    } else {
+      this.#times.set(pid, { dts, inStep });
+    }
+    if (pid === this.mainPid) this.#noteMain(dts, pts);
+  }
+
+  /** Notes that all packets so far have gone out at this time: keeps account of how media time follows wall time. */
+  notePace(nowMs: number): void {
+    if (this.#mainDts === undefined || this.#notedPosition === this.#position) return;
+    // Before new media arrives the output is as late as it gets.
+    const latest = this.#continuous ? this.#notedPosition : this.#position;
+    this.#keepSlowest(latest - nowMs * 90, nowMs);
+    this.#continuous = true;
+    this.#notedPosition = this.#position;
+    this.#lastAdvanceMs = nowMs;
+  }
+
+  /**
+   * How far to move what starts with these times, so that it goes on where the output stands: where the output would be
+   * by now had it gone on at the slowest pace it lately had (so a gap lasts as long as it really did, less what was
+   * delivered ahead of time), and behind every DTS, PTS and PCR of the main stream already out. In ticks.
+   */
+  anchor(first: FirstTimes, nowMs: number): number {
+    if (this.#mainDts === undefined) return 0;
+    const pace = Math.min(this.#pace, this.#formerPace);
+    const due = Number.isFinite(pace) ? Math.round(nowMs * 90 + pace - this.#position) : 0;
+    let shift = this.#mainDts + Math.max(due, this.#mainStep) - first.dts;
+    const behindPts = tickDifference(first.pts + shift, this.#mainMaxPts);
+    if (behindPts <= 0) shift += 1 - behindPts;
+    if (first.pcr !== undefined && this.pcr !== undefined) {
+      const behindPcr = tickDifference(first.pcr + shift, this.pcr);
+      if (behindPcr <= 0 && behindPcr > -PCR_PLAUSIBLE) shift += 1 - behindPcr;
+    }
+    return shift;
+  }
+
+  /** What follows was anchored to start with these times (the output's): the gap before it is neither a jump nor slowness. */
+  rejoin(first: FirstTimes): void {
+    this.suspect = undefined;
+    this.#continuous = false;
+    this.pcr = undefined;
+    if (this.#mainDts === undefined) return;
+    const start = addTicks(first.dts, -this.#mainStep);
+    this.#position += tickDifference(start, this.#mainDts);
+    this.#mainDts = start;
+  }
+
+  #noteMain(dts: number, pts: number): void {
+    if (this.#mainDts === undefined) {
+      this.#mainMaxPts = pts;
+    } else {
+      const step = tickDifference(dts, this.#mainDts);
+      if (step > 0 && step <= LONGEST_STEP) this.#mainStep = step;
+      this.#position += step;
+      if (tickDifference(pts, this.#mainMaxPts) > 0) this.#mainMaxPts = pts;
+    }
+    this.#mainDts = dts;
+  }
+
+  #elapsed(nowMs: number): number {
+    return this.#lastAdvanceMs === undefined ? 0 : (nowMs - this.#lastAdvanceMs) * 90;
+  }
+
+  #keepSlowest(ahead: number, nowMs: number): void {
+    if (nowMs - this.#paceSinceMs > PACE_MEMORY_MS) {
+      this.#formerPace = this.#pace;
+      this.#pace = ahead;
+      this.#paceSinceMs = nowMs;
+    } else if (ahead < this.#pace) {
+      this.#pace = ahead;
+    }
+  }
+}
+
+function isJump(step: number): boolean {
+  return step < -JUMP_BACK || step > JUMP_AHEAD;
+}
