@@ -1,1 +1,7 @@
-export {};
+export { removeEndedWorkers } from './processes/predecessors.ts';
+export { ProcessReaper, type ProcessReaperOptions } from './processes/process-reaper.ts';
+export { type ApplyHooks, type ApplyOutcome, apply } from './reaper/apply.ts';
+export { type Action, plan, type ReapPolicy } from './reaper/plan.ts';
+export { Reaper, type ReaperOptions } from './reaper/reaper.ts';
+export { InProcessScheduler, type InProcessSchedulerOptions } from './scheduler/in-process-scheduler.ts';
+export type { EveryOptions, Job, JobFigures, Scheduler } from './scheduler/scheduler.ts';

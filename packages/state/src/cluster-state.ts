@@ -81,7 +81,7 @@ export interface HeartbeatReply {
 export interface SweepSnapshot {
   readonly nowMs: number;
   readonly deadWorkers: readonly WorkerRecord[];
-  /** Owned streams whose lease has expired: those of dead workers, and what an owner has stopped speaking of. */
+  /** Owned streams of dead workers, and those that a living owner has stopped speaking of (their lease has expired). */
   readonly orphans: readonly {
     streamId: string;
     owner: string;
@@ -125,8 +125,11 @@ export interface ClusterState {
    * @throws StreampoolError STREAM_NOT_FOUND
    */
   claim(streamId: string, worker: { id: string; host: string }, options?: ClaimOptions): Promise<Claim>;
-  /** Gives ownership up; epochs go on from where they are. A stream that is gone needs no release. @throws StreampoolError STALE_EPOCH */
-  release(streamId: string, epoch: number, options?: OnlyExpired): Promise<void>;
+  /**
+   * Gives ownership up; epochs go on from where they are. False if there was nothing to give up: the stream is gone, or
+   * (with `onlyExpired`) its owner is alive and has renewed its lease. @throws StreampoolError STALE_EPOCH
+   */
+  release(streamId: string, epoch: number, options?: OnlyExpired): Promise<boolean>;
   /** Writes fields of the runtime and renews the lease. @throws StreampoolError STALE_EPOCH, STREAM_NOT_FOUND */
   report(report: StreamReport): Promise<void>;
 

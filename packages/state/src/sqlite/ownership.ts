@@ -67,7 +67,11 @@ export class Ownership {
       WHERE id = $streamId`);
     this.#ownedBy = connection.prepare("SELECT * FROM streams WHERE owner = $owner AND owner <> ''");
     this.#expired = connection.prepare(`
-      SELECT * FROM streams WHERE owner <> '' AND lease_until_ms <= $now ORDER BY lease_until_ms LIMIT $limit`);
+      SELECT * FROM streams WHERE owner <> '' AND lease_until_ms <= $now
+      UNION
+      SELECT streams.* FROM workers JOIN streams ON streams.owner = workers.id AND streams.owner <> ''
+      WHERE workers.heartbeat_ms <= $now - $leaseMs
+      LIMIT $limit`);
   }
 
   claim(streamId: string, worker: { id: string; host: string }, options: ClaimOptions, now: number): Claim {
@@ -77,16 +81,20 @@ export class Ownership {
       this.#renew.run({ streamId, leaseUntilMs: now + this.#parts.leaseMs });
       return { granted: true, owner: row.owner, epoch: row.epoch };
     }
-    if (this.#isHeld(row, options, now)) return { granted: false, owner: row.owner, epoch: row.epoch };
+    if (options.deposes !== row.epoch && this.#isHeld(row, now))
+      return { granted: false, owner: row.owner, epoch: row.epoch };
     return { granted: true, owner: worker.id, epoch: this.#give(row, worker, row.epoch + 1, now) };
   }
 
-  release(streamId: string, epoch: number, onlyExpired: boolean, now: number): void {
+  release(streamId: string, epoch: number, onlyExpired: boolean, now: number): boolean {
     const row = this.#parts.streams.row(streamId);
-    if (!row) return;
+    if (!row) return false;
     if (row.epoch !== epoch || row.owner === '') throw staleEpoch(row.id, row.owner, row.epoch);
-    if (!onlyExpired) this.#disown.run({ streamId });
-    else if (row.lease_until_ms <= now) this.takeAway(row, now);
+    if (onlyExpired && this.#isHeld(row, now)) return false;
+    // An owner that releases has ended its FFmpeg; of one that was found dead nobody knows.
+    if (onlyExpired) this.takeAway(row, now);
+    else this.#disown.run({ streamId });
+    return true;
   }
 
   /** Ends an ownership in its owner's absence: its FFmpeg, if any, is put on the list of its host. */
@@ -118,12 +126,13 @@ export class Ownership {
     return 'written';
   }
 
+  /** Streams whose lease has run out, or whose owner is dead by heartbeat. */
   expired(now: number, limit: number): StreamRow[] {
-    return this.#expired.all({ now, limit }) as unknown as StreamRow[];
+    return this.#expired.all({ now, limit, leaseMs: this.#parts.leaseMs }) as unknown as StreamRow[];
   }
 
-  #isHeld(row: StreamRow, options: ClaimOptions, now: number): boolean {
-    if (row.owner === '' || row.lease_until_ms <= now || options.deposes === row.epoch) return false;
+  #isHeld(row: StreamRow, now: number): boolean {
+    if (row.owner === '' || row.lease_until_ms <= now) return false;
     const heartbeatMs = this.#parts.workers.heartbeatMs(row.owner);
     return heartbeatMs === undefined || heartbeatMs + this.#parts.leaseMs > now;
   }

@@ -123,8 +123,8 @@ export class SqliteClusterState implements ClusterState {
     return this.#connection.write((now) => this.#ownership.claim(streamId, worker, options, now));
   }
 
-  async release(streamId: string, epoch: number, options: OnlyExpired = {}): Promise<void> {
-    this.#connection.write((now) =>
+  async release(streamId: string, epoch: number, options: OnlyExpired = {}): Promise<boolean> {
+    return this.#connection.write((now) =>
       this.#ownership.release(streamId, epoch, options.onlyExpired === true, now),
     );
   }

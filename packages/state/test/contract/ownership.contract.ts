@@ -94,7 +94,8 @@ export function describeOwnership(store: () => Store): void {
     const { state } = store();
     await state.claim(S, w1);
     await state.report({ streamId: S, epoch: 1, state: 'live', ffmpegPid: 4711, fps: 25, lastError: 'late' });
-    await state.release(S, 1);
+    expect(await state.release(S, 1)).toBe(true);
+    expect(await state.release(idOf(9), 1)).toBe(false);
     const record = await state.getStream(S);
     expect(record).toMatchObject({ owner: '', host: '', epoch: 1, state: 'idle', lastError: 'late' });
     expect(record).not.toHaveProperty('ffmpegPid');
@@ -231,10 +232,10 @@ export function describeOwnership(store: () => Store): void {
   test('a removal planned for the dead leaves the living alone', async () => {
     const { state, leaseMs, advance } = store();
     const { epoch } = await state.claim(S, w1);
-    await state.release(S, epoch, { onlyExpired: true });
+    expect(await state.release(S, epoch, { onlyExpired: true })).toBe(false);
     expect(await state.getStream(S)).toMatchObject({ owner: 'w1' });
     await advance(leaseMs + 1);
-    await state.release(S, epoch, { onlyExpired: true });
+    expect(await state.release(S, epoch, { onlyExpired: true })).toBe(true);
     expect(await state.getStream(S)).toMatchObject({ owner: '', epoch });
   });
 

@@ -49,6 +49,31 @@ export function describeSweep(store: () => Store): void {
     expect(after.expiredClients).toEqual([]);
   });
 
+  test('a stream claimed just before its owner’s last breath does not wait for its own lease', async () => {
+    const { state, leaseMs, advance } = store();
+    await state.putStream(definition(1));
+    await state.heartbeat(beat('w1'));
+    await advance(leaseMs * 0.6);
+    const { epoch } = await state.claim(idOf(1), { id: 'w1', host: 'h1' });
+    expect((await state.sweep()).orphans).toEqual([]);
+    expect(await state.release(idOf(1), epoch, { onlyExpired: true })).toBe(false);
+    await advance(leaseMs * 0.6);
+    expect((await state.sweep()).orphans).toMatchObject([{ streamId: idOf(1), owner: 'w1', epoch }]);
+    expect(await state.release(idOf(1), epoch, { onlyExpired: true })).toBe(true);
+    expect((await state.sweep()).orphans).toEqual([]);
+  });
+
+  test('a stream that its living owner stopped speaking of is an orphan', async () => {
+    const { state, leaseMs, advance } = store();
+    await state.putStream(definition(1));
+    await state.claim(idOf(1), { id: 'w1', host: 'h1' });
+    await advance(leaseMs + 1);
+    await state.heartbeat(beat('w1'));
+    const { deadWorkers, orphans } = await state.sweep();
+    expect(deadWorkers).toEqual([]);
+    expect(orphans).toMatchObject([{ streamId: idOf(1), owner: 'w1', epoch: 1 }]);
+  });
+
   test('a viewer that its node keeps mentioning does not expire', async () => {
     const { state, clientTtlMs, advance } = store();
     await state.putStream(definition(1));
