@@ -1,9 +1,9 @@
 /** How long the first viewer of a transcoded stream waits for its first picture. See `scripts/bench/coldstart --help`. */
 import { parseArgs } from 'node:util';
-import { FakeProvider, makeSample, Player } from '@streampool/testkit';
+import { createStream, FakeProvider, makeSample, Player } from '@streampool/testkit';
 import { percentilesOf } from './measure/histogram.ts';
 import { printTable, say } from './measure/report.ts';
-import { createStream, startServer } from './servers/streampool.ts';
+import { startServer } from './servers/streampool.ts';
 
 const { values } = parseArgs({
   options: {

@@ -1,6 +1,6 @@
 /** Starts and stops streams at random, kills FFmpeg at random, and counts what is left. See `scripts/bench/cycles --help`. */
 import { parseArgs } from 'node:util';
-import { runCycles } from './load/cycling.ts';
+import { runCycles } from '@streampool/testkit';
 import { printComparison, say } from './measure/report.ts';
 import { startServer } from './servers/streampool.ts';
 

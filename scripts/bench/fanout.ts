@@ -3,13 +3,13 @@
  * and the same verified viewers. See `scripts/bench/fanout --help`.
  */
 import { parseArgs } from 'node:util';
-import { ffmpegsOf, Player } from '@streampool/testkit';
+import { createStream, ffmpegsOf, metric, Player } from '@streampool/testkit';
 import { AudienceProcess } from './load/audience-process.ts';
 import { printComparison, type Row, say } from './measure/report.ts';
 import { type RunResult, runAudience } from './measure/run.ts';
 import { Nginx } from './servers/nginx.ts';
 import { ProviderProcess } from './servers/provider-process.ts';
-import { createStream, metric, startServer } from './servers/streampool.ts';
+import { startServer } from './servers/streampool.ts';
 
 const { values } = parseArgs({
   options: {

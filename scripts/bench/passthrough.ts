@@ -3,12 +3,13 @@
  * beside nginx. See `scripts/bench/passthrough --help`.
  */
 import { parseArgs } from 'node:util';
+import { createStream } from '@streampool/testkit';
 import { AudienceProcess } from './load/audience-process.ts';
 import { printTable, type Row, say } from './measure/report.ts';
 import { type RunResult, runAudience } from './measure/run.ts';
 import { Nginx } from './servers/nginx.ts';
 import { ProviderProcess } from './servers/provider-process.ts';
-import { createStream, startServer } from './servers/streampool.ts';
+import { startServer } from './servers/streampool.ts';
 
 const { values } = parseArgs({
   options: {

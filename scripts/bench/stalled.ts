@@ -1,10 +1,11 @@
 /** What one stalled viewer and one slow one do to all the others: nothing, it should be. See `scripts/bench/stalled --help`. */
 import { parseArgs } from 'node:util';
+import { createStream } from '@streampool/testkit';
 import { AudienceProcess } from './load/audience-process.ts';
 import { printComparison, type Row, say } from './measure/report.ts';
 import { type RunResult, runAudience } from './measure/run.ts';
 import { ProviderProcess } from './servers/provider-process.ts';
-import { createStream, startServer } from './servers/streampool.ts';
+import { startServer } from './servers/streampool.ts';
 
 const { values } = parseArgs({
   options: {

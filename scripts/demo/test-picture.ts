@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 
 /** The newest bytes that a new viewer is sent at once, so that a picture is there without waiting: about 2 s. */
 const KEPT_BYTES = 1024 * 1024;
+const PACKET = 188;
 
 /**
  * A live channel as a provider has it: FFmpeg draws a test picture with a running clock and a beep, in real time, as
@@ -12,6 +13,8 @@ export class TestPicture {
   readonly #clock = hasFilter('drawtext');
   #kept: Buffer[] = [];
   #keptBytes = 0;
+  /** Bytes that have come before what is kept. */
+  #before = 0;
   #child: ChildProcess | undefined;
   #closed = false;
 
@@ -21,7 +24,8 @@ export class TestPicture {
 
   /** Calls the listener with what is kept, and then with everything new. Answers how to stop it. */
   listen(listener: (chunk: Buffer) => void): () => void {
-    for (const chunk of this.#kept) listener(chunk);
+    // Chunks come from a pipe, cut anywhere: begin with a whole packet.
+    listener(Buffer.concat(this.#kept).subarray((PACKET - (this.#before % PACKET)) % PACKET));
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -64,6 +68,7 @@ export class TestPicture {
     child.on('close', () => {
       this.#kept = [];
       this.#keptBytes = 0;
+      this.#before = 0;
       if (!this.#closed) setTimeout(() => this.#start(), 1_000).unref();
     });
   }
@@ -71,7 +76,11 @@ export class TestPicture {
   #take(chunk: Buffer): void {
     this.#kept.push(chunk);
     this.#keptBytes += chunk.length;
-    while (this.#keptBytes > KEPT_BYTES) this.#keptBytes -= this.#kept.shift()!.length;
+    while (this.#keptBytes > KEPT_BYTES) {
+      const { length } = this.#kept.shift()!;
+      this.#keptBytes -= length;
+      this.#before += length;
+    }
     for (const listener of this.#listeners) listener(chunk);
   }
 }

@@ -1,3 +1,4 @@
+export { type Census, type CyclePlan, type CycleResult, runCycles } from './cycles/run-cycles.ts';
 export { decodeErrors, type Probe, type ProbedStream, probe, probePackets } from './fixtures/inspect.ts';
 export {
   type AudioCodec,
@@ -29,6 +30,7 @@ export {
   type StreampoolProcess,
   startStreampool,
 } from './processes/streampool.ts';
+export { type CreatedStream, createStream, metric } from './processes/streampool-api.ts';
 export { type WaitOptions, waitFor } from './processes/wait-for.ts';
 export { Exchange, type HeadOptions } from './provider/exchange.ts';
 export { FakeProvider, type PathStats, refusedUrl, type SeenRequest } from './provider/fake-provider.ts';

@@ -1,15 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import {
-  countFiles,
-  FakeProvider,
-  ffmpegsOf,
-  makeSample,
-  Player,
-  processInfo,
-  type StreampoolProcess,
-  waitFor,
-} from '@streampool/testkit';
-import { createStream, metric } from '../servers/streampool.ts';
+import { makeSample } from '../fixtures/sample.ts';
+import { Player } from '../player/player.ts';
+import { countFiles, ffmpegsOf, processInfo } from '../processes/census.ts';
+import type { StreampoolProcess } from '../processes/streampool.ts';
+import { createStream, metric } from '../processes/streampool-api.ts';
+import { waitFor } from '../processes/wait-for.ts';
+import { FakeProvider } from '../provider/fake-provider.ts';
 
 export interface CyclePlan {
   readonly cycles: number;
