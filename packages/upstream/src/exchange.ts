@@ -5,7 +5,7 @@ import { ResponseHeadParser } from './http/response-head.ts';
 import type { TargetUrl } from './http/target-url.ts';
 import { connectError, cutError } from './socket/connect-error.ts';
 import { Connection, type ConnectionContext, type ConnectionHandler } from './socket/connection.ts';
-import type { BodySink, RetainedChunk, UpstreamResponse, UpstreamTimeouts } from './types.ts';
+import type { BodySink, RetainedChunk, StartOptions, UpstreamResponse, UpstreamTimeouts } from './types.ts';
 
 export interface ExchangeRequest {
   readonly method: 'GET' | 'HEAD';
@@ -33,6 +33,7 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
   #decoder: ContentDecoder | undefined;
   #paused = false;
   #received = 0;
+  #stallMs = 0;
   /** Body bytes (still framed) that arrived while nobody could take them. */
   #backlog: Buffer[] = [];
   #ending: { error?: StreampoolError } | undefined;
@@ -94,7 +95,7 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
     return this.#connection.closed;
   }
 
-  start(sink: BodySink, options: { paceMs?: number } = {}): void {
+  start(sink: BodySink, options: StartOptions = {}): void {
     if (this.#state !== 'held') {
       if (this.#state === 'over') return;
       throw new Error('start() may be called once, and only on an open response');
@@ -119,6 +120,8 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
     }
     this.#sink = this.#decoder ?? counting;
     this.#connection.pace(options.paceMs ?? 0);
+    this.#stallMs = options.stallMs ?? 0;
+    if (this.#stallMs > 0) this.#connection.watchIdle(this.#stallMs);
     queueMicrotask(() => this.#release());
   }
 
@@ -167,6 +170,18 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
       this.#ending ??= cut ? { error: cut } : {};
       if (this.#state === 'streaming' && !this.#paused) this.#finish();
     }
+  }
+
+  idle(): void {
+    if (this.#state !== 'streaming') return;
+    if (this.#paused) {
+      this.#connection.watchIdle(this.#stallMs);
+      return;
+    }
+    this.#ending = {
+      error: new StreampoolError('UPSTREAM_TIMEOUT', `The provider sent nothing for ${this.#stallMs} ms`),
+    };
+    this.#finish();
   }
 
   readonly #onAbort = (): void => this.#fail(this.#signal?.reason);

@@ -1,9 +1,23 @@
 export { AddressGuard, type AddressPolicy } from './address-guard.ts';
 export { HttpUpstreamClient, type HttpUpstreamClientOptions } from './client.ts';
 export { DEFAULT_USER_AGENT } from './http/request-head.ts';
+export { extensionOf, mediaTypeOf } from './media/media-type.ts';
+export { mediaRefusal, SNIFF_BYTES, statusRefusal } from './media/refusal.ts';
+export { type ResourceKind, resourceKind } from './media/resource-kind.ts';
+export { openBareBody } from './transfer/bare-body.ts';
+export { type ContentRange, parseContentRange } from './transfer/content-range.ts';
+export { type PeekedBody, type PeekOptions, peekBody } from './transfer/peek.ts';
+export {
+  DEFAULT_RESUME_POLICY,
+  type ResumableOptions,
+  ResumableResponse,
+  type ResumePolicy,
+} from './transfer/resumable-response.ts';
+export { SocketPump } from './transfer/socket-pump.ts';
 export type {
   BodySink,
   RetainedChunk,
+  StartOptions,
   UpstreamClient,
   UpstreamRequest,
   UpstreamResponse,

@@ -42,6 +42,13 @@ export interface BodySink {
   end(error?: StreampoolError): void;
 }
 
+export interface StartOptions {
+  /** > 0 lets the kernel batch: reading pauses up to this many ms between reads, and less the faster the source is (live streams). */
+  readonly paceMs?: number;
+  /** > 0 ends the body with UPSTREAM_TIMEOUT when nothing arrives for this many ms while the sink does take data. */
+  readonly stallMs?: number;
+}
+
 /** A response whose body has not been read yet. Exactly one of `start` or `close` must be called. */
 export interface UpstreamResponse {
   readonly status: number;
@@ -53,11 +60,8 @@ export interface UpstreamResponse {
   readonly contentLength: number | undefined;
   /** Bytes of body (decoded) given to the sink so far. */
   readonly bytesReceived: number;
-  /**
-   * Begins to read; the sink is first called after this call has returned.
-   * `paceMs` > 0 lets the kernel batch: reading pauses up to that long between reads, and less the faster the source is.
-   */
-  start(sink: BodySink, options?: { paceMs?: number }): void;
+  /** Begins to read; the sink is first called after this call has returned. */
+  start(sink: BodySink, options?: StartOptions): void;
   /** Holds the sink's calls (and the provider, through TCP) until `resume()`. May be called from inside `data`. */
   pause(): void;
   resume(): void;

@@ -23,6 +23,11 @@ const NOT_FORWARDED = new Set([
 const CREDENTIALS = new Set(['authorization', 'cookie', 'proxy-authorization']);
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
+/** The headers without those that identify whoever sends them. */
+export function withoutCredentials(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.has(name.toLowerCase())));
+}
+
 /**
  * The bytes of a request head (RFC 9112 §3). `withCredentials` is false after a redirect to another host: the
  * Authorization and Cookie headers of the stream then stay behind.

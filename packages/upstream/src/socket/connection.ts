@@ -25,6 +25,8 @@ export interface ConnectionHandler {
   read(chunk: Buffer): void;
   /** The other side ended (no error) or the connection broke. Called once. */
   ended(error?: Error): void;
+  /** Nothing was read or written for as long as `watchIdle` asked. Called once per call of that. */
+  idle(): void;
 }
 
 /**
@@ -78,6 +80,11 @@ export class Connection {
     this.#pace = paceMs > 0 ? new ReadPace(paceMs, performance.now()) : undefined;
   }
 
+  /** Uses the socket's own timer, which every read refreshes. */
+  watchIdle(ms: number): void {
+    this.#socket.setTimeout(ms);
+  }
+
   pause(): void {
     if (this.#paused || this.#over) return;
     this.#paused = true;
@@ -121,6 +128,9 @@ export class Connection {
       : connectTcp(options);
     socket.once(target.secure ? 'secureConnect' : 'connect', () => {
       if (!this.#over) this.#handler.connected();
+    });
+    socket.on('timeout', () => {
+      if (!this.#over) this.#handler.idle();
     });
     socket.once('end', () => this.#end());
     socket.on('error', (error) => this.#end(error));

@@ -1,0 +1,257 @@
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { isPlaylist, rewritePlaylist } from '@streampool/hls';
+import { withoutCredentials } from '../http/request-head.ts';
+import { parseTargetUrl, sharesCredentials } from '../http/target-url.ts';
+import { extensionOf, mediaTypeOf } from '../media/media-type.ts';
+import { mediaRefusal, SNIFF_BYTES, statusRefusal } from '../media/refusal.ts';
+import { resourceKind } from '../media/resource-kind.ts';
+import { openBareBody } from '../transfer/bare-body.ts';
+import { collectBody } from '../transfer/collect-body.ts';
+import { type PeekedBody, peekBody } from '../transfer/peek.ts';
+import { ResumableResponse } from '../transfer/resumable-response.ts';
+import { SocketPump } from '../transfer/socket-pump.ts';
+import type { UpstreamClient, UpstreamResponse, UpstreamTarget, UpstreamTimeouts } from '../types.ts';
+import { type DoorEntry, PlaylistAddresses } from './playlist-addresses.ts';
+
+/** What is reported about an opening while a reader uses it. Nothing is called after it was closed. */
+export interface DoorHandlers {
+  /** The provider's answer to the first request that got one. */
+  onOpened?(info: { status: number; contentType: string | undefined; url: string }): void;
+  /** Why the reader did not get what it asked for. `info.role` says what that was (`entry`, `segment`, …). */
+  onError?(error: StreampoolError): void;
+}
+
+export interface DoorTimeouts extends UpstreamTimeouts {
+  /** A body from which nothing arrives for this long is given up, in ms. */
+  readonly stallMs: number;
+}
+
+export interface TargetOpeningOptions {
+  readonly client: UpstreamClient;
+  readonly target: UpstreamTarget;
+  readonly handlers: DoorHandlers;
+  readonly timeouts: DoorTimeouts;
+  /** Where the opening is found, without a slash at the end. */
+  readonly base: string;
+}
+
+export interface DoorStats {
+  readonly requests: number;
+  readonly openConnections: number;
+  /** Body bytes handed to readers. */
+  readonly bytes: number;
+}
+
+const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
+const MAX_PLAYLIST_BYTES = 16 * 1024 * 1024;
+const ENTRY_ROLE = 'entry';
+
+/** One target behind the door: a continuous stream, a file, or a playlist with all that it refers to. */
+export class TargetOpening {
+  readonly url: string;
+  readonly #options: TargetOpeningOptions;
+  readonly #entry: DoorEntry;
+  readonly #addresses = new PlaylistAddresses();
+  readonly #active = new Set<Promise<void>>();
+  /** Ends each reader that is being served. */
+  readonly #readers = new Set<() => void>();
+  #closed = false;
+  #requests = 0;
+  #bytes = 0;
+  #opened = false;
+
+  constructor(options: TargetOpeningOptions) {
+    this.#options = options;
+    this.#entry = { url: options.target.url, role: ENTRY_ROLE };
+    this.url = `${options.base}/${nameOf(options.target.url)}`;
+  }
+
+  get stats(): DoorStats {
+    return { requests: this.#requests, openConnections: this.#active.size, bytes: this.#bytes };
+  }
+
+  /** Answers a reader. `path` is what follows the base, such as `stream.m3u8` or `ID/stream.ts`. */
+  handle(path: string, req: IncomingMessage, res: ServerResponse): void {
+    const parts = path.split('/');
+    const entry = parts.length > 1 ? this.#addresses.find(parts[0] ?? '') : this.#entry;
+    if (!entry || this.#closed) {
+      res.writeHead(404).end();
+      return;
+    }
+    this.#requests++;
+    const served = this.#serve(entry, parts[0] ?? '', req, res);
+    this.#active.add(served);
+    void served.then(() => this.#active.delete(served));
+  }
+
+  /** Ends all connections. Idempotent; settles once those to the provider are closed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const stop of this.#readers) stop();
+    await Promise.all(this.#active);
+  }
+
+  /** Never rejects. Settles when the provider's connection is closed. */
+  async #serve(entry: DoorEntry, name: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+    const leaving = new AbortController();
+    const leave = (): void => leaving.abort(new StreampoolError('STREAM_STOPPED', 'The reader left'));
+    const stop = (): void => {
+      leave();
+      res.destroy();
+    };
+    res.once('close', leave);
+    this.#readers.add(stop);
+    let response: UpstreamResponse | undefined;
+    try {
+      response = await this.#request(entry, req, leaving.signal);
+      const opened = response;
+      leaving.signal.addEventListener('abort', () => opened.close());
+      if (leaving.signal.aborted) opened.close();
+      else await this.#answer(entry, name, opened, req, res, leaving.signal);
+    } catch (error) {
+      if (!leaving.signal.aborted) this.#refuse(entry, error, res);
+      response?.close();
+    }
+    await response?.closed;
+    this.#readers.delete(stop);
+  }
+
+  #request(entry: DoorEntry, req: IncomingMessage, signal: AbortSignal): Promise<ResumableResponse> {
+    const { client, target, timeouts } = this.#options;
+    const own = sharesCredentials(parseTargetUrl(target.url), parseTargetUrl(entry.url));
+    // Readers ask for `bytes=0-` as a matter of course; it upsets providers of continuous streams, and says nothing.
+    const { range } = req.headers;
+    const wanted = range === 'bytes=0-' && resourceKind(entry.url) !== 'file' ? undefined : range;
+    return ResumableResponse.open(
+      client,
+      {
+        url: entry.url,
+        method: req.method === 'HEAD' ? 'HEAD' : 'GET',
+        headers: own ? target.headers : withoutCredentials(target.headers),
+        ...(target.userAgent === undefined ? {} : { userAgent: target.userAgent }),
+        ...(wanted === undefined ? {} : { range: wanted }),
+      },
+      { timeouts, signal },
+    );
+  }
+
+  async #answer(
+    entry: DoorEntry,
+    name: string,
+    response: UpstreamResponse,
+    req: IncomingMessage,
+    res: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const contentType = response.headers['content-type'];
+    if (!this.#opened && !this.#closed) {
+      this.#opened = true;
+      this.#options.handlers.onOpened?.({ status: response.status, contentType, url: response.url });
+    }
+    if (response.status === 416) {
+      const total = response.headers['content-range'];
+      res.writeHead(416, total === undefined ? {} : { 'Content-Range': total }).end();
+      response.close();
+      return;
+    }
+    const refusal = statusRefusal(response);
+    if (refusal) throw refusal;
+    if (req.method === 'HEAD') {
+      res.writeHead(response.status, bodyHeaders(response)).end();
+      response.close();
+      return;
+    }
+    const { firstByteMs, stallMs } = this.#options.timeouts;
+    const body = await peekBody(response, { bytes: SNIFF_BYTES, timeoutMs: firstByteMs, stallMs, signal });
+    if (entry.role !== 'key') {
+      if (isPlaylist(contentType, body.start, response.url)) {
+        await this.#sendPlaylist(name, response, body, res, signal);
+        return;
+      }
+      const notMedia = mediaRefusal(contentType, body.start);
+      if (notMedia) throw notMedia;
+    }
+    await this.#sendBody(entry, response, body, res);
+  }
+
+  async #sendPlaylist(
+    name: string,
+    response: UpstreamResponse,
+    body: PeekedBody,
+    res: ServerResponse,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const text = (await collectBody(body, MAX_PLAYLIST_BYTES, signal)).toString('utf8');
+    response.close();
+    const idOf = this.#addresses.version(name);
+    const rewritten = rewritePlaylist(text, {
+      baseUrl: response.url,
+      rewriteUri: (url, role) => `${this.#options.base}/${idOf(url, role)}/${nameOf(url)}`,
+    });
+    const bytes = Buffer.from(rewritten);
+    this.#bytes += bytes.length;
+    res.writeHead(200, { 'Content-Type': PLAYLIST_TYPE, 'Content-Length': bytes.length }).end(bytes);
+  }
+
+  /** Settles when the provider's connection is closed. */
+  #sendBody(
+    entry: DoorEntry,
+    response: UpstreamResponse,
+    body: PeekedBody,
+    res: ServerResponse,
+  ): Promise<void> {
+    const socket = openBareBody(res, response.status, bodyHeaders(response));
+    if (!socket) {
+      response.close();
+      return response.closed;
+    }
+    const pump = new SocketPump(socket, response, (error) => {
+      if (error) this.#report(entry, error);
+      // A body that falls short of its promised length must not look complete.
+      if (error && response.contentLength !== undefined) socket.destroy();
+      else socket.end();
+    });
+    body.attach(pump);
+    return response.closed.then(() => {
+      this.#bytes += pump.bytes;
+    });
+  }
+
+  #refuse(entry: DoorEntry, error: unknown, res: ServerResponse): void {
+    const reason = isStreampoolError(error)
+      ? error
+      : new StreampoolError('INTERNAL', 'The door failed', { cause: error });
+    this.#report(entry, reason);
+    if (res.headersSent) {
+      res.destroy();
+      return;
+    }
+    const status = reason.info.upstreamStatus;
+    res.writeHead(typeof status === 'number' && status >= 400 ? status : reason.status).end();
+  }
+
+  #report(entry: DoorEntry, error: StreampoolError): void {
+    if (this.#closed) return;
+    const { cause, message, code, info } = error;
+    this.#options.handlers.onError?.(
+      new StreampoolError(code, message, { cause, info: { ...info, role: entry.role } }),
+    );
+  }
+}
+
+function bodyHeaders(response: UpstreamResponse): OutgoingHttpHeaders {
+  const { headers, contentLength, status } = response;
+  const out: OutgoingHttpHeaders = { 'Content-Type': mediaTypeOf(headers['content-type'], response.url) };
+  if (contentLength !== undefined) out['Content-Length'] = contentLength;
+  if (headers['accept-ranges'] !== undefined) out['Accept-Ranges'] = headers['accept-ranges'];
+  if (status === 206 && headers['content-range'] !== undefined)
+    out['Content-Range'] = headers['content-range'];
+  return out;
+}
+
+/** Readers judge by extension (FFmpeg refuses playlists and segments that have none, or an unusual one). */
+function nameOf(url: string): string {
+  const extension = extensionOf(url);
+  return extension === '' || extension === 'php' ? 'stream' : `stream.${extension}`;
+}
