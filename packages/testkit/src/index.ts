@@ -30,7 +30,7 @@ export {
   type StreampoolProcess,
   startStreampool,
 } from './processes/streampool.ts';
-export { type CreatedStream, createStream, metric } from './processes/streampool-api.ts';
+export { type Answer, api, type CreatedStream, createStream, metric } from './processes/streampool-api.ts';
 export { type WaitOptions, waitFor } from './processes/wait-for.ts';
 export { Exchange, type HeadOptions } from './provider/exchange.ts';
 export { FakeProvider, type PathStats, refusedUrl, type SeenRequest } from './provider/fake-provider.ts';

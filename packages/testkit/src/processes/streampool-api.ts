@@ -28,3 +28,29 @@ export async function metric(server: { readonly url: string }, name: string): Pr
     .find((candidate) => candidate.startsWith(`${name} `) || candidate.startsWith(`${name}{`));
   return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ') + 1));
 }
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** The body: parsed if it is JSON, else as text. */
+  readonly body: unknown;
+  readonly text: string;
+}
+
+/** One request of the API. */
+export async function api(
+  server: { readonly url: string },
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<Answer> {
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  const json = response.headers.get('content-type')?.includes('json') ?? false;
+  return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : text, text };
+}

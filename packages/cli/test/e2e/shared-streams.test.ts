@@ -1,0 +1,76 @@
+import { api, decodeErrors, type Player, processInfo, waitFor } from '@streampool/testkit';
+import { useStage } from './stage.ts';
+
+const stage = useStage();
+
+test('all viewers share one connection, each begins with a keyframe, and it is closed after the last', async () => {
+  stage.provider.live('/live.ts', stage.sample, { start: 'live' });
+  const { url } = await stage.create('streams', { url: stage.provider.url('/live.ts'), shared: true });
+  expect(stage.provider.stats('/live.ts').total).toBe(0);
+  const players: Player[] = [];
+  for (let group = 0; group < 4; group++) {
+    players.push(...Array.from({ length: 10 }, () => stage.play(url)));
+    await Promise.all(players.map((player) => player.waitForPicture()));
+  }
+  await Promise.all(players.map((player) => player.waitForBytes(100_000)));
+  expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, max: 1, total: 1 });
+  expect(players.flatMap((player) => player.check.notes)).toEqual([]);
+  expect(players.filter((player) => player.check.firstPicture!.undecodable > 0)).toEqual([]);
+  // Everybody but the very first group found a running pool.
+  for (const player of players.slice(10)) expect(player.firstPictureMs).toBeLessThan(500);
+  await stage.hangUp();
+  await waitFor(() => stage.provider.stats('/live.ts').current === 0);
+});
+
+test.each([
+  ['cut', () => stage.provider.cut('/fragile.ts', 'rst')],
+  ['ended', () => stage.provider.cut('/fragile.ts', 'fin')],
+  ['silent', () => stage.provider.stall('/fragile.ts')],
+])('a provider connection that is %s is replaced under the viewers', async (_, harm) => {
+  stage.provider.live('/fragile.ts', stage.sample, { start: 'keyframe' });
+  const { url } = await stage.create('streams', { url: stage.provider.url('/fragile.ts'), shared: true });
+  const player = stage.play(url, { record: true });
+  await player.waitForBytes(100_000);
+  const connections = stage.provider.stats('/fragile.ts').total;
+  harm();
+  await waitFor(() => stage.provider.stats('/fragile.ts').total > connections);
+  await player.waitForBytes(player.bytes + 200_000);
+  expect(player.end).toBeUndefined();
+  expect(player.check.notes).toEqual([]);
+  expect(await decodeErrors(player.saveRecording(stage.file('replaced.ts')))).toEqual([]);
+});
+
+test('garbage between packets does not reach the viewers', async () => {
+  stage.provider.live('/dirty.ts', stage.sample, { start: 'keyframe' });
+  stage.provider.fault('/dirty.ts', { kind: 'garbage', afterBytes: 188 * 500, bytes: 333 });
+  const { url } = await stage.create('streams', { url: stage.provider.url('/dirty.ts'), shared: true });
+  const player = stage.play(url);
+  await player.waitForBytes(250_000);
+  expect(player.check.notes).toEqual([]);
+});
+
+test('a stalled viewer is dropped after CLIENT_TIMEOUT, a slow one skips, and nobody else notices', async () => {
+  // Fast enough that the kernel's buffers are full within a second.
+  stage.provider.live('/fast.ts', stage.sample, { start: 'keyframe', speed: 30 });
+  const { id, url } = await stage.create('streams', { url: stage.provider.url('/fast.ts'), shared: true });
+  const good = Array.from({ length: 5 }, () => stage.play(url));
+  await Promise.all(good.map((player) => player.waitForPicture()));
+  const stalled = stage.play(`${url}?client_id=stalled`, { stalled: true });
+  const slow = stage.play(`${url}?client_id=slow`, { bytesPerSecond: 200_000 });
+  await waitFor(async () => (await clientsOf(id)).includes('stalled'));
+  const rss = processInfo(stage.server.pid)!.rssBytes;
+  await waitFor(async () => !(await clientsOf(id)).includes('stalled'), { timeoutMs: 15_000 });
+  expect(await clientsOf(id)).toContain('slow');
+  expect(processInfo(stage.server.pid)!.rssBytes - rss).toBeLessThan(100e6);
+  expect(good.map((player) => player.end).filter(Boolean)).toEqual([]);
+  expect(good.flatMap((player) => player.check.notes)).toEqual([]);
+  expect(Math.max(...good.map((player) => player.longestGapMs))).toBeLessThan(1_500);
+  expect(slow.end).toBeUndefined();
+  stalled.resume();
+  expect(await stalled.ended).toMatch(/fin|reset/);
+});
+
+async function clientsOf(id: string): Promise<string[]> {
+  const { body } = await api(stage.server, 'GET', `/streams/${id}`);
+  return (body as { clients: { client_id: string }[] }).clients.map((client) => client.client_id);
+}

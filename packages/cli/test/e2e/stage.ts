@@ -1,0 +1,71 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type CreatedStream,
+  createStream,
+  FakeProvider,
+  makeSample,
+  Player,
+  type PlayerOptions,
+  type Sample,
+  type StreampoolProcess,
+  startStreampool,
+} from '@streampool/testkit';
+
+/** Times of a server under test, in seconds as operators give them: short, so that a test sees them pass. */
+export const TIMES = { SHARED_STREAM_TIMEOUT: '1', STREAM_TIMEOUT: '3', CLIENT_TIMEOUT: '3' };
+
+/** FFmpeg that only copies: it costs little, and its pictures come as fast as the source's. */
+export const COPY = '-i {input_url} -c copy -f mpegts pipe:1';
+
+/** A server in a process of its own, a provider, and viewers: everything a test plays with. */
+export class Stage {
+  server!: StreampoolProcess;
+  provider!: FakeProvider;
+  /** 4 s with a keyframe every second. */
+  sample!: Sample;
+  readonly #players: Player[] = [];
+  readonly #directory = mkdtempSync(join(tmpdir(), 'streampool-e2e-'));
+
+  async open(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    this.sample = await makeSample({ seconds: 4, gopSeconds: 1 });
+    this.provider = await FakeProvider.start();
+    this.server = await startStreampool({ env: { ...TIMES, ...env } });
+  }
+
+  create(kind: 'streams' | 'transcode', body: Readonly<Record<string, unknown>>): Promise<CreatedStream> {
+    return createStream(this.server, kind, body);
+  }
+
+  play(url: string, options?: PlayerOptions): Player {
+    const player = new Player(url, options);
+    this.#players.push(player);
+    return player;
+  }
+
+  /** A path for a file that goes with the stage. */
+  file(name: string): string {
+    return join(this.#directory, name);
+  }
+
+  async hangUp(): Promise<void> {
+    await Promise.all(this.#players.splice(0).map((player) => player.close()));
+  }
+
+  async close(): Promise<void> {
+    await this.hangUp();
+    await this.server?.stop();
+    await this.provider?.close();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+}
+
+/** A stage for all tests of a file. Viewers go after each test. */
+export function useStage(env?: Readonly<Record<string, string>>): Stage {
+  const stage = new Stage();
+  beforeAll(() => stage.open(env));
+  afterEach(() => stage.hangUp());
+  afterAll(() => stage.close());
+  return stage;
+}
