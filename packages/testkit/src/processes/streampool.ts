@@ -59,6 +59,7 @@ export async function startStreampool({
   };
   const child = spawn(process.execPath, [COMMAND, ...args], {
     env: Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined)),
+    cwd: directory, // where no .env of a developer is
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 
