@@ -1,4 +1,4 @@
-export { commandLine, INPUT_PLACEHOLDER, INPUT_PROTOCOLS } from './command-line.ts';
+export { commandLine, INPUT_PLACEHOLDER, INPUT_PROTOCOLS, type InputKind } from './command-line.ts';
 export {
   type FfmpegHandlers,
   FfmpegProcess,

@@ -32,7 +32,7 @@ const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
 
 /** Lines that follow every failure, or that a healthy stream prints too: they explain nothing. */
 const NOISE =
-  /^(?:Conversion failed|Exiting normally|Last message repeated|Error while decoding stream|Error initializing output stream|Error while processing the decoded data|Error splitting the argument list|Error parsing (?:global )?options|Failed to set value|Failed to inject frame|Error reinitializing filters|av_interleaved_write_frame\(\): Broken pipe|Error writing trailer|Error closing file|To ignore this|Immediate exit requested|error while decoding MB|concealing |corrupt|non-existing PPS|decode_slice_header error|no frame!|Packet corrupt|PES packet size mismatch)/i;
+  /has not been used for any stream|^(?:Conversion failed|Exiting normally|Last message repeated|Error while decoding stream|Error initializing output stream|Error while processing the decoded data|Error splitting the argument list|Error parsing (?:global )?options|Failed to set value|Failed to inject frame|Error reinitializing filters|av_interleaved_write_frame\(\): Broken pipe|Error writing trailer|Error closing file|To ignore this|Immediate exit requested|error while decoding MB|concealing |corrupt|non-existing PPS|decode_slice_header error|no frame!|Packet corrupt|PES packet size mismatch)/i;
 
 const SEVERITY: Record<LogLine['level'], number> = { panic: 3, fatal: 3, error: 2, warning: 1, info: 0 };
 

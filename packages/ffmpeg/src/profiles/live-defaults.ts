@@ -6,24 +6,33 @@ interface Default {
   readonly unless: readonly string[];
 }
 
-/** How FFmpeg opens the input; see docs/adr/0031-opening-live-input.md for what was measured. */
+/** How FFmpeg opens the input. What each costs and saves was measured: docs/adr/0031-first-picture.md. */
 const INPUT: readonly Default[] = [
   { args: ['-fflags', '+genpts+discardcorrupt'], unless: ['fflags'] },
-  { args: ['-analyzeduration', '1000000'], unless: ['analyzeduration', 'probesize'] },
+  // Probing ends when every stream is known; this is for the one that never sends anything.
+  { args: ['-analyzeduration', '1000000'], unless: ['analyzeduration'] },
+  // The frame rate is in the headers, or in the timestamps of what is read anyway.
   { args: ['-fpsprobesize', '0'], unless: ['fpsprobesize'] },
+  // A decoder thread holds back a frame: one per core is 0.6 s on a machine with 16.
+  { args: ['-threads', '3'], unless: ['threads'] },
 ];
 
-/** How the transport stream is written: at once, its clock where the pictures are. */
+/** How the transport stream is written: every packet at once, its clock a little ahead of the pictures. */
 const OUTPUT: readonly Default[] = [
-  { args: ['-muxdelay', '0'], unless: ['muxdelay'] },
+  { args: ['-muxdelay', '0.1'], unless: ['muxdelay', 'max_delay'] },
   { args: ['-muxpreload', '0'], unless: ['muxpreload'] },
   { args: ['-flush_packets', '1'], unless: ['flush_packets'] },
-  { args: ['-max_interleave_delta', '1000000'], unless: ['max_interleave_delta'] },
+  // How long the other streams wait for one that is silent, such as subtitles: 10 s if not told otherwise.
+  { args: ['-max_interleave_delta', '100000'], unless: ['max_interleave_delta'] },
   { args: ['-max_muxing_queue_size', '1024'], unless: ['max_muxing_queue_size'] },
 ];
 
+/**
+ * A viewer can join, and a restart be spliced, only at a keyframe. Measured from the last one and not counted from the
+ * start, so that a jump in the source's timeline does not make every following picture a keyframe.
+ */
 const KEYFRAMES: Default = {
-  args: ['-force_key_frames', 'expr:gte(t,n_forced*2)'],
+  args: ['-force_key_frames', 'expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))'],
   unless: ['force_key_frames', 'g', 'keyint_min', 'x264-params', 'x264opts', 'x265-params'],
 };
 

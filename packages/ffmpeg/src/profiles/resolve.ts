@@ -6,7 +6,7 @@ import { substitute } from '../template/placeholders.ts';
 import { tokenize } from '../template/tokenize.ts';
 import { shorten } from '../template/values.ts';
 import { inputDefaults, outputDefaults } from './live-defaults.ts';
-import { findProfile, listProfiles } from './profiles.ts';
+import { listProfiles, profileTemplate } from './profiles.ts';
 
 export interface TranscodeRequest {
   /** The name of a profile, or an argument template beginning with `-`. */
@@ -42,7 +42,7 @@ const MAX_TEMPLATE_LENGTH = 8192;
  */
 export function resolveTranscode(request: TranscodeRequest): ResolvedTranscode {
   const custom = request.profile.startsWith('-');
-  const template = custom ? request.profile : namedTemplate(request.profile);
+  const template = custom ? request.profile : namedTemplate(request.profile, request.hardware ?? []);
   if (template.length > MAX_TEMPLATE_LENGTH) {
     throw new StreampoolError('TEMPLATE_INVALID', `A template has at most ${MAX_TEMPLATE_LENGTH} characters`);
   }
@@ -72,9 +72,9 @@ export function resolveTranscode(request: TranscodeRequest): ResolvedTranscode {
   };
 }
 
-function namedTemplate(name: string): string {
-  const profile = findProfile(name);
-  if (profile) return profile.template;
+function namedTemplate(name: string, hardware: readonly string[]): string {
+  const template = profileTemplate(name, hardware);
+  if (template !== undefined) return template;
   const names = listProfiles().map((known) => known.name);
   throw new StreampoolError(
     'PROFILE_UNKNOWN',
