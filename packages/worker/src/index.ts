@@ -1,1 +1,2 @@
-export {};
+export { Worker, type WorkerFigures } from './worker.ts';
+export type { WorkerHooks, WorkerOptions } from './worker-options.ts';

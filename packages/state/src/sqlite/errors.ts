@@ -52,7 +52,11 @@ export function isBusy(error: unknown): boolean {
 export function sqliteError(error: unknown, path: string, opening = false): StreampoolError {
   if (isStreampoolError(error)) return error;
   const code = primaryCode(error);
-  const reason = (code !== undefined && REASONS[code]) || 'failed';
+  const reason = code === undefined ? undefined : REASONS[code];
+  if (reason === undefined) {
+    // A value that no column takes, a statement that does not hold: our own mistake, which waiting does not mend.
+    return new StreampoolError('INTERNAL', 'the state refused what it was given', { cause: error });
+  }
   if (opening && code !== undefined && NEEDS_OPERATOR.has(code)) {
     const advice =
       code === PRIMARY.corrupt || code === PRIMARY.notadb

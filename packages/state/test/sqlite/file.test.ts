@@ -111,7 +111,7 @@ test('a step that fails in its middle leaves nothing behind', async () => {
   const broken = client('c2', idOf(1), 'w1', { ip: undefined as unknown as string });
   await expect(
     state.heartbeat(beat('w1', { clients: [client('c1', idOf(1), 'w1'), broken] })),
-  ).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  ).rejects.toMatchObject({ code: 'INTERNAL' });
   expect(await state.listWorkers()).toEqual([]);
   expect(await state.getStream(idOf(1))).toMatchObject({ viewers: 0 });
   await state.heartbeat(beat('w1', { clients: [client('c1', idOf(1), 'w1')] }));

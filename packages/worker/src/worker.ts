@@ -1,0 +1,347 @@
+import { isStreampoolError } from '@streampool/errors';
+import type { Claim, Heartbeat, HeartbeatReply, WorkerStatus } from '@streampool/state';
+import type { EngineEvents, ViewerSnapshot } from '@streampool/streaming';
+import { ClientRecords } from './client-records.ts';
+import { attachEvent, detachEvent, EventLog, poolEvent, switchEvent } from './event-log.ts';
+import { Ownerships } from './ownerships.ts';
+import { Pulse } from './pulse.ts';
+import { StoreTime } from './store-time.ts';
+import { StreamSync } from './stream-sync.ts';
+import { type CompleteWorkerOptions, completeOptions, type WorkerOptions } from './worker-options.ts';
+
+/** Events of one beat, and those that wait while the state is away. */
+const EVENTS_PER_BEAT = 1_000;
+const MOST_EVENTS = 5_000;
+/** Enough to register and to tell all events that can wait. */
+const MOST_LAST_BEATS = 2 + MOST_EVENTS / EVENTS_PER_BEAT;
+const MOST_FAREWELLS = 20_000;
+
+/** What the worker knows of its standing in the cluster, for metrics and readiness. */
+export interface WorkerFigures {
+  readonly status: WorkerStatus;
+  readonly ownedStreams: number;
+  /** False while beats are not heard. */
+  readonly connected: boolean;
+  readonly unheardBeats: number;
+  readonly pendingEvents: number;
+  /** Never told, because they waited too long. */
+  readonly droppedEvents: number;
+  readonly droppedFarewells: number;
+  /** Another process has this worker's id. */
+  readonly replaced: boolean;
+}
+
+/**
+ * A node of the cluster, beside its data plane: it registers, beats, owns the streams whose pools run here, and keeps the
+ * records of its streams and viewers true. It only listens to the engine; nothing it meets (no state, a slow state, a
+ * lost ownership) reaches the engine by itself, and what it has to tell waits within fixed budgets.
+ */
+export class Worker {
+  readonly #options: CompleteWorkerOptions;
+  readonly #time = new StoreTime();
+  readonly #events = new EventLog(MOST_EVENTS);
+  readonly #clients: ClientRecords;
+  readonly #ownerships: Ownerships;
+  readonly #streams: StreamSync;
+  readonly #pulse: Pulse;
+  readonly #startedAtMs: number;
+  readonly #unlisten: (() => void)[];
+  /** Streams that were live, with the URL they play, so that a return to live is no start. */
+  readonly #started = new Map<string, number>();
+  #registered = false;
+  #replaced = false;
+  #draining = false;
+  #status: WorkerStatus = 'ready';
+  #clientsToldAt = Number.NEGATIVE_INFINITY;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = completeOptions(options);
+    const { id, host, state, engine, clock, random, startTicks } = this.#options;
+    const { heartbeatMs, flushMs, clientTtlMs } = this.#options;
+    this.#startedAtMs = Math.round(clock.wallNow());
+    this.#clients = new ClientRecords({
+      node: id,
+      time: this.#time,
+      repeatMs: clientTtlMs / 3,
+      mostGone: MOST_FAREWELLS,
+    });
+    this.#ownerships = new Ownerships({ state, worker: { id, host } });
+    this.#streams = new StreamSync({
+      engine,
+      state,
+      ownerships: this.#ownerships,
+      time: this.#time,
+      workerId: id,
+      now: () => clock.now(),
+      startTicks,
+      onLost: (streamId, by) => this.#onLost(streamId, by),
+      onRemoved: (streamId) => this.#call('onStreamRemoved', streamId),
+    });
+    this.#pulse = new Pulse({
+      clock,
+      random,
+      intervalMs: heartbeatMs,
+      soonMs: flushMs,
+      beat: (full) => this.#beat(full),
+    });
+    this.#unlisten = [
+      engine.on('pool_state', (change) => this.#onPoolState(change)),
+      engine.on('source_switched', (info) => this.#onSwitched(info)),
+      engine.on('viewer_attached', (viewer) => this.#onAttached(viewer)),
+      engine.on('viewer_detached', (viewer) => this.#onDetached(viewer)),
+      engine.on('viewer_skipped', (info) => this.#events.skipped(info)),
+    ];
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  /** Registers and goes on beating. Resolves after the first try, whether it was heard or not: serving does not wait for the state. */
+  async start(): Promise<void> {
+    await this.#pulse.start();
+  }
+
+  /**
+   * Claims a stream before anything of it starts here, so that of all nodes with a first viewer one opens the source.
+   * Undefined while the state is away: the caller starts on its own, and the nodes agree afterwards.
+   * `deposes`: the epoch of an owner that was seen to die. @throws StreampoolError STREAM_NOT_FOUND
+   */
+  async acquire(streamId: string, options: { deposes?: number } = {}): Promise<Claim | undefined> {
+    if (this.#replaced || this.#closed) return undefined;
+    const { clock, startGraceMs } = this.#options;
+    try {
+      return await this.#ownerships.claim(streamId, { ...options, keepUntilMs: clock.now() + startGraceMs });
+    } catch (error) {
+      if (isStreampoolError(error, 'STREAM_NOT_FOUND')) throw error;
+      this.#options.log.warn({ streamId, err: error }, 'the state could not be asked for an owner');
+      return undefined;
+    }
+  }
+
+  /** The epoch under which a stream is ours; undefined if it is not. */
+  epochOf(streamId: string): number | undefined {
+    return this.#ownerships.get(streamId)?.epoch;
+  }
+
+  /** Takes no new streams from now on; others learn of it at once. */
+  drain(): void {
+    this.#draining = true;
+    this.#setStatus('draining');
+    this.#pulse.soon();
+  }
+
+  /** `draining` when this process or an operator said so. */
+  get status(): WorkerStatus {
+    return this.#status;
+  }
+
+  figures(): WorkerFigures {
+    return {
+      status: this.#status,
+      ownedStreams: this.#ownerships.size,
+      connected: this.#registered && this.#pulse.unheard === 0,
+      unheardBeats: this.#pulse.unheard,
+      pendingEvents: this.#events.pending,
+      droppedEvents: this.#events.dropped,
+      droppedFarewells: this.#clients.droppedFarewells,
+      replaced: this.#replaced,
+    };
+  }
+
+  /**
+   * Idempotent. Call it when the engine has been closed: it tells the last of the engine's events, releases what it owns
+   * and signs off, all within `closeTimeoutMs`. Never rejects.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const { clock, closeTimeoutMs, log } = this.#options;
+    let cancel = (): void => {};
+    const deadline = new Promise<void>((resolve) => {
+      cancel = clock.after(closeTimeoutMs, () => {
+        log.warn({ closeTimeoutMs }, 'the worker could not sign off in time; its records will expire');
+        resolve();
+      });
+    });
+    await Promise.race([this.#signOff(), deadline]);
+    cancel();
+    for (const unlisten of this.#unlisten) unlisten();
+  }
+
+  async #signOff(): Promise<void> {
+    const { id, state, log } = this.#options;
+    await this.#pulse.stop();
+    if (this.#replaced) return;
+    try {
+      for (let beats = 0; beats < MOST_LAST_BEATS; beats++) {
+        if (!(await this.#beat(true))) return;
+        if (this.#events.pending === 0) break;
+      }
+      // Released one by one, not taken away with the worker: an owner that lets go leaves no process to be looked for.
+      await Promise.all(this.#ownerships.all().map((ownership) => this.#ownerships.release(ownership)));
+      await state.removeWorker(id);
+    } catch (error) {
+      log.warn({ err: error }, 'the worker could not sign off; its records will expire');
+    }
+  }
+
+  /** False if it was not heard. Never rejects. */
+  async #beat(full: boolean): Promise<boolean> {
+    if (this.#replaced) return true;
+    try {
+      // The first beat only registers: the reply teaches the store's time, which all records are written in.
+      if (this.#registered) await this.#tell(full);
+      else await this.#register();
+      return true;
+    } catch (error) {
+      return this.#onBeatFailed(error);
+    }
+  }
+
+  async #register(): Promise<void> {
+    await this.#send({ worker: this.#record(), streams: [], clients: [], gone: [] });
+    this.#registered = true;
+    this.#pulse.soon();
+  }
+
+  async #tell(full: boolean): Promise<void> {
+    const { engine, clock, clientRefreshMs } = this.#options;
+    await this.#streams.claimWanted(full);
+    if (full) this.#events.foldSkips();
+    const now = clock.now();
+    // A little slack, or beats that come early by their jitter would tell of the viewers only every other time.
+    const everybody = full && now - this.#clientsToldAt >= clientRefreshMs * 0.8;
+    const streams = this.#streams.batch(full);
+    const clients = this.#clients.batch(now, everybody ? engine.viewers() : undefined);
+    const events = this.#events.batch(EVENTS_PER_BEAT);
+    const taken = (): void => {
+      this.#events.sent(events);
+      this.#clients.sent(clients, now);
+      if (everybody) this.#clientsToldAt = now;
+    };
+    let reply: HeartbeatReply;
+    try {
+      const beat = {
+        worker: this.#record(),
+        streams: streams.reports,
+        ...this.#clients.toBeat(clients),
+        events,
+      };
+      reply = await this.#send(beat);
+    } catch (error) {
+      // Something in it that the store cannot take would be refused for ever, and everything after it would wait.
+      if (!isStreampoolError(error, 'STATE_UNAVAILABLE')) taken();
+      throw error;
+    }
+    taken();
+    if (reply.missing.length > 0) {
+      this.#clients.forgetSent(new Set(reply.missing));
+      this.#clientsToldAt = Number.NEGATIVE_INFINITY;
+    }
+    const more = await this.#streams.told(streams, reply);
+    await this.#streams.releaseEnded();
+    if (more || this.#events.pending > 0 || this.#clients.hasNews) this.#pulse.soon();
+  }
+
+  async #send(beat: Heartbeat): Promise<HeartbeatReply> {
+    const { clock, state } = this.#options;
+    const before = clock.wallNow();
+    const reply = await state.heartbeat(beat);
+    this.#time.learn(reply.nowMs, before, clock.wallNow());
+    if (this.#pulse.unheard > 0) this.#options.log.info('the state answers again');
+    this.#setStatus(this.#draining ? 'draining' : reply.status);
+    return reply;
+  }
+
+  #onBeatFailed(error: unknown): boolean {
+    const { log, id } = this.#options;
+    if (isStreampoolError(error, 'WORKER_ID_TAKEN')) {
+      this.#replaced = true;
+      log.error({ workerId: id }, error.message);
+      this.#call('onReplaced', error.message);
+      return true;
+    }
+    // Once per outage, and each time it is something else than an outage: that would be a defect.
+    if (this.#pulse.unheard === 0 || !isStreampoolError(error, 'STATE_UNAVAILABLE')) {
+      log.warn({ err: error }, 'the state could not be told of this worker; trying again');
+    }
+    return false;
+  }
+
+  #record(): Heartbeat['worker'] {
+    const { id, host, url, version, capacity, load, engine } = this.#options;
+    return {
+      id,
+      host,
+      pid: process.pid,
+      url,
+      status: this.#draining ? 'draining' : 'ready',
+      version,
+      ownedStreams: this.#ownerships.size,
+      viewers: engine.pools().reduce((sum, pool) => sum + pool.viewers, 0),
+      capacity,
+      load: Math.round(load() * 100) / 100,
+      startedAtMs: this.#startedAtMs,
+    };
+  }
+
+  #onPoolState(change: EngineEvents['pool_state'][0]): void {
+    const { streamId, to } = change;
+    const snapshot = this.#options.engine.pools().find((pool) => pool.streamId === streamId);
+    const ended = this.#streams.poolChanged(change);
+    const isStart = to === 'live' && !this.#started.has(streamId);
+    if (isStart) this.#started.set(streamId, snapshot?.failoverIndex ?? 0);
+    if (ended) this.#started.delete(streamId);
+    const event = isStart || ended ? poolEvent(change, snapshot) : undefined;
+    if (event) this.#events.add(event);
+    this.#pulse.soon();
+  }
+
+  #onSwitched(info: EngineEvents['source_switched'][0]): void {
+    const { streamId, failoverIndex } = info;
+    this.#events.add(switchEvent(info, this.#started.get(streamId) ?? 0));
+    if (this.#started.has(streamId)) this.#started.set(streamId, failoverIndex);
+    this.#pulse.soon();
+  }
+
+  #onAttached(viewer: ViewerSnapshot): void {
+    this.#clients.attached(viewer);
+    this.#events.add(attachEvent(viewer));
+    this.#pulse.soon();
+  }
+
+  #onDetached(viewer: EngineEvents['viewer_detached'][0]): void {
+    this.#clients.detached(viewer);
+    this.#events.add(detachEvent(viewer, this.#options.clock.wallNow()));
+    this.#pulse.soon();
+  }
+
+  #onLost(streamId: string, by: { owner: string; epoch: number }): void {
+    this.#options.log.warn({ streamId, owner: by.owner, epoch: by.epoch }, 'another worker owns the stream');
+    this.#call('onOwnershipLost', streamId, { owner: by.owner, epoch: by.epoch });
+  }
+
+  #setStatus(status: WorkerStatus): void {
+    if (this.#status === status) return;
+    this.#status = status;
+    this.#options.log.info({ status }, 'the status of this worker has changed');
+    this.#call('onStatus', status);
+  }
+
+  /** A hook that throws must not cost the beat that called it. */
+  #call<K extends 'onOwnershipLost' | 'onStreamRemoved' | 'onStatus' | 'onReplaced'>(
+    name: K,
+    ...args: Parameters<NonNullable<CompleteWorkerOptions[K]>>
+  ): void {
+    try {
+      (this.#options[name] as ((...given: unknown[]) => void) | undefined)?.(...args);
+    } catch (error) {
+      this.#options.log.error({ err: error, hook: name }, 'a hook of the worker failed');
+    }
+  }
+}
