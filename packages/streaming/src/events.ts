@@ -3,7 +3,7 @@
  * Listeners are called in the order they were added, synchronously.
  */
 export class Events<Map extends { [K in keyof Map]: unknown[] }> {
-  readonly #listeners = new globalThis.Map<keyof Map, Set<(...args: never[]) => void>>();
+  readonly #listeners: { [K in keyof Map]?: Set<(...args: Map[K]) => void> } = {};
   readonly #onError: (error: unknown) => void;
 
   constructor(onError: (error: unknown) => void) {
@@ -12,16 +12,18 @@ export class Events<Map extends { [K in keyof Map]: unknown[] }> {
 
   /** Returns the removal, which is idempotent. */
   on<K extends keyof Map>(event: K, listener: (...args: Map[K]) => void): () => void {
-    let set = this.#listeners.get(event);
-    if (!set) this.#listeners.set(event, (set = new Set()));
-    set.add(listener as (...args: never[]) => void);
-    return () => set.delete(listener as (...args: never[]) => void);
+    const listeners = this.#listeners[event] ?? new Set();
+    this.#listeners[event] = listeners;
+    listeners.add(listener);
+    return () => {
+      listeners.delete(listener);
+    };
   }
 
   emit<K extends keyof Map>(event: K, ...args: Map[K]): void {
-    for (const listener of this.#listeners.get(event) ?? []) {
+    for (const listener of this.#listeners[event] ?? []) {
       try {
-        (listener as (...args: Map[K]) => void)(...args);
+        listener(...args);
       } catch (error) {
         this.#onError(error);
       }

@@ -1,2 +1,5 @@
+export { type Clock, systemClock } from './clock.ts';
 export type * from './engine-api.ts';
-export type * from './source.ts';
+export { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.ts';
+export { StreamEngine, type StreamEngineOptions } from './stream-engine.ts';
+export type { InputDoor } from './transcode/transcode-input.ts';

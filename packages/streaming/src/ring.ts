@@ -149,7 +149,8 @@ export class Ring {
       if (oldest === undefined) break;
       const end = oldest.start + oldest.length;
       const overBudget = this.#blocks.length >= maxBlocks;
-      const expired = nowMs - oldest.lastWriteMs > this.#options.retainMs && (newest === undefined || end <= newest.offset);
+      const expired =
+        nowMs - oldest.lastWriteMs > this.#options.retainMs && (newest === undefined || end <= newest.offset);
       if (!overBudget && !expired) break;
       this.#blocks.shift();
       if (oldest.pins > 0) {
@@ -167,7 +168,14 @@ export class Ring {
     // A view cached for a recycled buffer would show new bytes under an old offset.
     this.#slice = undefined;
     const buffer = this.#spare.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
-    const block: Block = { buffer, start: this.#head, length: 0, pins: 0, evicted: false, lastWriteMs: nowMs };
+    const block: Block = {
+      buffer,
+      start: this.#head,
+      length: 0,
+      pins: 0,
+      evicted: false,
+      lastWriteMs: nowMs,
+    };
     this.#blocks.push(block);
     return block;
   }

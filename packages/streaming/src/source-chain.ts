@@ -188,17 +188,20 @@ export class SourceChain {
       if (this.#paused || this.#source?.starved) this.#lastDataMs = clock.now();
       const silentMs = clock.now() - this.#lastDataMs;
       if (silentMs >= limitMs) {
-        this.#lost(
-          new StreampoolError(
-            'UPSTREAM_TIMEOUT',
-            this.#hasData ? `no data for ${Math.round(silentMs)} ms` : `no data within ${limitMs} ms of opening`,
-          ),
-        );
+        this.#lost(this.#silence(limitMs));
         return;
       }
       this.#cancelWatch = clock.after(Math.max(1, limitMs - silentMs), look);
     };
     this.#cancelWatch = clock.after(limitMs, look);
+  }
+
+  #silence(limitMs: number): StreampoolError {
+    const seconds = limitMs / 1000;
+    if (this.#source?.kind === 'ffmpeg')
+      return new StreampoolError('FFMPEG_STALLED', `FFmpeg put out nothing for ${seconds} s`);
+    const what = this.#hasData ? 'stopped sending' : 'sent nothing';
+    return new StreampoolError('UPSTREAM_TIMEOUT', `the provider ${what} for ${seconds} s`);
   }
 
   #lost(error: StreampoolError): void {

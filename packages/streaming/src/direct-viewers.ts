@@ -1,0 +1,190 @@
+import type { UpstreamClient } from '@streampool/upstream';
+import type { Clock } from './clock.ts';
+import { DirectViewer } from './direct/index.ts';
+import type {
+  DetachReason,
+  EngineEvents,
+  PoolSnapshot,
+  StreamSpec,
+  ViewerRequest,
+  ViewerSnapshot,
+} from './engine-api.ts';
+import type { EngineSettings } from './engine-settings.ts';
+
+export interface DirectViewersOptions {
+  readonly settings: EngineSettings;
+  readonly client: UpstreamClient;
+  readonly clock: Clock;
+  readonly emit: <K extends keyof EngineEvents>(event: K, ...args: EngineEvents[K]) => void;
+}
+
+/** A direct stream and its connections: there is nothing shared, but operators count it like a pool. */
+interface DirectStream {
+  readonly spec: StreamSpec;
+  readonly connections: Set<DirectViewer>;
+  readonly startedAt: number;
+  lastAccess: number;
+  /** Of connections that are gone. */
+  bytesIn: number;
+  bytesOut: number;
+  restarts: number;
+  lastError: string | undefined;
+}
+
+/**
+ * All viewers with a provider connection of their own. A player may hold several at once (it reads a film's index while
+ * it plays): together they are one viewer, which comes with the first and goes with the last.
+ */
+export class DirectViewers {
+  readonly #options: DirectViewersOptions;
+  readonly #streams = new Map<string, DirectStream>();
+
+  constructor(options: DirectViewersOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves once the head is written, or the viewer has gone. @throws StreampoolError before anything was written */
+  async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
+    const { settings, client } = this.#options;
+    const stream = this.#streamOf(spec);
+    const connection = new DirectViewer(spec, viewer, {
+      client,
+      timeouts: {
+        connectMs: settings.connectTimeoutMs,
+        firstByteMs: settings.streamTimeoutMs * 0.9,
+        // Nobody else shares this connection: ending it costs the viewer more than waiting does.
+        stallMs: settings.streamTimeoutMs,
+      },
+      clientTimeoutMs: settings.clientTimeoutMs,
+      paceMs: Math.min(50, settings.deliveryIntervalMs / 2),
+      onBreak: (error) => {
+        stream.restarts += 1;
+        stream.lastError = error.message;
+      },
+    });
+    const isFirst = !connectionsOf(stream, viewer.clientId).length;
+    stream.connections.add(connection);
+    stream.lastAccess = this.#options.clock.wallNow();
+    void connection.closed.then((reason) => this.#onClosed(stream, connection, reason));
+    if (isFirst) this.#options.emit('viewer_attached', connection.snapshot());
+    try {
+      await connection.start();
+    } catch (error) {
+      if (!viewer.res.headersSent && !viewer.res.destroyed) throw error;
+    }
+  }
+
+  /** Resolves with the number of viewers it had, once their provider connections are closed. */
+  async stop(streamId: string, reason: DetachReason = 'stopped'): Promise<number> {
+    const stream = this.#streams.get(streamId);
+    if (!stream) return 0;
+    const viewers = viewersOf(stream).length;
+    const connections = [...stream.connections];
+    for (const connection of connections) connection.close(reason);
+    await Promise.all(connections.map((connection) => connection.closed));
+    return viewers;
+  }
+
+  disconnect(clientId: string): boolean {
+    const connections = [...this.#streams.values()].flatMap((stream) => connectionsOf(stream, clientId));
+    for (const connection of connections) connection.close('kicked');
+    return connections.length > 0;
+  }
+
+  snapshots(): PoolSnapshot[] {
+    return [...this.#streams.values()].map((stream) => {
+      const connections = [...stream.connections];
+      const snapshots = connections.map((connection) => connection.snapshot());
+      return {
+        streamId: stream.spec.id,
+        kind: 'direct',
+        state: 'live',
+        viewers: viewersOf(stream).length,
+        startedAt: stream.startedAt,
+        lastAccess: stream.lastAccess,
+        bytesIn: connections.reduce((sum, { bytesIn }) => sum + bytesIn, stream.bytesIn),
+        bytesOut: snapshots.reduce((sum, { bytes }) => sum + bytes, stream.bytesOut),
+        failoverIndex: Math.max(0, ...connections.map((connection) => connection.failoverIndex)),
+        failoverAttempts: stream.restarts,
+        restarts: stream.restarts,
+        ringBytes: 0,
+        ...(stream.lastError === undefined ? {} : { lastError: stream.lastError }),
+      };
+    });
+  }
+
+  viewers(streamId?: string): ViewerSnapshot[] {
+    const streams = streamId === undefined ? [...this.#streams.values()] : [this.#streams.get(streamId)];
+    return streams.flatMap((stream) => (stream ? viewersOf(stream) : []));
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#streams.keys()].map((streamId) => this.stop(streamId, 'shutdown')));
+  }
+
+  #streamOf(spec: StreamSpec): DirectStream {
+    const known = this.#streams.get(spec.id);
+    if (known) return known;
+    const now = this.#options.clock.wallNow();
+    const stream: DirectStream = {
+      spec,
+      connections: new Set(),
+      startedAt: now,
+      lastAccess: now,
+      bytesIn: 0,
+      bytesOut: 0,
+      restarts: 0,
+      lastError: undefined,
+    };
+    this.#streams.set(spec.id, stream);
+    const move = { streamId: spec.id, reason: 'first viewer' };
+    this.#options.emit('pool_state', { ...move, from: 'idle', to: 'starting' });
+    this.#options.emit('pool_state', { ...move, from: 'starting', to: 'live' });
+    return stream;
+  }
+
+  #onClosed(stream: DirectStream, connection: DirectViewer, reason: DetachReason): void {
+    const { emit, clock } = this.#options;
+    const last = connection.snapshot();
+    stream.connections.delete(connection);
+    stream.bytesIn += connection.bytesIn;
+    stream.bytesOut += last.bytes;
+    stream.lastAccess = clock.wallNow();
+    if (connection.error && reason === 'failed') stream.lastError = connection.error.message;
+    if (connectionsOf(stream, connection.clientId).length === 0) emit('viewer_detached', { ...last, reason });
+    if (stream.connections.size > 0) return;
+    this.#streams.delete(stream.spec.id);
+    emit('pool_state', {
+      streamId: stream.spec.id,
+      from: 'live',
+      to: 'stopped',
+      reason: 'the last viewer left',
+    });
+  }
+}
+
+function connectionsOf(stream: DirectStream, clientId: string): DirectViewer[] {
+  return [...stream.connections].filter((connection) => connection.clientId === clientId);
+}
+
+/** One snapshot per viewer, its connections summed up. */
+function viewersOf(stream: DirectStream): ViewerSnapshot[] {
+  const viewers = new Map<string, ViewerSnapshot>();
+  for (const connection of stream.connections) {
+    const one = connection.snapshot();
+    const sum = viewers.get(one.clientId);
+    viewers.set(
+      one.clientId,
+      sum
+        ? {
+            ...sum,
+            bytes: sum.bytes + one.bytes,
+            lagBytes: sum.lagBytes + one.lagBytes,
+            lastActive: Math.max(sum.lastActive, one.lastActive),
+          }
+        : one,
+    );
+  }
+  return [...viewers.values()];
+}

@@ -1,0 +1,42 @@
+/** What the data plane can be told. Times in ms, sizes in bytes. */
+export interface EngineSettings {
+  /** Every viewer is written to once per interval: longer costs less CPU and adds delay. */
+  readonly deliveryIntervalMs: number;
+  /** How long a pool runs on without viewers. */
+  readonly sharedStreamTimeoutMs: number;
+  /** A viewer's socket without progress for this long is dropped. */
+  readonly clientTimeoutMs: number;
+  /** From a viewer's request to the first picture; FFmpeg without output for this long is restarted. */
+  readonly streamTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  /** Silence of a provider after which it counts as dead. */
+  readonly stallTimeoutMs: number;
+  /** Failed attempts in a row after which a running stream is given up. */
+  readonly maxAttempts: number;
+  /** At the limit the next viewer opens a further pool. 0: no limit. */
+  readonly maxClientsPerSharedStream: number;
+  /** False: every viewer of a transcoded stream has an FFmpeg of its own. */
+  readonly poolTranscodes: boolean;
+  readonly ringBudgetBytes: number;
+  /** How far behind live a slow viewer may fall before it skips, as far as the budget allows. */
+  readonly ringRetainMs: number;
+  readonly ffmpegPath: string;
+  /** From SIGTERM to SIGKILL. FFmpeg writes to a pipe: it has nothing to save. */
+  readonly stopGraceMs: number;
+}
+
+export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
+  deliveryIntervalMs: 100,
+  sharedStreamTimeoutMs: 10_000,
+  clientTimeoutMs: 30_000,
+  streamTimeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
+  stallTimeoutMs: 3_000,
+  maxAttempts: 12,
+  maxClientsPerSharedStream: 0,
+  poolTranscodes: true,
+  ringBudgetBytes: 32 * 1024 * 1024,
+  ringRetainMs: 5_000,
+  ffmpegPath: 'ffmpeg',
+  stopGraceMs: 1_000,
+};

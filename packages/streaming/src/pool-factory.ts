@@ -1,0 +1,160 @@
+import { StreampoolError } from '@streampool/errors';
+import type { UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@streampool/upstream';
+import type { Logger } from 'pino';
+import type { Clock } from './clock.ts';
+import { DeliveryClock } from './delivery-clock.ts';
+import type { StreamSpec } from './engine-api.ts';
+import type { EngineSettings } from './engine-settings.ts';
+import { Pool, type PoolEvents } from './pool.ts';
+import { type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
+import { FfmpegSource } from './transcode/ffmpeg-source.ts';
+import { type InputDoor, TranscodeInput } from './transcode/transcode-input.ts';
+import { UpstreamSource } from './upstream-source.ts';
+
+export interface PoolFactoryOptions {
+  readonly settings: EngineSettings;
+  readonly client: UpstreamClient;
+  readonly door: InputDoor;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+export interface PoolPlace {
+  readonly after: Promise<void>;
+  readonly events: PoolEvents;
+  readonly onFinal: () => void;
+}
+
+/** FFmpeg reads its input in turns of this length: its delay adds to every viewer's. */
+const FEED_INTERVAL_MS = 20;
+
+/** Builds the pool that a stream's kind asks for: what its sources are, and what feeds them. */
+export class PoolFactory {
+  readonly #options: PoolFactoryOptions;
+  readonly #delivery: DeliveryClock;
+  readonly #feedDelivery = new DeliveryClock({ intervalMs: FEED_INTERVAL_MS });
+
+  constructor(options: PoolFactoryOptions) {
+    this.#options = options;
+    const { settings } = options;
+    this.#delivery = new DeliveryClock({ intervalMs: settings.deliveryIntervalMs });
+  }
+
+  create(spec: StreamSpec, place: PoolPlace): Pool {
+    return spec.kind === 'transcode' ? this.#transcode(spec, place) : this.#shared(spec, place);
+  }
+
+  #shared(spec: StreamSpec, place: PoolPlace): Pool {
+    const { settings, client, clock } = this.#options;
+    const targets = targetsOf(spec);
+    return new Pool({
+      spec,
+      settings: { ...settings, maxViewers: settings.maxClientsPerSharedStream },
+      clock,
+      delivery: this.#delivery,
+      ...place,
+      intake: {
+        alternatives: targets.length,
+        policy: this.#upstreamPolicy(targets.length),
+        ring: this.#ring(),
+        open: ({ index }) =>
+          new UpstreamSource({
+            client,
+            target: targets[index]!,
+            timeouts: this.#timeouts(targets.length),
+            paceMs: this.#paceMs(),
+          }),
+      },
+    });
+  }
+
+  #transcode(spec: StreamSpec, place: PoolPlace): Pool {
+    const { settings, client, clock, door, log } = this.#options;
+    const { ffmpegArgs } = spec;
+    if (!ffmpegArgs) throw new StreampoolError('INTERNAL', 'a transcoded stream without FFmpeg arguments');
+    const targets = targetsOf(spec);
+    const input = new TranscodeInput({
+      targets,
+      client,
+      timeouts: this.#timeouts(targets.length),
+      policy: this.#upstreamPolicy(targets.length),
+      ring: this.#ring(),
+      paceMs: FEED_INTERVAL_MS,
+      door,
+      clock,
+      delivery: this.#feedDelivery,
+      events: {
+        lost: (error) => pool.noteInputLost(error),
+        recovered: (info) => pool.noteInputRecovered(info),
+      },
+    });
+    const pool: Pool = new Pool({
+      spec,
+      settings: {
+        ...settings,
+        maxViewers: settings.poolTranscodes ? settings.maxClientsPerSharedStream : 1,
+      },
+      clock,
+      delivery: this.#delivery,
+      ...place,
+      intake: {
+        alternatives: 1,
+        policy: {
+          ...DEFAULT_CHAIN_POLICY,
+          startMs: settings.streamTimeoutMs,
+          stallMs: settings.streamTimeoutMs,
+        },
+        ring: this.#ring(),
+        open: () =>
+          new FfmpegSource({
+            ffmpegPath: settings.ffmpegPath,
+            args: ffmpegArgs,
+            input,
+            stopGraceMs: settings.stopGraceMs,
+            log: log.child({ streamId: spec.id }),
+          }),
+      },
+      closeInput: () => input.close(),
+      inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
+    });
+    return pool;
+  }
+
+  /** All alternatives together must have had their turn before the viewers' patience ends. */
+  #attemptMs(alternatives: number): number {
+    return Math.max(1_000, (this.#options.settings.streamTimeoutMs * 0.9) / alternatives);
+  }
+
+  #timeouts(alternatives: number): UpstreamTimeouts {
+    const attemptMs = this.#attemptMs(alternatives);
+    return {
+      connectMs: Math.min(this.#options.settings.connectTimeoutMs, attemptMs),
+      firstByteMs: attemptMs,
+    };
+  }
+
+  #upstreamPolicy(alternatives: number): ChainPolicy {
+    const { stallTimeoutMs, maxAttempts } = this.#options.settings;
+    return {
+      ...DEFAULT_CHAIN_POLICY,
+      startMs: this.#attemptMs(alternatives),
+      stallMs: stallTimeoutMs,
+      maxAttempts,
+    };
+  }
+
+  #ring() {
+    const { ringBudgetBytes, ringRetainMs } = this.#options.settings;
+    return { budgetBytes: ringBudgetBytes, retainMs: ringRetainMs };
+  }
+
+  /** Half of what a viewer waits for its turn on average: the kernel batches, and the delay hardly grows. */
+  #paceMs(): number {
+    return Math.min(50, this.#options.settings.deliveryIntervalMs / 2);
+  }
+}
+
+/** The primary, then the failover URLs, all asked in the same way. */
+export function targetsOf(spec: StreamSpec): UpstreamTarget[] {
+  return [spec.target, ...spec.failoverUrls.map((url) => ({ ...spec.target, url }))];
+}

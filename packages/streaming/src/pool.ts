@@ -1,0 +1,385 @@
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { openBareBody } from '@streampool/upstream';
+import type { Clock } from './clock.ts';
+import type { DeliveryClock } from './delivery-clock.ts';
+import type {
+  DetachReason,
+  PoolSnapshot,
+  PoolState,
+  StreamSpec,
+  ViewerRequest,
+  ViewerSnapshot,
+} from './engine-api.ts';
+import { Intake, type IntakeOptions } from './intake.ts';
+import { PoolStateMachine } from './pool-state.ts';
+import { SocketViewer } from './socket-viewer.ts';
+import type { SourceProgress } from './source.ts';
+
+export interface PoolSettings {
+  /** How long a pool runs on without viewers. */
+  readonly sharedStreamTimeoutMs: number;
+  /** A viewer's socket without progress for this long is dropped. */
+  readonly clientTimeoutMs: number;
+  /** From the first viewer's request to the first access point. */
+  readonly streamTimeoutMs: number;
+  /** 0: no limit. */
+  readonly maxViewers: number;
+}
+
+export interface PoolEvents {
+  pool_state: (change: { from: PoolState; to: PoolState; reason: string }) => void;
+  source_switched: (info: { reason: string; gapMs: number; failoverIndex: number }) => void;
+  viewer_attached: (viewer: ViewerSnapshot) => void;
+  viewer_detached: (viewer: ViewerSnapshot & { reason: DetachReason }) => void;
+  viewer_skipped: (info: { clientId: string; bytesSkipped: number }) => void;
+}
+
+export interface PoolOptions {
+  readonly spec: StreamSpec;
+  readonly settings: PoolSettings;
+  readonly clock: Clock;
+  readonly delivery: DeliveryClock;
+  /** Everything about the intake but its listeners, which are the pool's. */
+  readonly intake: Omit<IntakeOptions, 'events' | 'clock'>;
+  /** Settles when a previous pool of this stream is really gone: two at once would be two provider connections. */
+  readonly after: Promise<void>;
+  readonly events: PoolEvents;
+  /** Called once, when the pool is final: nobody may join any more. Its source may still be closing. */
+  readonly onFinal: () => void;
+  /** Releases what the sources of this pool share (FFmpeg's input). */
+  readonly closeInput?: () => Promise<void>;
+  /** Which URL the input plays, where that is not the intake's own affair. */
+  readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
+}
+
+interface Waiting {
+  readonly viewer: ViewerRequest;
+  readonly settle: (error?: StreampoolError) => void;
+}
+
+interface Attached {
+  readonly request: Omit<ViewerRequest, 'req' | 'res'>;
+  readonly socketViewer: SocketViewer;
+  readonly connectedAt: number;
+}
+
+/** All viewers of one stream, and the one source that feeds them. Runs once: a final pool is replaced by a new one. */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #state: PoolStateMachine;
+  readonly #intake: Intake;
+  readonly #waiting = new Set<Waiting>();
+  readonly #viewers = new Map<string, Attached>();
+  #startedAt: number | undefined;
+  #lastAccess: number;
+  #progress: SourceProgress = {};
+  #bytesOut = 0;
+  #lastError: string | undefined;
+  #cancelIdle: () => void = () => {};
+  #cancelStart: () => void = () => {};
+  /** Settles when the pool is final and everything it held is released. Never rejects. */
+  readonly closed: Promise<void>;
+  #setClosed: () => void = () => {};
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#lastAccess = options.clock.wallNow();
+    this.closed = new Promise((resolve) => {
+      this.#setClosed = resolve;
+    });
+    this.#state = new PoolStateMachine((from, to, reason) => options.events.pool_state({ from, to, reason }));
+    this.#intake = new Intake({
+      ...options.intake,
+      clock: options.clock,
+      events: {
+        joinable: () => this.#onJoinable(),
+        progress: (progress) => {
+          this.#progress = progress;
+        },
+        lost: (error) => this.#onLost(error),
+        recovered: (info) => this.#onRecovered(info),
+        ended: () => this.#finish('stopped', 'ended', 'the content is complete'),
+        failed: (error) => this.#onFailed(error),
+      },
+    });
+  }
+
+  get isFinal(): boolean {
+    return this.#state.isFinal;
+  }
+
+  get isFull(): boolean {
+    const { maxViewers } = this.#options.settings;
+    return maxViewers > 0 && this.viewerCount >= maxViewers;
+  }
+
+  has(clientId: string): boolean {
+    return this.#viewers.has(clientId);
+  }
+
+  /** Viewers being served or waiting for the first picture. */
+  get viewerCount(): number {
+    return this.#viewers.size + this.#waiting.size;
+  }
+
+  /** Resolves once the viewer's response head is written, or the viewer has gone. @throws StreampoolError if the stream cannot be opened */
+  join(viewer: ViewerRequest): Promise<void> {
+    this.#lastAccess = this.#options.clock.wallNow();
+    this.#cancelIdle();
+    this.#wake();
+    if (this.#intake.isJoinable) {
+      this.#attach(viewer);
+      return Promise.resolve();
+    }
+    return new Promise((resolve, reject) => {
+      const onGone = (): void => settle();
+      const waiting: Waiting = {
+        viewer,
+        settle: (error) => {
+          this.#waiting.delete(waiting);
+          viewer.res.off('close', onGone);
+          if (error) reject(error);
+          else resolve();
+        },
+      };
+      const settle = (): void => {
+        waiting.settle();
+        this.#checkIdle();
+      };
+      viewer.res.once('close', onGone);
+      this.#waiting.add(waiting);
+    });
+  }
+
+  /** Ends one viewer of this pool. */
+  disconnect(clientId: string): boolean {
+    const attached = this.#viewers.get(clientId);
+    if (!attached) return false;
+    attached.socketViewer.end();
+    this.#detach(clientId, 'kicked');
+    return true;
+  }
+
+  /** Idempotent: ends the viewers properly and the source. Resolves when all is released. */
+  stop(reason: string, viewersSee: DetachReason = 'stopped'): Promise<void> {
+    if (!this.#state.isFinal) this.#finish('stopped', viewersSee, reason);
+    return this.closed;
+  }
+
+  snapshot(): PoolSnapshot {
+    let bytesOut = this.#bytesOut;
+    for (const { socketViewer } of this.#viewers.values()) bytesOut += socketViewer.bytes;
+    const input = this.#options.inputStatus?.();
+    const lastError = this.#lastError ?? input?.lastError;
+    const pid = this.#intake.pid;
+    return {
+      streamId: this.#options.spec.id,
+      kind: this.#options.spec.kind,
+      state: this.#state.state,
+      viewers: this.viewerCount,
+      lastAccess: this.#lastAccess,
+      bytesIn: this.#intake.bytesIn,
+      bytesOut,
+      failoverIndex: input?.index ?? this.#intake.index,
+      failoverAttempts: this.#intake.restarts + (input?.restarts ?? 0),
+      restarts: this.#intake.restarts + (input?.restarts ?? 0),
+      ringBytes: this.#intake.ring.memoryBytes,
+      bitrateKbps: this.#intake.bitrateKbps,
+      ...(this.#startedAt === undefined ? {} : { startedAt: this.#startedAt }),
+      ...(pid === undefined ? {} : { pid }),
+      ...(this.#progress.fps === undefined ? {} : { fps: this.#progress.fps }),
+      ...(this.#progress.speed === undefined ? {} : { speed: this.#progress.speed }),
+      ...(lastError === undefined ? {} : { lastError }),
+    };
+  }
+
+  /** FFmpeg's input was lost or replaced while FFmpeg itself goes on. */
+  noteInputLost(error: StreampoolError): void {
+    this.#lastError = error.message;
+  }
+
+  noteInputRecovered(info: { gapMs: number; index: number; reason: string }): void {
+    this.#options.events.source_switched({
+      reason: info.reason,
+      gapMs: info.gapMs,
+      failoverIndex: info.index,
+    });
+  }
+
+  viewers(): ViewerSnapshot[] {
+    return [...this.#viewers.values()].map((attached) => this.#viewerSnapshot(attached));
+  }
+
+  #wake(): void {
+    if (this.#state.state === 'idle') {
+      this.#state.move('starting', 'first viewer');
+      this.#startedAt = this.#options.clock.wallNow();
+      this.#armStartDeadline();
+      void this.#options.after.then(() => {
+        if (!this.#state.isFinal) this.#intake.start();
+      });
+    } else if (this.#state.state === 'draining') {
+      const back = this.#intake.isSwitching ? 'switching' : this.#intake.isJoinable ? 'live' : 'starting';
+      this.#state.move(back, 'viewer came back');
+      if (back === 'starting') this.#armStartDeadline();
+    }
+  }
+
+  #armStartDeadline(): void {
+    this.#cancelStart();
+    const { clock, settings } = this.#options;
+    this.#cancelStart = clock.after(settings.streamTimeoutMs, () => {
+      if (this.#intake.isJoinable) return;
+      const seconds = settings.streamTimeoutMs / 1000;
+      const why = this.#intake.lastError ?? this.#options.inputStatus?.().lastError;
+      this.#onFailed(
+        why instanceof StreampoolError && why.code === 'UPSTREAM_TIMEOUT'
+          ? why
+          : new StreampoolError(
+              'STREAM_START_TIMEOUT',
+              this.#intake.bytesIn > 0
+                ? `no access point (keyframe) within ${seconds} s`
+                : `no picture within ${seconds} s${why ? `: ${why instanceof Error ? why.message : why}` : ''}`,
+            ),
+      );
+    });
+  }
+
+  #onJoinable(): void {
+    if (this.#state.state === 'starting' || this.#state.state === 'switching')
+      this.#state.move('live', 'first access point');
+    this.#cancelStart();
+    for (const waiting of [...this.#waiting]) {
+      waiting.settle();
+      this.#attach(waiting.viewer);
+    }
+    this.#checkIdle();
+  }
+
+  #onLost(error: StreampoolError): void {
+    this.#lastError = error.message;
+    if (this.#state.state === 'live') this.#state.move('switching', error.code);
+  }
+
+  #onRecovered(info: { gapMs: number; index: number; reason: string }): void {
+    if (this.#state.state === 'switching') this.#state.move('live', 'source is back');
+    this.#options.events.source_switched({
+      reason: info.reason,
+      gapMs: info.gapMs,
+      failoverIndex: this.#options.inputStatus?.().index ?? info.index,
+    });
+  }
+
+  #onFailed(error: StreampoolError): void {
+    this.#lastError = error.message;
+    if (!this.#state.isFinal) this.#finish('failed', 'failed', error.code, error);
+  }
+
+  #attach(viewer: ViewerRequest): void {
+    const { spec, settings, clock, delivery, events } = this.#options;
+    const { clientId } = viewer;
+    const former = this.#viewers.get(clientId);
+    if (former) {
+      // The same player came back before its old connection was seen to end: the new one counts.
+      former.socketViewer.end();
+      this.#detach(clientId, 'kicked');
+    }
+    const socket = openBareBody(viewer.res, 200, {
+      'Content-Type': spec.contentType,
+      'Cache-Control': 'no-store',
+    });
+    if (!socket) {
+      this.#checkIdle();
+      return;
+    }
+    const socketViewer = new SocketViewer({
+      ring: this.#intake.ring,
+      socket,
+      clientTimeoutMs: settings.clientTimeoutMs,
+      program: () => this.#intake.program,
+      now: () => clock.now(),
+      onSkip: (bytesSkipped) => events.viewer_skipped({ clientId, bytesSkipped }),
+      onLeave: (reason) => {
+        if (this.#viewers.get(clientId)?.socketViewer === socketViewer) this.#detach(clientId, reason);
+      },
+    });
+    const { ip, userAgent, username, requestId } = viewer;
+    const attached: Attached = {
+      request: { clientId, ip, userAgent, requestId, ...(username === undefined ? {} : { username }) },
+      socketViewer,
+      connectedAt: clock.wallNow(),
+    };
+    this.#viewers.set(clientId, attached);
+    events.viewer_attached(this.#viewerSnapshot(attached));
+    socketViewer.deliver(clock.now());
+    if (!socketViewer.closed) delivery.add(socketViewer);
+  }
+
+  #detach(clientId: string, reason: DetachReason): void {
+    const attached = this.#viewers.get(clientId);
+    if (!attached) return;
+    this.#viewers.delete(clientId);
+    this.#options.delivery.remove(attached.socketViewer);
+    this.#bytesOut += attached.socketViewer.bytes;
+    this.#lastAccess = this.#options.clock.wallNow();
+    this.#options.events.viewer_detached({ ...this.#viewerSnapshot(attached), reason });
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    if (this.viewerCount > 0 || this.#state.isFinal || this.#state.state === 'idle') return;
+    if (this.#state.state !== 'draining') this.#state.move('draining', 'the last viewer left');
+    this.#cancelIdle();
+    this.#cancelIdle = this.#options.clock.after(this.#options.settings.sharedStreamTimeoutMs, () => {
+      if (this.viewerCount === 0) void this.stop('no viewers');
+    });
+  }
+
+  #finish(
+    state: 'stopped' | 'failed',
+    viewersSee: DetachReason,
+    reason: string,
+    error?: StreampoolError,
+  ): void {
+    this.#cancelIdle();
+    this.#cancelStart();
+    this.#state.move(state, reason);
+    this.#options.onFinal();
+    const told = error ?? new StreampoolError('STREAM_STOPPED', `the stream was stopped: ${reason}`);
+    for (const waiting of [...this.#waiting]) waiting.settle(told);
+    for (const [clientId, { socketViewer }] of [...this.#viewers]) {
+      // One last turn, so that nobody misses the end of a complete stream.
+      socketViewer.deliver(this.#options.clock.now());
+      socketViewer.end();
+      this.#detach(clientId, viewersSee);
+    }
+    void this.#release();
+  }
+
+  async #release(): Promise<void> {
+    try {
+      await this.#intake.close();
+      await this.#options.closeInput?.();
+    } catch (error) {
+      this.#lastError = isStreampoolError(error) ? error.message : String(error);
+    } finally {
+      this.#setClosed();
+    }
+  }
+
+  #viewerSnapshot({ request, socketViewer, connectedAt }: Attached): ViewerSnapshot {
+    const { clock, spec } = this.#options;
+    return {
+      clientId: request.clientId,
+      streamId: spec.id,
+      ip: request.ip,
+      userAgent: request.userAgent,
+      connectedAt,
+      lastActive: Math.round(clock.wallNow() - (clock.now() - socketViewer.progressMs)),
+      bytes: socketViewer.bytes,
+      lagBytes: socketViewer.lagBytes,
+      skips: socketViewer.skips,
+      ...(request.username === undefined ? {} : { username: request.username }),
+    };
+  }
+}

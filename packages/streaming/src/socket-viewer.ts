@@ -1,0 +1,177 @@
+import type { Socket } from 'node:net';
+import { discontinuityPackets, type ProgramMap } from '@streampool/mpegts';
+import type { Delivery } from './delivery-clock.ts';
+import type { Block, Ring } from './ring.ts';
+
+/** The most that one turn hands to one socket; more than any bitrate needs per interval, less than would hold the loop. */
+const TURN_BYTES = 4 * 1024 * 1024;
+
+/** After the kernel's buffer was full: small writes, so that even a very slow viewer shows progress. */
+const CAREFUL_SLICE_BYTES = 64 * 1024;
+
+/** How long the rest of an ended response may take. */
+const LINGER_MS = 10_000;
+
+export interface SocketViewerOptions {
+  readonly ring: Ring;
+  /** A socket whose response head has been written and that nobody else writes to. */
+  readonly socket: Socket;
+  /** A viewer whose socket took nothing for this long, while there was something to take, is dropped. */
+  readonly clientTimeoutMs: number;
+  readonly program: () => ProgramMap | undefined;
+  /** Monotonic ms. */
+  readonly now: () => number;
+  readonly onSkip?: (bytesSkipped: number) => void;
+  /** Called once. `left`: the viewer closed the socket. `stuck`: it was dropped. */
+  readonly onLeave: (reason: 'left' | 'stuck') => void;
+}
+
+/**
+ * A viewer as a cursor into a ring. There is no queue: each turn writes what lies between the cursor and the live end,
+ * and stops as soon as the kernel does not take it all. So a slow viewer costs at most one unsent slice, and one that
+ * falls out of the ring goes on at the newest access point, marked by discontinuity indicators.
+ */
+export class SocketViewer implements Delivery {
+  readonly #options: SocketViewerOptions;
+  readonly #ring: Ring;
+  readonly #socket: Socket;
+  #cursor = -1;
+  #pinned: Block | undefined;
+  #careful = false;
+  #closed = false;
+  #progressMs: number;
+  bytes = 0;
+  skips = 0;
+
+  constructor(options: SocketViewerOptions) {
+    this.#options = options;
+    this.#ring = options.ring;
+    this.#socket = options.socket;
+    this.#progressMs = options.now();
+    this.#socket.on('error', ignore);
+    this.#socket.once('close', this.#onClose);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Monotonic ms when the socket last took everything it was given. */
+  get progressMs(): number {
+    return this.#progressMs;
+  }
+
+  get lagBytes(): number {
+    return this.#cursor < 0 ? 0 : this.#ring.head - this.#cursor;
+  }
+
+  deliver(nowMs: number): void {
+    if (this.#closed) return;
+    if (this.#pinned !== undefined) {
+      if (this.#socket.writableLength > 0) {
+        if (this.#isStuck(nowMs)) this.#drop();
+        return;
+      }
+      this.#release();
+    }
+    this.#send(nowMs);
+  }
+
+  /** Ends the response properly: what was written still arrives, then FIN. Idempotent; does not call `onLeave`. */
+  end(): void {
+    if (this.#closed) return;
+    this.#detach();
+    this.#socket.end();
+    // A viewer that takes nothing would keep the socket for ever.
+    this.#socket.setTimeout(Math.min(this.#options.clientTimeoutMs, LINGER_MS), () => this.#socket.destroy());
+  }
+
+  #send(nowMs: number): void {
+    if (!this.#place()) return;
+    let budget = TURN_BYTES;
+    while (this.#cursor < this.#ring.head && budget > 0) {
+      const block = this.#ring.blockAt(this.#cursor);
+      if (block === undefined) return;
+      const slice = this.#ring.sliceOf(block, this.#cursor, this.#careful ? CAREFUL_SLICE_BYTES : TURN_BYTES);
+      const roomy = this.#socket.write(slice);
+      this.#cursor += slice.length;
+      this.bytes += slice.length;
+      budget -= slice.length;
+      if (this.#socket.writableLength > 0) {
+        this.#pinned = block;
+        this.#careful = true;
+        this.#ring.pin(block);
+        // Below the high-water mark no drain is signalled; then the next turn looks.
+        if (!roomy) this.#socket.once('drain', this.#onDrain);
+        return;
+      }
+      this.#progressMs = nowMs;
+    }
+    this.#progressMs = nowMs;
+    this.#careful = false;
+  }
+
+  /** Puts the cursor where there are bytes: at first, and again when the ring has passed it. False: nowhere yet. */
+  #place(): boolean {
+    if (this.#cursor >= this.#ring.tail) return true;
+    const point = this.#ring.newestAccessPoint();
+    if (point === undefined) return false;
+    if (this.#cursor >= 0) {
+      const skipped = point.offset - this.#cursor;
+      this.skips += 1;
+      this.#options.onSkip?.(skipped);
+      const program = this.#options.program();
+      if (program) this.#write(discontinuityPackets(program));
+    }
+    this.#write(point.tables);
+    this.#cursor = point.offset;
+    return true;
+  }
+
+  #write(packets: Buffer): void {
+    if (packets.length === 0) return;
+    this.#socket.write(packets);
+    this.bytes += packets.length;
+  }
+
+  #isStuck(nowMs: number): boolean {
+    if (nowMs - this.#progressMs > this.#options.clientTimeoutMs) return true;
+    return this.#ring.stragglingBytes > this.#ring.budgetBytes && this.#ring.oldestStraggler === this.#pinned;
+  }
+
+  #drop(): void {
+    this.#detach();
+    // A plain close would leave megabytes in the kernel, waiting for a peer that does not read.
+    this.#socket.resetAndDestroy();
+    this.#options.onLeave('stuck');
+  }
+
+  #release(): void {
+    if (this.#pinned === undefined) return;
+    this.#ring.unpin(this.#pinned);
+    this.#pinned = undefined;
+  }
+
+  #detach(): void {
+    this.#closed = true;
+    this.#release();
+    this.#socket.off('drain', this.#onDrain);
+    this.#socket.off('close', this.#onClose);
+  }
+
+  readonly #onDrain = (): void => {
+    if (this.#closed || this.#socket.writableLength > 0) return;
+    this.#release();
+    this.#send(this.#options.now());
+  };
+
+  readonly #onClose = (): void => {
+    if (this.#closed) return;
+    this.#detach();
+    this.#options.onLeave('left');
+  };
+}
+
+function ignore(): void {
+  // A socket error is followed by 'close', which says all we need.
+}

@@ -1,0 +1,151 @@
+import { StreampoolError } from '@streampool/errors';
+import type { UpstreamClient } from '@streampool/upstream';
+import type { Logger } from 'pino';
+import { type Clock, systemClock } from './clock.ts';
+import { DirectViewers } from './direct-viewers.ts';
+import type {
+  EngineEvents,
+  PoolSnapshot,
+  StreamEngineApi,
+  StreamSpec,
+  ViewerRequest,
+  ViewerSnapshot,
+} from './engine-api.ts';
+import type { EngineSettings } from './engine-settings.ts';
+import { Events } from './events.ts';
+import type { Pool } from './pool.ts';
+import { PoolFactory } from './pool-factory.ts';
+import type { InputDoor } from './transcode/transcode-input.ts';
+
+export interface StreamEngineOptions {
+  readonly settings: EngineSettings;
+  readonly client: UpstreamClient;
+  readonly door: InputDoor;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** The data plane of one process: which pools run, and which viewer belongs to which. */
+export class StreamEngine implements StreamEngineApi {
+  readonly #events: Events<EngineEvents>;
+  readonly #factory: PoolFactory;
+  readonly #direct: DirectViewers;
+  /** Pools that can be joined, by stream; more than one only at the limit of viewers per pool. */
+  readonly #pools = new Map<string, Set<Pool>>();
+  /** Final pools whose provider connection or process may still be there. */
+  readonly #closing = new Map<string, Set<Promise<void>>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(options: StreamEngineOptions) {
+    const clock = options.clock ?? systemClock;
+    this.#events = new Events((error) =>
+      options.log.error({ err: error }, 'a listener of the engine failed'),
+    );
+    this.#factory = new PoolFactory({ ...options, clock });
+    this.#direct = new DirectViewers({
+      ...options,
+      clock,
+      emit: (event, ...args) => this.#events.emit(event, ...args),
+    });
+  }
+
+  async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
+    if (this.#closed)
+      throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down', { retryAfterSeconds: 5 });
+    if (spec.kind === 'direct') await this.#direct.watch(spec, viewer);
+    else await this.#poolFor(spec, viewer.clientId).join(viewer);
+  }
+
+  async stop(streamId: string): Promise<number> {
+    const pools = [...(this.#pools.get(streamId) ?? [])];
+    const viewers = pools.reduce((sum, pool) => sum + pool.viewerCount, 0);
+    const [direct] = await Promise.all([
+      this.#direct.stop(streamId),
+      ...pools.map((pool) => pool.stop('stopped by request')),
+      ...(this.#closing.get(streamId) ?? []),
+    ]);
+    return viewers + direct;
+  }
+
+  disconnect(clientId: string): boolean {
+    let found = this.#direct.disconnect(clientId);
+    for (const pool of this.#allPools()) found = pool.disconnect(clientId) || found;
+    return found;
+  }
+
+  pools(): PoolSnapshot[] {
+    return [...[...this.#allPools()].map((pool) => pool.snapshot()), ...this.#direct.snapshots()];
+  }
+
+  viewers(streamId?: string): ViewerSnapshot[] {
+    const pools = streamId === undefined ? this.#allPools() : (this.#pools.get(streamId) ?? []);
+    return [...[...pools].flatMap((pool) => pool.viewers()), ...this.#direct.viewers(streamId)];
+  }
+
+  on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    const stopped = [...this.#allPools()].map((pool) => pool.stop('shutdown', 'shutdown'));
+    await Promise.all([
+      ...stopped,
+      this.#direct.close(),
+      ...[...this.#closing.values()].flatMap((closing) => [...closing]),
+    ]);
+  }
+
+  /** The pool this viewer joins: the one it is in already, else the first with room, else a new one. */
+  #poolFor(spec: StreamSpec, clientId: string): Pool {
+    const pools = [...(this.#pools.get(spec.id) ?? [])];
+    return (
+      pools.find((pool) => pool.has(clientId)) ?? pools.find((pool) => !pool.isFull) ?? this.#createPool(spec)
+    );
+  }
+
+  #createPool(spec: StreamSpec): Pool {
+    const streamId = spec.id;
+    const emit = this.#events.emit.bind(this.#events);
+    const pool: Pool = this.#factory.create(spec, {
+      after: Promise.all(this.#closing.get(streamId) ?? []).then(() => {}),
+      events: {
+        pool_state: (change) => {
+          const { pid } = pool.snapshot();
+          emit('pool_state', { streamId, ...change, ...(pid === undefined ? {} : { pid }) });
+        },
+        source_switched: (info) => emit('source_switched', { streamId, ...info }),
+        viewer_attached: (viewer) => emit('viewer_attached', viewer),
+        viewer_detached: (viewer) => emit('viewer_detached', viewer),
+        viewer_skipped: (info) => emit('viewer_skipped', { streamId, ...info }),
+      },
+      onFinal: () => {
+        forget(this.#pools, streamId, pool);
+        remember(this.#closing, streamId, pool.closed);
+        void pool.closed.then(() => forget(this.#closing, streamId, pool.closed));
+      },
+    });
+    remember(this.#pools, streamId, pool);
+    return pool;
+  }
+
+  *#allPools(): Generator<Pool> {
+    for (const pools of this.#pools.values()) yield* pools;
+  }
+}
+
+function remember<T>(map: Map<string, Set<T>>, key: string, value: T): void {
+  const set = map.get(key);
+  if (set) set.add(value);
+  else map.set(key, new Set([value]));
+}
+
+function forget<T>(map: Map<string, Set<T>>, key: string, value: T): void {
+  const set = map.get(key);
+  set?.delete(value);
+  if (set?.size === 0) map.delete(key);
+}

@@ -1,0 +1,109 @@
+import { StreampoolError } from '@streampool/errors';
+import { commandLine, FfmpegProcess } from '@streampool/ffmpeg';
+import type { Logger } from 'pino';
+import type { Source, SourceSink } from '../source.ts';
+import { asStreampoolError } from '../upstream-source.ts';
+import type { PreparedInput, TranscodeInput } from './transcode-input.ts';
+
+export interface FfmpegSourceOptions {
+  readonly ffmpegPath: string;
+  /** As `resolveTranscode` gives them, the input still a placeholder. */
+  readonly args: readonly string[];
+  readonly input: TranscodeInput;
+  readonly stopGraceMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * The chain above judges silence, because it knows whether the input is starved; FFmpeg's own watch is set past any
+ * stream's life (the longest timer there is).
+ */
+const NEVER_MS = 2 ** 31 - 1;
+
+/** One FFmpeg process as a source: reads the prepared input, puts out MPEG-TS. */
+export class FfmpegSource implements Source {
+  readonly kind = 'ffmpeg';
+  readonly #options: FfmpegSourceOptions;
+  #process: FfmpegProcess | undefined;
+  #prepared: PreparedInput | undefined;
+  #preparing: Promise<void> = Promise.resolve();
+  #closed = false;
+  #paused = false;
+
+  constructor(options: FfmpegSourceOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get starved(): boolean {
+    return this.#process === undefined || this.#options.input.starved;
+  }
+
+  start(sink: SourceSink): void {
+    this.#preparing = this.#start(sink);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#process?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#process?.resume();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#process?.stop();
+    await this.#prepared?.close();
+    await this.#preparing;
+    await this.#process?.stop();
+    await this.#prepared?.close();
+  }
+
+  async #start(sink: SourceSink): Promise<void> {
+    const { input, ffmpegPath, args, stopGraceMs, log } = this.#options;
+    try {
+      this.#prepared = await input.prepare();
+    } catch (error) {
+      if (!this.#closed) sink.end(asStreampoolError(error));
+      return;
+    }
+    if (this.#closed) return;
+    const prepared = this.#prepared;
+    this.#process = new FfmpegProcess(
+      {
+        ffmpegPath,
+        args: commandLine(args, prepared.url, prepared.kind),
+        stallTimeoutMs: NEVER_MS,
+        startTimeoutMs: NEVER_MS,
+        stopGraceMs,
+        log,
+      },
+      {
+        data: (chunk) => sink.data(chunk),
+        progress: ({ fps, speed, bitrateKbps }) =>
+          sink.progress({
+            ...(fps === undefined ? {} : { fps }),
+            ...(speed === undefined ? {} : { speed }),
+            ...(bitrateKbps === undefined ? {} : { bitrateKbps }),
+          }),
+        exit: (error) => sink.end(this.#verdict(prepared, error)),
+      },
+    );
+    this.#process.start();
+    if (this.#paused) this.#process.pause();
+  }
+
+  /** A provider's failure explains an FFmpeg that ended better than FFmpeg does, which only saw its input end. */
+  #verdict(prepared: PreparedInput, error: StreampoolError | undefined): StreampoolError | undefined {
+    const failure = prepared.failure();
+    if (failure) return failure;
+    if (error || prepared.isComplete()) return error;
+    return new StreampoolError('FFMPEG_FAILED', 'FFmpeg ended although its input goes on');
+  }
+}

@@ -1,0 +1,245 @@
+import { StreampoolError } from '@streampool/errors';
+import type { InputKind } from '@streampool/ffmpeg';
+import { PacketAligner } from '@streampool/mpegts';
+import type { Door, UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@streampool/upstream';
+import type { Clock } from '../clock.ts';
+import type { DeliveryClock } from '../delivery-clock.ts';
+import { Intake } from '../intake.ts';
+import { type OpenedMedia, openMedia } from '../open-media.ts';
+import type { RingOptions } from '../ring.ts';
+import { SocketViewer } from '../socket-viewer.ts';
+import type { ChainPolicy } from '../source-chain.ts';
+import { asStreampoolError, UpstreamSource } from '../upstream-source.ts';
+
+/** The loopback door, as far as FFmpeg's input needs it. */
+export type InputDoor = Pick<Door, 'open' | 'openSocket'>;
+
+export interface TranscodeInputOptions {
+  /** The primary, then the alternatives. */
+  readonly targets: readonly UpstreamTarget[];
+  readonly client: UpstreamClient;
+  readonly timeouts: UpstreamTimeouts;
+  readonly policy: ChainPolicy;
+  readonly ring: RingOptions;
+  readonly paceMs: number;
+  readonly door: InputDoor;
+  readonly clock: Clock;
+  /** Turns for FFmpeg as the reader of the ring: more frequent than a viewer's, since its delay adds to theirs. */
+  readonly delivery: DeliveryClock;
+  /** The provider was lost, or another one took over, behind FFmpeg's back. */
+  readonly events: {
+    lost(error: StreampoolError): void;
+    recovered(info: { gapMs: number; index: number; reason: string }): void;
+  };
+}
+
+/** An input that FFmpeg can read now. */
+export interface PreparedInput {
+  readonly url: string;
+  /** What FFmpeg can be told about it, so that it need not probe. */
+  readonly kind: InputKind;
+  /** What went wrong at the provider since this was opened, if anything. */
+  readonly failure: () => StreampoolError | undefined;
+  /** True once the content has been read to its proper end. */
+  readonly isComplete: () => boolean;
+  close(): Promise<void>;
+}
+
+/**
+ * What FFmpeg reads. A continuous transport stream goes through a ring of its own: FFmpeg starts at a keyframe already
+ * there, a restarted FFmpeg need not ask the provider again, and a provider that is cut is replaced, spliced, without
+ * FFmpeg noticing. Files and playlists are read through the door, where FFmpeg seeks and asks as it likes.
+ */
+export class TranscodeInput {
+  readonly #options: TranscodeInputOptions;
+  readonly #abort = new AbortController();
+  #index = 0;
+  #intake: Intake | undefined;
+  #intakeFailure: StreampoolError | undefined;
+  #intakeEnded = false;
+  #recoveredMs = Number.NEGATIVE_INFINITY;
+  readonly #readers = new Set<SocketViewer>();
+  #lastError: string | undefined;
+  #closed = false;
+  #lastOpening: PreparedInput | undefined;
+
+  constructor(options: TranscodeInputOptions) {
+    this.#options = options;
+  }
+
+  /** 0 is the primary. */
+  get index(): number {
+    return (this.#index + (this.#intake?.index ?? 0)) % this.#options.targets.length;
+  }
+
+  /** Provider connections opened after the first. */
+  get restarts(): number {
+    return this.#intake?.restarts ?? 0;
+  }
+
+  get lastError(): string | undefined {
+    return this.#intake?.lastError?.message ?? this.#lastError;
+  }
+
+  /** FFmpeg has nothing to read, and that is not its fault. */
+  get starved(): boolean {
+    if (!this.#intake) return false;
+    return (
+      !this.#intake.isJoinable ||
+      this.#intake.isSwitching ||
+      this.#options.clock.now() - this.#recoveredMs < 2_000
+    );
+  }
+
+  /** @throws StreampoolError the last alternative's failure, when none can be opened */
+  async prepare(): Promise<PreparedInput> {
+    if (this.#intake && !this.#intakeFailure && !this.#intakeEnded) return this.#feed(this.#intake);
+    if (this.#lastOpening?.failure()) this.#index = (this.#index + 1) % this.#options.targets.length;
+    let failure: StreampoolError | undefined;
+    for (let tried = 0; tried < this.#options.targets.length && !this.#closed; tried += 1) {
+      try {
+        this.#lastOpening = await this.#prepare(this.#options.targets[this.#index]!);
+        return this.#lastOpening;
+      } catch (error) {
+        failure = asStreampoolError(error);
+        this.#lastError = failure.message;
+        if (tried + 1 < this.#options.targets.length)
+          this.#index = (this.#index + 1) % this.#options.targets.length;
+      }
+    }
+    throw failure ?? new StreampoolError('STREAM_STOPPED', 'the stream was stopped');
+  }
+
+  /** Idempotent. Resolves when the provider's connection is closed. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#abort.abort();
+    for (const reader of this.#readers) this.#endReader(reader);
+    await this.#intake?.close();
+  }
+
+  async #prepare(target: UpstreamTarget): Promise<PreparedInput> {
+    const { client, timeouts, paceMs } = this.#options;
+    const media = await openMedia(client, target, { timeouts, paceMs, signal: this.#abort.signal });
+    const { response, body } = media;
+    if (!this.#closed && isTransportStream(body.start)) return this.#throughRing(media);
+    // FFmpeg will ask for it again, at the places it likes; the provider must not see two connections.
+    response.close();
+    await response.closed;
+    if (this.#closed) throw new StreampoolError('STREAM_STOPPED', 'The stream was stopped');
+    return this.#throughDoor(target);
+  }
+
+  #throughDoor(target: UpstreamTarget): PreparedInput {
+    let failure: StreampoolError | undefined;
+    const opening = this.#options.door.open(target, {
+      onError: (error) => {
+        failure = error;
+        this.#lastError = error.message;
+      },
+    });
+    return {
+      url: opening.url,
+      kind: 'other',
+      failure: () => failure,
+      isComplete: () => failure === undefined,
+      close: () => opening.close(),
+    };
+  }
+
+  #throughRing(media: OpenedMedia): PreparedInput {
+    const { targets, client, timeouts, paceMs, policy, ring, clock } = this.#options;
+    const first = this.#index;
+    let adopted: OpenedMedia | undefined = media;
+    this.#intakeFailure = undefined;
+    this.#intakeEnded = false;
+    const intake = new Intake({
+      alternatives: targets.length,
+      policy,
+      ring,
+      clock,
+      open: ({ index }) => {
+        const opened = adopted;
+        adopted = undefined;
+        const target = targets[(first + index) % targets.length]!;
+        return new UpstreamSource({ client, target, timeouts, paceMs, ...(opened ? { opened } : {}) });
+      },
+      events: {
+        joinable: () => {
+          for (const reader of this.#readers) reader.deliver(clock.now());
+        },
+        progress: () => {},
+        lost: (error) => this.#options.events.lost(error),
+        recovered: (info) => {
+          this.#recoveredMs = clock.now();
+          this.#options.events.recovered({ ...info, index: this.index });
+        },
+        ended: () => {
+          this.#intakeEnded = true;
+          this.#endReaders();
+        },
+        failed: (error) => {
+          this.#intakeFailure = error;
+          this.#endReaders();
+        },
+      },
+    });
+    this.#intake = intake;
+    intake.start();
+    return this.#feed(intake);
+  }
+
+  #feed(intake: Intake): PreparedInput {
+    const { door, clock, delivery } = this.#options;
+    const mine = new Set<SocketViewer>();
+    const opening = door.openSocket((socket) => {
+      const reader = new SocketViewer({
+        ring: intake.ring,
+        socket,
+        // FFmpeg is slow when it is held back by its own viewers; its supervisor judges it, not its input.
+        clientTimeoutMs: Number.POSITIVE_INFINITY,
+        program: () => intake.program,
+        now: () => clock.now(),
+        onLeave: () => forget(reader),
+      });
+      this.#readers.add(reader);
+      mine.add(reader);
+      delivery.add(reader);
+      reader.deliver(clock.now());
+      if (this.#intakeEnded || this.#intakeFailure || this.#closed) this.#endReader(reader);
+    });
+    const forget = (reader: SocketViewer): void => {
+      delivery.remove(reader);
+      this.#readers.delete(reader);
+      mine.delete(reader);
+    };
+    return {
+      url: opening.url,
+      kind: 'mpegts',
+      failure: () => this.#intakeFailure,
+      isComplete: () => this.#intakeEnded,
+      close: () => {
+        for (const reader of mine) this.#endReader(reader);
+        return opening.close();
+      },
+    };
+  }
+
+  #endReaders(): void {
+    for (const reader of [...this.#readers]) this.#endReader(reader);
+  }
+
+  #endReader(reader: SocketViewer): void {
+    reader.deliver(this.#options.clock.now());
+    this.#options.delivery.remove(reader);
+    this.#readers.delete(reader);
+    reader.end();
+  }
+}
+
+/** Whether these first bytes hold transport packets in a row. */
+function isTransportStream(head: Buffer): boolean {
+  const aligner = new PacketAligner();
+  aligner.push(head);
+  return aligner.synced;
+}

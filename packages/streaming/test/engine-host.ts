@@ -1,0 +1,113 @@
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { isStreampoolError } from '@streampool/errors';
+import { HttpUpstreamClient } from '@streampool/upstream';
+import { pino } from 'pino';
+import { Door } from '../../upstream/src/door/door.ts';
+import {
+  DEFAULT_ENGINE_SETTINGS,
+  type EngineEvents,
+  type EngineSettings,
+  StreamEngine,
+  type StreamSpec,
+} from '../src/index.ts';
+
+/** Copies; the probing is as short as in the profiles. */
+const REMUX = [
+  ...['-fflags', '+genpts', '-analyzeduration', '1000000', '-fpsprobesize', '0'],
+  ...['-i', '{input_url}', '-map', '0', '-c', 'copy'],
+  ...['-muxdelay', '0', '-muxpreload', '0', '-flush_packets', '1', '-f', 'mpegts', 'pipe:1'],
+];
+
+/** An engine behind a bare HTTP server: `/<stream id>?client_id=…` plays a spec. What a gateway would be. */
+export class EngineHost {
+  readonly engine: StreamEngine;
+  readonly events: { [K in keyof EngineEvents]: EngineEvents[K][0] & { event: K } }[keyof EngineEvents][] =
+    [];
+  readonly #door: Door;
+  readonly #server: Server;
+  readonly #specs = new Map<string, StreamSpec>();
+  #clients = 0;
+
+  static async start(settings: Partial<EngineSettings> = {}): Promise<EngineHost> {
+    const client = new HttpUpstreamClient();
+    const door = await Door.listen({
+      client,
+      timeouts: { connectMs: 2_000, firstByteMs: 2_000, stallMs: 3_000 },
+    });
+    const host = new EngineHost(client, door, settings);
+    host.#server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 });
+    await once(host.#server, 'listening');
+    return host;
+  }
+
+  private constructor(client: HttpUpstreamClient, door: Door, settings: Partial<EngineSettings>) {
+    this.#door = door;
+    this.engine = new StreamEngine({
+      settings: { ...DEFAULT_ENGINE_SETTINGS, deliveryIntervalMs: 50, ...settings },
+      client,
+      door,
+      log: pino({ level: 'silent' }),
+    });
+    for (const event of [
+      'pool_state',
+      'source_switched',
+      'viewer_attached',
+      'viewer_detached',
+      'viewer_skipped',
+    ] as const)
+      this.engine.on(event, (info: object) => this.events.push({ event, ...info } as never));
+    this.#server = createServer((req, res) => {
+      const url = new URL(req.url ?? '/', 'http://host');
+      const spec = this.#specs.get(url.pathname.slice(1));
+      if (!spec) {
+        res.writeHead(404).end();
+        return;
+      }
+      this.#clients += 1;
+      this.engine
+        .watch(spec, {
+          clientId: url.searchParams.get('client_id') ?? `client-${this.#clients}`,
+          ip: '127.0.0.1',
+          userAgent: 'test',
+          requestId: `r${this.#clients}`,
+          req,
+          res,
+        })
+        .catch((error: unknown) => {
+          if (!isStreampoolError(error)) throw error;
+          res.writeHead(error.status, { 'Content-Type': 'application/json' });
+          res.end(JSON.stringify({ code: error.code, detail: error.message }));
+        });
+    });
+  }
+
+  /** Makes a stream known and returns the URL that plays it. */
+  add(spec: Partial<StreamSpec> & { url: string }): string {
+    const { url, ...rest } = spec;
+    const full: StreamSpec = {
+      id: `stream-${this.#specs.size}`,
+      kind: 'shared',
+      target: { url, headers: {} },
+      failoverUrls: [],
+      contentType: 'video/mp2t',
+      ...rest,
+    };
+    const complete = full.kind === 'transcode' && !full.ffmpegArgs ? { ...full, ffmpegArgs: REMUX } : full;
+    this.#specs.set(complete.id, complete);
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/${complete.id}`;
+  }
+
+  /** The states that pools went to, in order. */
+  get states(): string[] {
+    return this.events.flatMap((event) => (event.event === 'pool_state' ? [event.to] : []));
+  }
+
+  async close(): Promise<void> {
+    await this.engine.close();
+    await this.#door.close();
+    this.#server.closeAllConnections();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
