@@ -202,7 +202,7 @@ export class TsScanner {
     this.#report(offset + at, tables, pts, this.#continuities());
   }
 
-  /** The last continuity counters of the program's PIDs. */
+  /** The last continuity counters of the program's PIDs, and of service information (SDT and the like). */
   #continuities(): ReadonlyMap<number, number> {
     const counters = new Map<number, number>();
     const note = (pid: number) => {
@@ -211,6 +211,7 @@ export class TsScanner {
     };
     for (const stream of this.#program?.streams ?? []) note(stream.pid);
     if (this.#program) note(this.#program.pcrPid);
+    for (let pid = 0x10; pid < 0x20; pid++) note(pid);
     return counters;
   }
 

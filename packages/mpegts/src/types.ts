@@ -49,7 +49,7 @@ export interface AccessPoint {
   readonly offset: number;
   /** The PAT and PMT packets a viewer needs before this point, whole packets, with continuity counters that fit it. */
   readonly tables: Buffer;
-  /** The last continuity counter before this point of each of the program's PIDs that had one. */
+  /** The last continuity counter before this point of each PID of the program, and of service information, that had one. */
   readonly continuity?: ReadonlyMap<number, number>;
   /** Presentation time in 90 kHz units (33 bits), where the PES header has one. */
   readonly pts?: number;

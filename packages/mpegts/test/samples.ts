@@ -42,8 +42,11 @@ const RECIPES = {
     '-mpegts_pmt_start_pid',
     '0x40',
   ],
-  /** A keyframe only at the start. */
-  longGop: ['-map', '0', ...X264.slice(0, 4), '-g', '1000', '-sc_threshold', '0'],
+  /** Pictures that follow a keyframe but are shown before it. */
+  openGop: [
+    ...['-map', '0', '-map', '1', '-c:v', 'mpeg2video', '-g', '25', '-bf', '2', '-b:v', '1M'],
+    ...['-c:a', 'mp2'],
+  ],
 } as const satisfies Record<string, readonly string[]>;
 
 export type SampleName = keyof typeof RECIPES;

@@ -29,6 +29,7 @@ export function judgeH264(es: Uint8Array, randomAccess: boolean, final: boolean)
     }
     if (type === 6) return hasRecoveryPoint(es, nal + 1, end) ? 'yes' : 'open';
     if (type === 1 || type === 2) {
+      if (es.length - nal < SLICE_TYPE_WITHIN && !final) return 'open';
       const intra = isIntraSlice(es, nal + 1);
       if (intra && seen.parameterSets) return 'yes';
       return intra || seen.parameterSets || randomAccess ? 'weak' : 'no';
@@ -64,8 +65,6 @@ function judgeNalUnits(
   const seen: Evidence = { parameterSets: false };
   for (let nal = afterStartCode(es, 0); nal >= 0; ) {
     const next = afterStartCode(es, nal);
-    // A unit that is still coming may lack the bytes that decide: wait, except for a handful that always do.
-    if (next < 0 && !final && es.length - nal < ENOUGH) return 'open';
     const verdict = judge(seen, nal, next < 0 ? es.length : next - 3);
     if (verdict !== 'open') return verdict;
     nal = next;
@@ -76,7 +75,7 @@ function judgeNalUnits(
 }
 
 /** Bytes of a NAL unit that hold all that is read of a slice header. */
-const ENOUGH = 8;
+const SLICE_TYPE_WITHIN = 8;
 
 /** slice_type (§7.4.3) of a slice whose header starts at `at`: 2 and 7 are I, 4 and 9 SI. */
 function isIntraSlice(es: Uint8Array, at: number): boolean {

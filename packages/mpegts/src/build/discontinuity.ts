@@ -3,7 +3,7 @@ import type { AccessPoint, ProgramMap } from '../types.ts';
 import { buildDiscontinuityPacket } from './packets.ts';
 
 /**
- * What a viewer gets before the tables of an access point it was moved to: one packet per PID of the program that says
+ * What a viewer gets before the tables of an access point it was moved to: one packet per PID that says
  * that its continuity counter, and the clock, may jump. Such a packet has no payload, so the counter in it is the one
  * *before* the next packet's; where the point does not tell it, decoders fall back on the indicator.
  */
@@ -16,7 +16,8 @@ export function discontinuityPackets(
   for (let at = tables.length - PACKET_SIZE; at >= 0; at -= PACKET_SIZE) {
     before.set(pidOf(tables, at), continuityOf(tables, at) - 1);
   }
-  const pids = new Set([PAT_PID, map.pmtPid, map.pcrPid, ...map.streams.map((stream) => stream.pid)]);
+  const streams = map.streams.map((stream) => stream.pid);
+  const pids = new Set([PAT_PID, map.pmtPid, map.pcrPid, ...streams, ...before.keys()]);
   pids.delete(NULL_PID);
   return Buffer.concat([...pids].map((pid) => buildDiscontinuityPacket(pid, before.get(pid) ?? 0)));
 }

@@ -142,6 +142,8 @@ export class SplicerFeed {
 
   #onAccessPoint(point: AccessPoint): void {
     if (point.offset < this.#held.start) return;
+    // The first one of a run that has several: nothing is lost, and the outcome does not depend on how bytes were cut.
+    if (this.#point && this.#options.takeOver !== 'manual') return;
     this.#held.dropBefore(point.offset);
     this.#point = point;
   }

@@ -58,6 +58,16 @@ const DROPPING = 2;
 
 const UNSET = 127;
 
+/** Timestamps of audio are rounded to milliseconds by some multiplexers. */
+const ROUNDING = 90;
+
+/** Instead of an output PID: a PAT or PMT, which the output has its own of; a packet that is left out. */
+const TABLE = -2;
+const LEFT_OUT = -1;
+
+/** One copy call per packet would be most of the work; long copies are wasted where packets are left out. */
+const COPY_BYTES = 16 * PACKET_SIZE;
+
 /**
  * Turns the packets of a source, from a seam on, into ones that go on where the output stands: PIDs and tables of the
  * output's program, continuity counters that count on, timestamps moved by one shift. PES packets that would go back in
@@ -76,6 +86,8 @@ export class Rewriter {
   readonly #patVersion: number;
   #leadingBefore: number | undefined;
 
+  /** Output PID by source PID, or TABLE, or LEFT_OUT. */
+  readonly #routes = new Int16Array(PID_COUNT);
   readonly #state = new Uint8Array(PID_COUNT);
   /** What is added to a PID's counter; UNSET: its next packet counts on from the output's last. */
   readonly #delta = new Int8Array(PID_COUNT).fill(UNSET);
@@ -85,6 +97,10 @@ export class Rewriter {
   readonly #pes: PesTimes = { pts: -1, dts: -1 };
   #out = Buffer.alloc(0);
   #length = 0;
+  /** The next packet of the run that has been copied ahead, where it is in #out, and where such packets end. */
+  #copiedFrom = 0;
+  #copiedTo = 0;
+  #copiedEnd = 0;
 
   constructor(options: RewriterOptions) {
     this.shift = options.shift;
@@ -94,6 +110,7 @@ export class Rewriter {
     this.#patVersion = options.adoption?.patVersion ?? 0;
     if (!options.adoption) {
       this.#state.fill(OPEN);
+      for (let pid = 0; pid < PID_COUNT; pid++) this.#routes[pid] = pid;
       return;
     }
     const { mapping, sourceTables, firstPts } = options.adoption;
@@ -118,14 +135,13 @@ export class Rewriter {
    * have jumped (see `Timeline.suspect`), or the length of `run`.
    */
   rewrite(run: Buffer, from: number): number {
+    this.#copiedEnd = 0;
+    const routes = this.#routes;
     for (let at = from; at < run.length; at += PACKET_SIZE) {
       const pid = pidOf(run, at);
-      if (this.#tracker?.pids.has(pid)) {
-        this.#onTable(run, at, pid);
-        continue;
-      }
-      const out = this.#mapping ? this.#mapping.pids[pid]! : pid;
-      if (out >= 0 && !this.#onPacket(run, at, out)) return at;
+      const out = routes[pid]!;
+      if (out === TABLE) this.#onTable(run, at, pid);
+      else if (out !== LEFT_OUT && !this.#goesOn(run, at, out) && !this.#onPacket(run, at, out)) return at;
     }
     return run.length;
   }
@@ -159,6 +175,23 @@ export class Rewriter {
     return next;
   }
 
+  /** The hot path: a packet with nothing but payload, in the middle of a PES packet that goes out. */
+  #goesOn(run: Buffer, at: number, out: number): boolean {
+    const high = run[at + 1]!;
+    const control = run[at + 3]!;
+    const delta = this.#delta[out]!;
+    if ((high & 0x40) !== 0 || (control & 0x30) !== 0x10 || delta === UNSET) return false;
+    if (this.#state[out] !== OPEN) return false;
+    const to = this.#copy(run, at);
+    const data = this.#out;
+    const counter = (control + delta) & 0x0f;
+    data[to + 1] = (high & 0xe0) | (out >> 8);
+    data[to + 2] = out & 0xff;
+    data[to + 3] = (control & 0xf0) | counter;
+    this.#lastCounter[out] = counter;
+    return true;
+  }
+
   #onTable(run: Buffer, at: number, pid: number): void {
     const tracker = this.#tracker!;
     const before = tracker.program;
@@ -166,6 +199,7 @@ export class Rewriter {
     const program = tracker.program;
     const changed = program !== undefined && program !== before;
     if (changed) this.#adopt(mapPids(this.#mapping!.map, program));
+    else for (const pid of tracker.pids) this.#routes[pid] = TABLE;
     const map = this.#mapping!.map;
     if (pid === PAT_PID && startsUnit(run, at)) {
       this.#writeSection(PAT_PID, buildPatSection(map, this.#patVersion));
@@ -182,6 +216,8 @@ export class Rewriter {
       const out = mapping.pids[pid]!;
       if (out >= 0 && before?.pids[pid] !== out) this.#state[out] = WAITING;
     }
+    this.#routes.set(mapping.pids);
+    for (const pid of this.#tracker?.pids ?? []) this.#routes[pid] = TABLE;
     this.#timeline.mainPid = mainStream(mapping.map)?.pid ?? -1;
     this.#timeline.pcrPid = mapping.map.pcrPid;
   }
@@ -213,9 +249,8 @@ export class Rewriter {
       this.#delta[out] = UNSET;
       if (!isClock) return true;
     }
-    const to = this.#reserve(PACKET_SIZE);
+    const to = this.#copy(run, at);
     const data = this.#out;
-    run.copy(data, to, at, at + PACKET_SIZE);
     if (!open) stripPayload(data, to);
     setPid(data, to, out);
     this.#count(data, to, out);
@@ -244,10 +279,10 @@ export class Rewriter {
       if (later > 0) this.#leadingBefore = undefined;
     }
     if (this.#passed[out] === 0) {
-      const last = this.#timeline.dtsOf(out);
-      const step = last === undefined ? 1 : tickDifference(dts, last);
+      const end = this.#timeline.endOf(out);
+      const overlap = end === undefined ? 0 : tickDifference(end, dts);
       // A stream that was wrongly far ahead must not silence its successor for as long.
-      if (step <= 0 && step > -JUMP_AHEAD) return false;
+      if (overlap > ROUNDING && overlap < JUMP_AHEAD) return false;
       this.#passed[out] = 1;
     }
     return true;
@@ -291,6 +326,23 @@ export class Rewriter {
     const packet = buildContinuationPacket(pid, this.#lastCounterOf(pid) + 1, HEVC_END_OF_SEQUENCE);
     packet.copy(this.#out, at);
     this.#lastCounter[pid] = continuityOf(packet, 0);
+  }
+
+  /** Appends the packet at `at` and returns where it is. Packets that follow each other are copied a few at a time. */
+  #copy(run: Buffer, at: number): number {
+    const isCopied = at === this.#copiedFrom && this.#length === this.#copiedTo && at < this.#copiedEnd;
+    const to = isCopied ? this.#length : this.#reserve(PACKET_SIZE);
+    if (isCopied) {
+      this.#length += PACKET_SIZE;
+    } else {
+      this.#copiedEnd = Math.min(at + COPY_BYTES, run.length);
+      this.#reserve(this.#copiedEnd - at - PACKET_SIZE);
+      run.copy(this.#out, to, at, this.#copiedEnd);
+      this.#length = to + PACKET_SIZE;
+    }
+    this.#copiedFrom = at + PACKET_SIZE;
+    this.#copiedTo = this.#length;
+    return to;
   }
 
   #reserve(size: number): number {

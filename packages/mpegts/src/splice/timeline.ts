@@ -8,6 +8,8 @@ export const JUMP_BACK = 0.2 * TICKS_PER_SECOND;
 /** A PCR farther than this from where it should be says nothing about when its media is due. */
 const PCR_PLAUSIBLE = 5 * TICKS_PER_SECOND;
 const DEFAULT_STEP = TICKS_PER_SECOND / 25;
+/** Stands for a duration that is not known. */
+const SHORTEST_STEP = TICKS_PER_SECOND / 500;
 const LONGEST_STEP = TICKS_PER_SECOND / 2;
 /** How long the slowest delivery is remembered, per half. */
 const PACE_MEMORY_MS = 10_000;
@@ -21,6 +23,8 @@ export interface FirstTimes {
 
 interface PidTimes {
   dts: number;
+  /** How long its last PES packet but one lasted: what the last one is taken to last. */
+  step: number;
   /** Whether this PID's times go with the main stream's; a stream that never did cannot tell a jump. */
   inStep: boolean;
 }
@@ -68,9 +72,10 @@ export class Timeline {
     return this.#mainDts;
   }
 
-  /** The last DTS (or PTS, where a stream has no DTS) of a PID. */
-  dtsOf(pid: number): number | undefined {
-    return this.#times.get(pid)?.dts;
+  /** Where the last PES packet of a PID ends, as far as can be told: one of audio holds several frames. */
+  endOf(pid: number): number | undefined {
+    const times = this.#times.get(pid);
+    return times && addTicks(times.dts, times.step);
   }
 
   /**
@@ -122,7 +127,7 @@ export class Timeline {
     if (!suspect) return;
     if ('pcr' in suspect) this.pcr = suspect.pcr;
     else if (suspect.pid === this.mainPid) this.notePes(suspect.pid, suspect.dts, suspect.dts);
-    else this.#times.set(suspect.pid, { dts: suspect.dts, inStep: false });
+    else this.#times.set(suspect.pid, { dts: suspect.dts, step: SHORTEST_STEP, inStep: false });
   }
 
   /** Whether the main stream, going on with this DTS, has jumped: more than the wall time that has passed explains. */
@@ -137,10 +142,12 @@ export class Timeline {
     const times = this.#times.get(pid);
     const inStep = this.#mainDts !== undefined && Math.abs(tickDifference(dts, this.#mainDts)) <= JUMP_AHEAD;
     if (times) {
+      const step = tickDifference(dts, times.dts);
+      if (step > 0 && step <= LONGEST_STEP) times.step = step;
       times.dts = dts;
       times.inStep ||= inStep;
     } else {
-      this.#times.set(pid, { dts, inStep });
+      this.#times.set(pid, { dts, step: SHORTEST_STEP, inStep });
     }
     if (pid === this.mainPid) this.#noteMain(dts, pts);
   }
