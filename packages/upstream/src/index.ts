@@ -1,8 +1,11 @@
 export { AddressGuard, type AddressPolicy } from './address-guard.ts';
 export { HttpUpstreamClient, type HttpUpstreamClientOptions } from './client.ts';
+export { Door, type DoorOptions, type Opening } from './door/door.ts';
+export type { FeedOptions } from './door/feed.ts';
+export type { DoorHandlers, DoorStats, DoorTimeouts } from './door/target-opening.ts';
 export { DEFAULT_USER_AGENT } from './http/request-head.ts';
 export { extensionOf, mediaTypeOf } from './media/media-type.ts';
-export { mediaRefusal, SNIFF_BYTES, statusRefusal } from './media/refusal.ts';
+export { canJudge, mediaRefusal, statusRefusal } from './media/refusal.ts';
 export { type ResourceKind, resourceKind } from './media/resource-kind.ts';
 export { openBareBody } from './transfer/bare-body.ts';
 export { type ContentRange, parseContentRange } from './transfer/content-range.ts';

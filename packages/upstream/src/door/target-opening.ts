@@ -4,7 +4,7 @@ import { isPlaylist, rewritePlaylist } from '@streampool/hls';
 import { withoutCredentials } from '../http/request-head.ts';
 import { parseTargetUrl, sharesCredentials } from '../http/target-url.ts';
 import { extensionOf, mediaTypeOf } from '../media/media-type.ts';
-import { mediaRefusal, SNIFF_BYTES, statusRefusal } from '../media/refusal.ts';
+import { canJudge, mediaRefusal, statusRefusal } from '../media/refusal.ts';
 import { resourceKind } from '../media/resource-kind.ts';
 import { openBareBody } from '../transfer/bare-body.ts';
 import { collectBody } from '../transfer/collect-body.ts';
@@ -163,7 +163,7 @@ export class TargetOpening {
       return;
     }
     const { firstByteMs, stallMs } = this.#options.timeouts;
-    const body = await peekBody(response, { bytes: SNIFF_BYTES, timeoutMs: firstByteMs, stallMs, signal });
+    const body = await peekBody(response, { enough: canJudge, timeoutMs: firstByteMs, stallMs, signal });
     if (entry.role !== 'key') {
       if (isPlaylist(contentType, body.start, response.url)) {
         await this.#sendPlaylist(name, response, body, res, signal);

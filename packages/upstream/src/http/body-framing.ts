@@ -16,6 +16,9 @@ export interface BodyFraming {
   finish(): StreampoolError | undefined;
 }
 
+/** 1 PB: more than any file has. */
+const LARGEST_BODY = 2 ** 50;
+
 /** @throws StreampoolError UPSTREAM_PROTOCOL for a Content-Length that is no number */
 export function bodyFraming(method: string, head: ResponseHead): BodyFraming {
   if (method === 'HEAD' || head.status === 204 || head.status === 304) return new SizedBody(0);
@@ -23,10 +26,12 @@ export function bodyFraming(method: string, head: ResponseHead): BodyFraming {
   if (coding?.split(',').at(-1)?.trim() === 'chunked') return new ChunkedDecoder();
   const length = head.headers['content-length'];
   if (length === undefined || coding !== undefined) return new EndlessBody();
-  if (!/^\d{1,15}$/.test(length)) {
+  if (!/^\d+$/.test(length) && length !== '-1') {
     throw new StreampoolError('UPSTREAM_PROTOCOL', 'The provider sent a Content-Length that is no number');
   }
-  return new SizedBody(Number(length));
+  // Live servers that feel obliged to name a length name -1 or an absurd one.
+  const bytes = Number(length);
+  return bytes >= 0 && bytes <= LARGEST_BODY ? new SizedBody(bytes) : new EndlessBody();
 }
 
 /** Ends when the connection does. */

@@ -44,8 +44,8 @@ export function extensionOf(url: string): string {
   return /\.([a-z0-9]{1,5})$/i.exec(path)?.[1]?.toLowerCase() ?? '';
 }
 
-/** What a player is told the body is: the provider's own word if that is a media type, the file's extension else, MPEG-TS for want of both. */
-export function mediaTypeOf(contentType: string | undefined, url: string): string {
+/** What a player is told the body is: the provider's own word if that is a media type, else what the file's extension says. */
+export function mediaTypeOf(contentType: string | undefined, url: string, otherwise = 'video/mp2t'): string {
   if (contentType !== undefined && MEDIA.test(contentType.trim())) return contentType;
-  return BY_EXTENSION[extensionOf(url)] ?? 'video/mp2t';
+  return BY_EXTENSION[extensionOf(url)] ?? otherwise;
 }

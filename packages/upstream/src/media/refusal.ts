@@ -1,12 +1,17 @@
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamResponse } from '../types.ts';
 
-/** Enough of a body to tell text from media. */
-export const SNIFF_BYTES = 512;
+/** A body that is still text after so many bytes is text. */
+const SNIFF_BYTES = 512;
 
 const PAGE_TYPE =
   /^\s*(?:text\/html|application\/xhtml\+xml|(?:application|text)\/(?:[a-z.+-]*\+)?json|(?:application|text)\/xml)\b/i;
 const PAGE_START = /^(?:\uFEFF|\s)*(?:<!doctype html|<html|<head|<\?xml|\{\s*")/i;
+
+/** Whether these first bytes of a body tell media from text. Media shows itself within its first packet. */
+export function canJudge(start: Buffer): boolean {
+  return start.length >= SNIFF_BYTES || !isText(start);
+}
 
 /** Why an answer is no media by its status: anything but 200 and 206. */
 export function statusRefusal(response: Pick<UpstreamResponse, 'status'>): StreampoolError | undefined {
@@ -20,7 +25,7 @@ export function statusRefusal(response: Pick<UpstreamResponse, 'status'>): Strea
 /**
  * Why a body is no media. Providers answer 200 with a page ("account expired", "too many connections") or with JSON;
  * others send MPEG-TS as text/html because that is PHP's default. So the bytes decide, as far as there are any.
- * @param start the first bytes of the body, {@link SNIFF_BYTES} suffice; absent where there are none to look at (HEAD)
+ * @param start the first bytes of the body, see {@link canJudge}; absent where there are none to look at (HEAD)
  */
 export function mediaRefusal(contentType: string | undefined, start?: Buffer): StreampoolError | undefined {
   const declared = contentType !== undefined && PAGE_TYPE.test(contentType);

@@ -3,9 +3,9 @@ import { ownChunk } from '../socket/buffer-pool.ts';
 import type { BodySink, StartOptions, UpstreamResponse } from '../types.ts';
 
 export interface PeekOptions extends StartOptions {
-  /** How many bytes are wanted. */
-  readonly bytes: number;
-  /** How long to wait for them, in ms. */
+  /** Whether these first bytes suffice. */
+  readonly enough: (start: Buffer) => boolean;
+  /** How long to wait until they do, in ms. */
   readonly timeoutMs: number;
   /** Gives up waiting (and reading) with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -13,7 +13,7 @@ export interface PeekOptions extends StartOptions {
 
 /** A body whose first bytes are known and whose reading is held. */
 export interface PeekedBody {
-  /** The first bytes; shorter than asked for only if the body is, or is slow. */
+  /** The first bytes; not enough only if the body is that short, or slow. */
   readonly start: Buffer;
   /** The whole body lies in `start`. */
   readonly complete: boolean;
@@ -27,16 +27,17 @@ export interface PeekedBody {
  * @throws StreampoolError UPSTREAM_TIMEOUT when nothing came in time; what broke the body before its first byte
  */
 export function peekBody(response: UpstreamResponse, options: PeekOptions): Promise<PeekedBody> {
-  const { bytes, timeoutMs, signal } = options;
+  const { enough, timeoutMs, signal } = options;
   const pieces: Buffer[] = [];
   let size = 0;
   let sink: BodySink | undefined;
   let ended: { error?: StreampoolError } | undefined;
 
   const attach = (next: BodySink): void => {
+    // Resumed first, so that the next sink can pause from the first byte on; what this brings at once is still collected.
+    response.resume();
     const start = Buffer.concat(pieces);
     sink = next;
-    response.resume();
     if (start.length > 0) next.data(start, () => ownChunk(start));
     if (ended) next.end(ended.error);
   };
@@ -79,7 +80,7 @@ export function peekBody(response: UpstreamResponse, options: PeekOptions): Prom
           }
           pieces.push(Buffer.from(chunk));
           size += chunk.length;
-          if (size >= bytes) settle();
+          if (enough(pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces))) settle();
         },
         end: (error) => {
           if (sink) {

@@ -1,0 +1,173 @@
+import type { Socket } from 'node:net';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { openBareBody, SocketPump, type UpstreamClient } from '@streampool/upstream';
+import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from '../engine-api.ts';
+import { BodyWindow } from './body-window.ts';
+import { answerHead } from './head-answer.ts';
+import { type OpenedStream, openStream, type ProviderTimeouts } from './provider-stream.ts';
+
+export interface DirectOptions {
+  readonly client: UpstreamClient;
+  readonly timeouts: ProviderTimeouts;
+  /** A viewer whose socket takes nothing for this long, while there is something to take, is dropped; ms. */
+  readonly clientTimeoutMs: number;
+  /** How long reads of a continuous source may pause so that the kernel batches; ms, 0 reads at once. */
+  readonly paceMs: number;
+  /** Told of each break of a provider's connection that is being mended without the viewer noticing. */
+  readonly onBreak?: (error: StreampoolError) => void;
+}
+
+/**
+ * One viewer of a direct stream and its own provider connection. That is opened when the viewer has asked and closed
+ * the moment the viewer's socket closes, whatever was going on; the bytes in between are passed on untouched, at the
+ * pace at which the viewer takes them.
+ *
+ * Teardown: whichever side ends first ends the other; `closed` settles once, when the provider's connection is gone.
+ */
+export class DirectViewer {
+  readonly closed: Promise<DetachReason>;
+  readonly #spec: StreamSpec;
+  readonly #viewer: ViewerRequest;
+  readonly #options: DirectOptions;
+  readonly #leaving = new AbortController();
+  readonly #connectedAt = Date.now();
+  #settle: (reason: DetachReason) => void = () => {};
+  #reason: DetachReason | undefined;
+  #opened: OpenedStream | undefined;
+  #socket: Socket | undefined;
+  #pump: SocketPump | undefined;
+  #error: StreampoolError | undefined;
+
+  constructor(spec: StreamSpec, viewer: ViewerRequest, options: DirectOptions) {
+    this.#spec = spec;
+    this.#viewer = viewer;
+    this.#options = options;
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  get clientId(): string {
+    return this.#viewer.clientId;
+  }
+
+  /** Which URL is playing: 0 is the primary, n the n-th failover URL. */
+  get failoverIndex(): number {
+    return this.#opened?.failoverIndex ?? 0;
+  }
+
+  /** Body bytes that have come from the provider. */
+  get bytesIn(): number {
+    return this.#opened?.response.bytesReceived ?? 0;
+  }
+
+  /** What ended the provider's body, or kept it from starting. */
+  get error(): StreampoolError | undefined {
+    return this.#error;
+  }
+
+  snapshot(): ViewerSnapshot {
+    const { clientId, ip, userAgent, username } = this.#viewer;
+    return {
+      clientId,
+      streamId: this.#spec.id,
+      ip,
+      userAgent,
+      ...(username === undefined ? {} : { username }),
+      connectedAt: this.#connectedAt,
+      lastActive: this.#pump?.progressAt ?? this.#connectedAt,
+      bytes: this.#pump?.bytes ?? 0,
+      lagBytes: this.#socket?.writableLength ?? 0,
+      skips: 0,
+    };
+  }
+
+  /**
+   * Answers the viewer. Resolves when the response head has been written. Call it once.
+   * @throws StreampoolError before anything was written: UPSTREAM_*, METHOD_NOT_ALLOWED; STREAM_STOPPED when the
+   *   viewer left or `close` was called meanwhile
+   */
+  async start(): Promise<void> {
+    const { req, res } = this.#viewer;
+    res.once('close', this.#onLeave);
+    try {
+      if (res.destroyed || res.socket?.destroyed) this.#detach('left');
+      this.#leaving.signal.throwIfAborted();
+      if (req.method === 'HEAD') {
+        await answerHead(this.#spec, req, res, this.#options, this.#leaving.signal);
+        this.#detach('ended');
+      } else if (req.method === 'GET') {
+        this.#opened = await openStream(this.#spec, req, this.#options, this.#leaving.signal);
+        this.#play(this.#opened);
+      } else
+        throw new StreampoolError('METHOD_NOT_ALLOWED', `A stream cannot be asked for with ${req.method}`);
+    } catch (error) {
+      this.#error ??= isStreampoolError(error)
+        ? error
+        : new StreampoolError('INTERNAL', 'Passing the stream through failed', { cause: error });
+      this.#detach('failed');
+      throw this.#error;
+    }
+  }
+
+  /** Ends viewer and provider connection. Idempotent. */
+  close(reason: DetachReason): void {
+    const headWritten = this.#socket !== undefined;
+    this.#detach(reason);
+    if (headWritten) this.#viewer.res.destroy();
+  }
+
+  #play({ plan, response, body }: OpenedStream): void {
+    const { res } = this.#viewer;
+    const socket = openBareBody(res, plan.status, plan.headers);
+    if (!socket) {
+      this.#detach('left');
+      return;
+    }
+    this.#socket = socket;
+    if (plan.status === 416) {
+      this.#detach('ended');
+      socket.end();
+      return;
+    }
+    // Node's socket timer counts a partly sent write as activity, so only a viewer that takes nothing runs into it.
+    res.setTimeout(this.#options.clientTimeoutMs, this.#onIdle);
+    const pump = new SocketPump(socket, response, (error) => this.#bodyEnded(window, error));
+    const window = new BodyWindow(pump, plan.skip, plan.length, () => response.close());
+    this.#pump = pump;
+    body.attach(window);
+  }
+
+  #bodyEnded(window: BodyWindow, error?: StreampoolError): void {
+    if (this.#reason !== undefined) return;
+    const short = Number.isFinite(window.missing) && window.missing > 0;
+    if (error || short) {
+      this.#error =
+        error ?? new StreampoolError('UPSTREAM_CUT', `The provider sent ${window.missing} bytes too few`);
+    }
+    const socket = this.#socket;
+    this.#detach(this.#error ? 'failed' : 'ended');
+    // A body that falls short of its promised length must not look complete.
+    if (short) socket?.resetAndDestroy();
+    else socket?.end();
+  }
+
+  readonly #onIdle = (): void => {
+    const socket = this.#socket;
+    if (!socket || (this.#reason === undefined && !this.#pump?.blocked)) return;
+    // A plain close would leave megabytes in the kernel, waiting for a peer that does not read.
+    this.#detach('stuck');
+    socket.resetAndDestroy();
+  };
+
+  readonly #onLeave = (): void => this.#detach('left');
+
+  #detach(reason: DetachReason): void {
+    if (this.#reason !== undefined) return;
+    this.#reason = reason;
+    this.#leaving.abort(new StreampoolError('STREAM_STOPPED', 'The viewer is gone'));
+    const response = this.#opened?.response;
+    response?.close();
+    void (response?.closed ?? Promise.resolve()).then(() => this.#settle(reason));
+  }
+}

@@ -1,0 +1,2 @@
+export { type DirectOptions, DirectViewer } from './direct-viewer.ts';
+export type { ProviderTimeouts } from './provider-stream.ts';

@@ -1,0 +1,119 @@
+import type { IncomingMessage } from 'node:http';
+import { isStreampoolError, type StreampoolError } from '@streampool/errors';
+import {
+  canJudge,
+  mediaRefusal,
+  type PeekedBody,
+  peekBody,
+  ResumableResponse,
+  type ResumePolicy,
+  resourceKind,
+  type UpstreamClient,
+  type UpstreamResponse,
+  type UpstreamTarget,
+  type UpstreamTimeouts,
+} from '@streampool/upstream';
+import type { StreamSpec } from '../engine-api.ts';
+import { type AnswerPlan, planAnswer, unsatisfiable } from './answer-plan.ts';
+import { formatRange, isWholeRange, parseRange } from './byte-range.ts';
+import { providerRefusal } from './provider-refusal.ts';
+
+export interface ProviderTimeouts extends UpstreamTimeouts {
+  /** A provider that sends nothing for this long, while the viewer would take it, is given up; ms. */
+  readonly stallMs: number;
+  /** How a broken file is continued. */
+  readonly resume?: ResumePolicy;
+}
+
+export interface OpenStreamOptions {
+  readonly client: UpstreamClient;
+  readonly timeouts: ProviderTimeouts;
+  readonly paceMs: number;
+  readonly onBreak?: (error: StreampoolError) => void;
+}
+
+/** A provider's answer that will be played, and the viewer's answer made of it. */
+export interface OpenedStream {
+  readonly response: UpstreamResponse;
+  readonly plan: AnswerPlan;
+  readonly body: Pick<PeekedBody, 'attach'>;
+  readonly failoverIndex: number;
+}
+
+/**
+ * Asks the provider for what the viewer asked for, and waits for the first byte of media. URLs are tried in order, the
+ * failover URLs after the primary one; what is thrown is the first URL's reason.
+ */
+export async function openStream(
+  spec: StreamSpec,
+  req: IncomingMessage,
+  options: OpenStreamOptions,
+  signal: AbortSignal,
+): Promise<OpenedStream> {
+  let reason: unknown;
+  for (const [failoverIndex, url] of [spec.target.url, ...spec.failoverUrls].entries()) {
+    try {
+      return {
+        ...(await openUrl({ ...spec.target, url }, spec.contentType, req, options, signal)),
+        failoverIndex,
+      };
+    } catch (error) {
+      if (signal.aborted) throw error;
+      reason ??= error;
+      if (!isStreampoolError(error)) throw error;
+    }
+  }
+  throw reason;
+}
+
+async function openUrl(
+  target: UpstreamTarget,
+  contentType: string,
+  req: IncomingMessage,
+  options: OpenStreamOptions,
+  signal: AbortSignal,
+): Promise<Omit<OpenedStream, 'failoverIndex'>> {
+  const { client, timeouts, paceMs, onBreak } = options;
+  const range = parseRange(req.headers.range);
+  // Players ask for `bytes=0-` as a matter of course; live providers answer that with errors or nonsense.
+  const forwarded =
+    range && (!isWholeRange(range) || resourceKind(target.url) === 'file') ? range : undefined;
+  const ifRange = range && typeof req.headers['if-range'] === 'string' ? req.headers['if-range'] : undefined;
+  const response = await ResumableResponse.open(
+    client,
+    {
+      ...target,
+      ...(forwarded ? { range: formatRange(forwarded) } : {}),
+      ...(forwarded && ifRange ? { ifRange } : {}),
+    },
+    {
+      timeouts,
+      signal,
+      ...(timeouts.resume ? { policy: timeouts.resume } : {}),
+      ...(onBreak ? { onBreak } : {}),
+    },
+  );
+  try {
+    if (response.status === 416 && range) {
+      return { response, plan: unsatisfiable(response.headers['content-range']), body: { attach: () => {} } };
+    }
+    const refusal = providerRefusal(response);
+    if (refusal) throw refusal;
+    const plan = planAnswer({ range, conditional: ifRange !== undefined, contentType }, response);
+    const body = await peekBody(response, {
+      enough: canJudge,
+      timeoutMs: timeouts.firstByteMs,
+      paceMs: response.contentLength === undefined ? paceMs : 0,
+      stallMs: timeouts.stallMs,
+      signal,
+    });
+    const emptyFile = response.contentLength === 0 && resourceKind(target.url) === 'file';
+    const notMedia = emptyFile ? undefined : mediaRefusal(response.headers['content-type'], body.start);
+    if (notMedia) throw notMedia;
+    return { response, plan, body };
+  } catch (error) {
+    response.close();
+    await response.closed;
+    throw error;
+  }
+}
