@@ -23,13 +23,13 @@ export const COPY = '-i {input_url} -c copy -f mpegts pipe:1';
 export class Stage {
   server!: StreampoolProcess;
   provider!: FakeProvider;
-  /** 4 s with a keyframe every second. */
+  /** 4 s with a keyframe every second, at 1.5 Mbit/s: enough bytes to see something in a short time. */
   sample!: Sample;
   readonly #players: Player[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'streampool-e2e-'));
 
   async open(env: Readonly<Record<string, string>> = {}): Promise<void> {
-    this.sample = await makeSample({ seconds: 4, gopSeconds: 1 });
+    this.sample = await makeSample({ seconds: 4, gopSeconds: 1, videoKbps: 1_400, constantRate: true });
     this.provider = await FakeProvider.start();
     this.server = await startStreampool({ env: { ...TIMES, ...env } });
   }
@@ -53,6 +53,11 @@ export class Stage {
     await Promise.all(this.#players.splice(0).map((player) => player.close()));
   }
 
+  /** A server that has crashed is the reason for whatever failed after it. */
+  mustRun(): void {
+    if (!this.server.running) throw new Error(`the server has ended:\n${this.server.logs().slice(-3_000)}`);
+  }
+
   async close(): Promise<void> {
     await this.hangUp();
     await this.server?.stop();
@@ -66,6 +71,7 @@ export function useStage(env?: Readonly<Record<string, string>>): Stage {
   const stage = new Stage();
   beforeAll(() => stage.open(env));
   afterEach(() => stage.hangUp());
+  afterEach(() => stage.mustRun());
   afterAll(() => stage.close());
   return stage;
 }

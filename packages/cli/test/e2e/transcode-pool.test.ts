@@ -27,7 +27,7 @@ test('a hundred first viewers at the same instant share one FFmpeg and one provi
     // PAT and PMT, nothing else, stand before the picture.
     expect(player.check.firstPicture!.packetsBefore).toBeLessThanOrEqual(3);
   }
-  await Promise.all(players.map((player) => player.waitForBytes(100_000)));
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
   expect(players.flatMap((player) => player.check.notes)).toEqual([]);
   const { body } = await api(stage.server, 'GET', `/streams/${stream.id}`);
   expect(body).toMatchObject({ client_count: 100, stream: { state: 'live', ffmpeg_pid: [...pids][0] } });
@@ -81,7 +81,10 @@ test('DELETE ends the viewers, the FFmpeg and the definition', async () => {
 });
 
 test('a transcode is what its profile says', async () => {
-  const source = stage.provider.url('/live.ts');
+  stage.provider.live('/large.ts', await makeSample({ size: '1280x960', seconds: 4, gopSeconds: 1 }), {
+    start: 'keyframe',
+  });
+  const source = stage.provider.url('/large.ts');
   const { url } = await stage.create('transcode', { url: source, profile: '720p' });
   const { streams } = await probe(url);
   expect(streams.find(({ codec_type }) => codec_type === 'video')).toMatchObject({
@@ -97,7 +100,7 @@ describe('every kind of source', () => {
     const stream = await stage.create('transcode', { url, profile: 'lowlatency' });
     const player = stage.play(stream.url);
     const ms = await player.waitForPicture();
-    await player.waitForBytes(player.bytes + 50_000);
+    await player.waitForMedia(1);
     expect(player.check.notes).toEqual([]);
     expect(player.check.firstPicture!.undecodable).toBe(0);
     return ms;

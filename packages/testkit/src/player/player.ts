@@ -136,6 +136,13 @@ export class Player {
     return this.firstPictureMs!;
   }
 
+  /** Resolves when that many more seconds of picture (or sound, without pictures) have come. */
+  async waitForMedia(seconds: number, timeoutMs = 15_000): Promise<void> {
+    const wanted = this.check.playedTicks + seconds * 90_000;
+    const what = (): string => `${seconds} s more of media, had ${this.check.playedTicks / 90_000} s in all`;
+    await this.#waitWhileOpen(() => this.check.playedTicks >= wanted, timeoutMs, what);
+  }
+
   async #waitWhileOpen(condition: () => boolean, timeoutMs: number, what: () => string): Promise<void> {
     const state = (): string => `${what()} (status ${this.head?.status}, ended: ${this.#end ?? 'no'})`;
     await waitFor(() => condition() || this.#end !== undefined, { timeoutMs, what: state });

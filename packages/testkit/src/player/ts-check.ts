@@ -55,6 +55,8 @@ export class TsCheck {
   /** The greatest step forward of DTS on one PID, in 90 kHz ticks. */
   longestStepTicks = 0;
   firstPicture: FirstPicture | undefined;
+  /** How far the stream of the first picture has gone since, in 90 kHz ticks. */
+  playedTicks = 0;
   /** Called with the sender's clock of each time stamp in the stream, in ns. */
   onStamp: ((nanoseconds: bigint) => void) | undefined;
   /** The first 20 things that were wrong. */
@@ -67,6 +69,8 @@ export class TsCheck {
   #pmtPid = -1;
   #hasPmt = false;
   #hasVideo = false;
+  /** The elementary stream of the first picture. */
+  #main: PidState | undefined;
   readonly #carry = Buffer.alloc(PACKET);
   #carried = 0;
 
@@ -148,7 +152,10 @@ export class TsCheck {
       if (state.dts >= 0 && !flagged) {
         const forward = step(state.dts, dts);
         if (forward <= 0) this.#note('timestampErrors', `pid ${pid}: DTS ${dts} after ${state.dts}`);
-        else this.longestStepTicks = Math.max(this.longestStepTicks, forward);
+        else {
+          this.longestStepTicks = Math.max(this.longestStepTicks, forward);
+          if (state === this.#main) this.playedTicks += forward;
+        }
       }
       state.dts = dts;
     }
@@ -165,6 +172,7 @@ export class TsCheck {
       this.#countUndecodable(pid);
       return;
     }
+    this.#main = state;
     this.firstPicture = {
       packetsBefore: this.packets - 1,
       undecodable: this.#undecodable.get(pid) ?? 0,

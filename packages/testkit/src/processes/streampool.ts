@@ -38,6 +38,8 @@ export interface StreampoolProcess {
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
   readonly exited: Promise<number | null>;
+  /** False once it has ended, for whatever reason. */
+  readonly running: boolean;
 }
 
 /** Runs the real command as a process of its own and resolves when it says that it is ready to serve. */
@@ -94,6 +96,9 @@ export async function startStreampool({
     logs,
     offspring,
     exited,
+    get running() {
+      return !ended;
+    },
     signal: (signal) => {
       child.kill(signal);
     },
