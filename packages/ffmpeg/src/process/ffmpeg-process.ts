@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { StreampoolError } from '@streampool/errors';
 import { execa } from 'execa';
 import type { Logger } from 'pino';
+import { ffmpegMissing } from '../check-ffmpeg.ts';
 import { explainFailure } from './last-error.ts';
 import { childEnvironment, deathSignalPrefix, PROGRAM_ARGS } from './launch.ts';
 import { signalGroup } from './process-group.ts';
@@ -231,7 +232,7 @@ export class FfmpegProcess {
   #failure(code: number | null, signal: NodeJS.Signals | null): StreampoolError | undefined {
     if (code === 0) return undefined;
     const missing = this.#stderr.lines().find(({ text }) => /^setpriv: failed to execute/.test(text));
-    if (missing) return missingError(this.#options.ffmpegPath);
+    if (missing) return ffmpegMissing(this.#options.ffmpegPath);
     const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
     const why = this.lastError;
     return new StreampoolError('FFMPEG_FAILED', why ?? `FFmpeg ${how} without saying why`, {
@@ -244,7 +245,7 @@ export class FfmpegProcess {
     this.#resolveReaped();
     this.#end(
       result.code === 'ENOENT' || result.code === 'EACCES'
-        ? missingError(this.#options.ffmpegPath)
+        ? ffmpegMissing(this.#options.ffmpegPath)
         : new StreampoolError(
             'FFMPEG_FAILED',
             `FFmpeg could not be started (${result.code ?? 'unknown reason'})`,
@@ -257,11 +258,4 @@ export class FfmpegProcess {
     this.#state = 'ended';
     if (!this.#superseded) this.#handlers.exit(error);
   }
-}
-
-function missingError(path: string): StreampoolError {
-  return new StreampoolError(
-    'FFMPEG_MISSING',
-    `FFmpeg cannot be run as '${path}': install it (Debian: apt install ffmpeg) or set its path`,
-  );
 }

@@ -3,6 +3,8 @@ import { LineSplitter } from './line-splitter.ts';
 
 const MAX_LINES = 100;
 const MAX_LINE_LENGTH = 400;
+/** A damaged picture makes a handful of messages that come again with the next one, in the same order. */
+const REPEAT_WINDOW = 12;
 
 export type LogLevel = 'panic' | 'fatal' | 'error' | 'warning' | 'info';
 
@@ -32,7 +34,7 @@ export class StderrLog {
   readonly #splitter: LineSplitter;
   readonly #onLine: ((line: LogLine) => void) | undefined;
 
-  /** @param onLine called for every line that is not a repetition of the one before */
+  /** @param onLine called for every line that does not repeat one of those before */
   constructor(onLine?: (line: LogLine) => void) {
     this.#onLine = onLine;
     this.#splitter = new LineSplitter(MAX_LINE_LENGTH, (line) => this.#add(line));
@@ -62,9 +64,9 @@ export class StderrLog {
   #add(raw: string): void {
     const { level, text } = parseLogLine(redactText(raw));
     if (text === '') return;
-    const last = this.#lines.at(-1);
-    if (last?.text === text) {
-      last.times += 1;
+    const known = this.#lines.slice(-REPEAT_WINDOW).find((line) => line.text === text);
+    if (known) {
+      known.times += 1;
       return;
     }
     this.#lines.push({ level, text, times: 1 });

@@ -21,6 +21,10 @@ const INPUT: readonly Default[] = [
 const OUTPUT: readonly Default[] = [
   { args: ['-muxdelay', '0.1'], unless: ['muxdelay', 'max_delay'] },
   { args: ['-muxpreload', '0'], unless: ['muxpreload'] },
+  // Reordered pictures decode before time zero: without room there the clock would begin by wrapping round.
+  { args: ['-output_ts_offset', '1'], unless: ['output_ts_offset', 'copyts', 'mpegts_copyts'] },
+  // A clock reference with every picture; left alone it is every second or third one.
+  { args: ['-pcr_period', '20'], unless: ['pcr_period', 'muxrate'] },
   { args: ['-flush_packets', '1'], unless: ['flush_packets'] },
   // How long the other streams wait for one that is silent, such as subtitles: 10 s if not told otherwise.
   { args: ['-max_interleave_delta', '100000'], unless: ['max_interleave_delta'] },

@@ -15,7 +15,7 @@ interface VideoSettings {
   readonly crf: number;
   /** The most it may use, in kbit/s. */
   readonly kbps: number;
-  /** How much time the encoder may take: `instant` holds no picture back, `patient` some 0.6 s of them. */
+  /** How much time the encoder may take: `instant` holds no picture back, `patient` some ten. */
   readonly pace: 'fastest' | 'instant' | 'patient';
 }
 

@@ -68,6 +68,6 @@ function softwareOptions({ codec, pace }: EncodeSettings): string {
     return '-preset superfast -tune zerolatency -forced-idr 1 -x265-params open-gop=0:scenecut=0:repeat-headers=1:log-level=error';
   }
   // x264's threads hold back a picture each unless they share one (as with zerolatency): bounded for `patient`.
-  if (pace === 'patient') return '-preset fast -threads 6 -rc-lookahead 10 -bf 2 -sc_threshold 0';
+  if (pace === 'patient') return '-preset fast -threads 4 -rc-lookahead 6 -bf 2 -sc_threshold 0';
   return `-preset ${pace === 'fastest' ? 'superfast' : 'veryfast'} -tune zerolatency -sc_threshold 0`;
 }

@@ -85,7 +85,7 @@ allow(
   'word',
   `mpegts_transport_stream_id mpegts_original_network_id mpegts_service_id mpegts_service_type mpegts_pmt_start_pid
   mpegts_start_pid mpegts_m2ts_mode mpegts_flags mpegts_copyts muxrate pes_payload_size pat_period sdt_period nit_period
-  pcr_period tables_version omit_video_pes_length packetsize`,
+  pcr_period output_ts_offset tables_version omit_video_pes_length packetsize`,
 );
 
 // Codecs (ffmpeg-codecs(1)): numbers, flags and names. Options naming files (stats, passlogfile, dump, …) are not here.
