@@ -158,7 +158,9 @@ export class TargetOpening {
     const refusal = statusRefusal(response);
     if (refusal) throw refusal;
     if (req.method === 'HEAD') {
-      res.writeHead(response.status, bodyHeaders(response)).end();
+      const length = response.headers['content-length'];
+      const described = length === undefined ? {} : { 'Content-Length': length };
+      res.writeHead(response.status, { ...bodyHeaders(response), ...described }).end();
       response.close();
       return;
     }
