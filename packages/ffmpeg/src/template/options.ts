@@ -40,7 +40,8 @@ allow(
   'vn an sn dn copy_unknown ignore_unknown copyts start_at_zero accurate_seek noaccurate_seek',
 );
 allow('any', 'word', 'ss t to r s pix_fmt channel_layout ch_layout aspect bitexact');
-allow('any', 'number', 'ar ac threads thread_queue_size itsscale');
+allow('any', 'number', 'ar ac thread_queue_size itsscale');
+allow('any', 'word', 'threads');
 allow('input', 'flag', 're autorotate noautorotate fix_sub_duration seek_timestamp');
 allow('input', 'number', 'readrate stream_loop itsoffset sseof guess_layout_max');
 allow('input', 'device', 'hwaccel_device');
@@ -91,11 +92,15 @@ allow(
 // Codecs (ffmpeg-codecs(1)): numbers, flags and names. Options naming files (stats, passlogfile, dump, …) are not here.
 allow(
   'any',
+  'number',
+  `b ab vb minrate maxrate bufsize g keyint_min sc_threshold bf refs qmin qmax qdiff crf crf_max cq qp qp_i qp_p qp_b
+  rc_lookahead rc-lookahead global_quality`,
+);
+allow(
+  'any',
   'word',
-  `b ab vb minrate maxrate bufsize rc_init_occupancy g keyint_min sc_threshold bf b_strategy refs qmin qmax qdiff qcomp
-  qblur i_qfactor b_qfactor b_qoffset i_qoffset mbd me_range subq trellis coder cmp subcmp mbcmp dia_size level profile
-  vprofile aprofile preset tune crf crf_max cq qp qp_i qp_p qp_b rc rc_mode rc_lookahead rc-lookahead global_quality
-  compression_level slices slice_max_size slice-max-size thread_type field_order color_primaries color_trc colorspace
+  `rc_init_occupancy b_strategy qcomp qblur i_qfactor b_qfactor b_qoffset i_qoffset mbd me_range subq trellis coder cmp subcmp mbcmp dia_size level profile
+  vprofile aprofile preset tune rc rc_mode compression_level slices slice_max_size slice-max-size thread_type field_order color_primaries color_trc colorspace
   color_range chroma_sample_location bits_per_raw_sample time_base skip_frame skip_loop_filter skip_idct lowres ec
   idct skip_alpha drc_scale apply_cropping extra_hw_frames error_rate side_data_only_packets alpha_quality`,
 );
@@ -105,7 +110,7 @@ allow(
   'word',
   `fastfirstpass aq-mode aq-strength psy psy-rd weightb weightp ssim intra-refresh bluray-compat b-bias b-pyramid
   mixed-refs 8x8dct fast-pskip aud mbtree deblock cplxblur partitions direct-pred nal-hrd avcintra-class me_method
-  motion-est forced-idr a53cc chromaoffset sc_threshold udu_sei noise_reduction`,
+  motion-est forced-idr a53cc chromaoffset udu_sei noise_reduction`,
 );
 allow('output', 'parameters', 'x264-params x264opts x265-params');
 // NVENC, Quick Sync, VA-API, AMF, V4L2, VideoToolbox, and the CUVID and Quick Sync decoders.

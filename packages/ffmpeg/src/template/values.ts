@@ -8,7 +8,7 @@ const MAX_LENGTH = 2000;
 const SHAPES: Partial<Record<ValueKind, readonly [RegExp, string]>> = {
   number: [/^[-+]?\d+(?:\.\d+)?(?:[kKmMgG]i?)?B?$/, 'a number'],
   word: [/^[-+\w][-+\w.,:%=/@*()|!]*$/, 'a plain value (letters, digits and punctuation, no spaces)'],
-  codec: [/^[a-z0-9_-]+$/, 'the name of a codec'],
+  codec: [/^[a-z0-9][\w-]*$/, 'the name of a codec'],
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it keeps out
   text: [/^[^\x00-\x08\x0b-\x1f\x7f]*$/, 'printable text'],
   expression: [/^[-+\w.,:*()/]+$/, 'times or an expression'],
@@ -58,9 +58,10 @@ export function checkValue(option: string, kind: ValueKind, value: string): void
     });
   }
   // Text reaches no option that opens anything; everywhere else a URL or a path is an attack or a mistake.
-  if (kind !== 'text') refuseLocations(option, value);
   if (kind === 'filter') checkFilterGraph(value);
-  else if (kind === 'parameters') checkEncoderParameters(option, value);
+  if (kind !== 'text') refuseLocations(option, value);
+  if (kind === 'filter') return;
+  if (kind === 'parameters') checkEncoderParameters(option, value);
   else {
     const [shape, wanted] = SHAPES[kind] ?? [/^/, ''];
     if (shape.test(value)) return;
