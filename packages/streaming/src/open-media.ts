@@ -33,7 +33,7 @@ export async function openMedia(
     const refusal = statusRefusal(response);
     if (refusal) throw refusal;
     const body = await peekBody(response, {
-      bytes: PEEK_BYTES,
+      enough: (start) => start.length >= PEEK_BYTES,
       timeoutMs: timeouts.firstByteMs,
       paceMs,
       signal,

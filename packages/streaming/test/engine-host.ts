@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isStreampoolError } from '@streampool/errors';
-import { HttpUpstreamClient } from '@streampool/upstream';
+import { Door, HttpUpstreamClient } from '@streampool/upstream';
 import { pino } from 'pino';
-import { Door } from '../../upstream/src/door/door.ts';
 import {
   DEFAULT_ENGINE_SETTINGS,
   type EngineEvents,
