@@ -1,1 +1,2 @@
-export {};
+export { isPlaylist } from './is-playlist.ts';
+export { type RewriteOptions, rewritePlaylist, type UriRole } from './rewrite-playlist.ts';
