@@ -207,7 +207,10 @@ describe('the timeline', () => {
     expect(timeline.suspectsPes(0x101, 90_000 - 19_000)).toBe(true);
     expect(timeline.suspectsPes(0x101, 90_000 + 899_000)).toBe(false);
     expect(timeline.suspectsPes(0x101, 90_000 + 901_000)).toBe(true);
-    expect(timeline.hasJumpedTo(90_000 + 901_000, 2000)).toBe(true);
-    expect(timeline.hasJumpedTo(90_000 + 901_000, 12_000)).toBe(false);
+    expect(timeline.hasJumpedTo(90_000 + 901_000, undefined, 2000)).toBe(true);
+    expect(timeline.hasJumpedTo(90_000 + 901_000, undefined, 12_000)).toBe(false);
+    expect(timeline.hasJumpedTo(90_000 + 901_000, 90_000 + 904_600, 2000)).toBe(true);
+    // One damaged timestamp among good ones.
+    expect(timeline.hasJumpedTo(90_000 + 901_000, 97_200, 2000)).toBe(false);
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { discontinuityPackets, tickDifference } from '../src/index.ts';
+import { findPesTimes } from '../src/pes.ts';
 import { Bench, decodeErrors, FAULTLESS, verify, writeTemporary } from './bench.ts';
 import { run, type SampleName, sample } from './samples.ts';
 
@@ -97,7 +98,7 @@ test('any cut of the sources gives the same output', () => {
     fc.property(fc.array(fc.nat(Math.min(first.length, second.length)), { maxLength: 60 }), (cuts) => {
       expect(splice(cuts).equals(expected)).toBe(true);
     }),
-    { numRuns: 25 },
+    { numRuns: Number(process.env.RUNS ?? 25) },
   );
 });
 
@@ -127,7 +128,7 @@ test('whatever is damaged in a source, what goes out are whole packets and time 
         [],
       );
     }),
-    { numRuns: 25 },
+    { numRuns: Number(process.env.RUNS ?? 25) },
   );
 });
 
@@ -211,6 +212,21 @@ describe('a source whose clock jumps', () => {
     bench.play(feed, sample('hevc', 3, ['-output_ts_offset', '3600']), 3);
     expect(verify(bench.output)).toMatchObject(FAULTLESS);
     expect(bench.seams.map(({ seam }) => seam!.reason)).toEqual(['source', 'jump']);
+  });
+
+  test('is not one with a damaged timestamp', () => {
+    const ts = Buffer.from(sample('h264'));
+    const times = { pts: -1, dts: -1 };
+    let frames = 0;
+    for (let at = 0; at < ts.length && frames < 40; at += 188) {
+      const isVideo = (ts.readUInt16BE(at + 1) & 0x1fff) === 0x100;
+      if (isVideo && findPesTimes(ts, at, times) === 'found') frames++;
+    }
+    ts[(times.dts < 0 ? times.pts : times.dts) + 1]! ^= 0x08;
+    const bench = new Bench();
+    bench.play(bench.splicer.open(), ts, 3);
+    expect(bench.seams).toHaveLength(0);
+    expect(bench.output.equals(ts)).toBe(true);
   });
 
   test('is not one that was silent for as long', () => {

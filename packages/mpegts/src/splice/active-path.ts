@@ -104,21 +104,23 @@ export class ActivePath {
   }
 
   /**
-   * Decides by the next picture whether the clock has jumped where it is suspected; if so, moves what follows so that it
-   * goes on where the output stands. False: that picture is still to come.
+   * Decides by the next two pictures whether the clock has jumped where it is suspected; if so, moves what follows so that
+   * it goes on where the output stands. False: they are still to come.
    */
   #settle(rest: Buffer): boolean {
     const { timeline, scanner } = this.#output;
     const sourcePid = (pid: number) => this.#rewriter?.sourcePidOf(pid) ?? pid;
     const own = findFirstTimes(rest, sourcePid(timeline.mainPid), sourcePid(timeline.pcrPid));
-    if (!own && rest.length < SUSPENSE_BYTES) return false;
+    const mayWait = rest.length < SUSPENSE_BYTES;
+    if (!own && mayWait) return false;
     const former = this.#rewriter?.shift ?? 0;
     const first = own && shifted(own, former);
     const now = this.#now();
-    if (!first || !timeline.hasJumpedTo(first.dts, now)) {
+    if (!first || !timeline.hasJumpedTo(first.dts, first.nextDts, now)) {
       timeline.dismissSuspect();
       return true;
     }
+    if (first.nextDts === undefined && mayWait) return false;
     const correction = timeline.anchor(first, now);
     const pcrFloor = timeline.pcr;
     this.#rejoin('jump', shifted(first, correction));
@@ -138,9 +140,13 @@ export class ActivePath {
 }
 
 function shifted(times: FirstTimes, ticks: number): FirstTimes {
-  const dts = addTicks(times.dts, ticks);
-  const pts = addTicks(times.pts, ticks);
-  return times.pcr === undefined ? { dts, pts } : { dts, pts, pcr: addTicks(times.pcr, ticks) };
+  const { pcr, nextDts } = times;
+  return {
+    dts: addTicks(times.dts, ticks),
+    pts: addTicks(times.pts, ticks),
+    ...(pcr === undefined ? {} : { pcr: addTicks(pcr, ticks) }),
+    ...(nextDts === undefined ? {} : { nextDts: addTicks(nextDts, ticks) }),
+  };
 }
 
 function continuesHevc(before: ProgramMap, after: ProgramMap): boolean {

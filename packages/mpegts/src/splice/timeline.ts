@@ -5,8 +5,8 @@ import { addTicks, readClockBase, readTimestamp, TICKS_PER_SECOND, tickDifferenc
 /** A step ahead of more than this, or back of more than the other, is a jump of the source's clock. */
 export const JUMP_AHEAD = 10 * TICKS_PER_SECOND;
 export const JUMP_BACK = 0.2 * TICKS_PER_SECOND;
-/** A PCR farther than this from where it should be says nothing about when its media is due. */
-const PCR_PLAUSIBLE = 5 * TICKS_PER_SECOND;
+/** A PTS or PCR farther than this from where it should be says nothing about when its media is due. */
+const PLAUSIBLE = 5 * TICKS_PER_SECOND;
 const DEFAULT_STEP = TICKS_PER_SECOND / 25;
 /** Stands for a duration that is not known. */
 const SHORTEST_STEP = TICKS_PER_SECOND / 500;
@@ -19,6 +19,8 @@ export interface FirstTimes {
   readonly dts: number;
   readonly pts: number;
   readonly pcr?: number;
+  /** DTS of the main stream's second PES packet. */
+  readonly nextDts?: number;
 }
 
 interface PidTimes {
@@ -44,6 +46,8 @@ export class Timeline {
   pcr: number | undefined;
   /** What a jump was suspected by when `follow` or `suspects…` last said so. */
   suspect: Suspect | undefined;
+  /** A PES packet that was suspected wrongly: it goes out, but its time does not count. */
+  #pardoned: { readonly pid: number; readonly dts: number } | undefined;
 
   readonly #smooth: boolean;
   readonly #times = new Map<number, PidTimes>();
@@ -112,7 +116,7 @@ export class Timeline {
 
   /** Whether the clock seems to have jumped to the DTS of this PES packet. */
   suspectsPes(pid: number, dts: number): boolean {
-    if (!this.#smooth || this.#mainDts === undefined) return false;
+    if (!this.#smooth || this.#mainDts === undefined || this.#isPardoned(pid, dts)) return false;
     const apart = tickDifference(dts, this.#mainDts);
     if (pid === this.mainPid ? !isJump(apart) : Math.abs(apart) <= JUMP_AHEAD) return false;
     if (pid !== this.mainPid && !this.#times.get(pid)?.inStep) return false;
@@ -125,20 +129,32 @@ export class Timeline {
     const suspect = this.suspect;
     this.suspect = undefined;
     if (!suspect) return;
-    if ('pcr' in suspect) this.pcr = suspect.pcr;
-    else if (suspect.pid === this.mainPid) this.notePes(suspect.pid, suspect.dts, suspect.dts);
-    else this.#times.set(suspect.pid, { dts: suspect.dts, step: SHORTEST_STEP, inStep: false });
+    if ('pcr' in suspect) {
+      this.pcr = suspect.pcr;
+      return;
+    }
+    this.#pardoned = suspect;
+    const times = this.#times.get(suspect.pid);
+    if (times && suspect.pid !== this.mainPid) times.inStep = false;
   }
 
-  /** Whether the main stream, going on with this DTS, has jumped: more than the wall time that has passed explains. */
-  hasJumpedTo(dts: number, nowMs: number): boolean {
+  /**
+   * Whether the main stream, going on with this DTS and then `nextDts`, has jumped: more than the wall time that has
+   * passed explains, and not for one damaged picture only.
+   */
+  hasJumpedTo(dts: number, nextDts: number | undefined, nowMs: number): boolean {
     if (this.#mainDts === undefined) return false;
+    if (nextDts !== undefined && isJump(tickDifference(nextDts, dts))) return false;
     const apart = tickDifference(dts, this.#mainDts);
     return apart < -JUMP_BACK || apart > JUMP_AHEAD + this.#elapsed(nowMs);
   }
 
   /** Notes a PES packet that goes out. */
   notePes(pid: number, dts: number, pts: number): void {
+    if (this.#isPardoned(pid, dts)) {
+      this.#pardoned = undefined;
+      return;
+    }
     const times = this.#times.get(pid);
     const inStep = this.#mainDts !== undefined && Math.abs(tickDifference(dts, this.#mainDts)) <= JUMP_AHEAD;
     if (times) {
@@ -174,10 +190,10 @@ export class Timeline {
     const due = Number.isFinite(pace) ? Math.round(nowMs * 90 + pace - this.#position) : 0;
     let shift = this.#mainDts + Math.max(due, this.#mainStep) - first.dts;
     const behindPts = tickDifference(first.pts + shift, this.#mainMaxPts);
-    if (behindPts <= 0) shift += 1 - behindPts;
+    if (behindPts <= 0 && behindPts > -PLAUSIBLE) shift += 1 - behindPts;
     if (first.pcr !== undefined && this.pcr !== undefined) {
       const behindPcr = tickDifference(first.pcr + shift, this.pcr);
-      if (behindPcr <= 0 && behindPcr > -PCR_PLAUSIBLE) shift += 1 - behindPcr;
+      if (behindPcr <= 0 && behindPcr > -PLAUSIBLE) shift += 1 - behindPcr;
     }
     return shift;
   }
@@ -191,6 +207,10 @@ export class Timeline {
     const start = addTicks(first.dts, -this.#mainStep);
     this.#position += tickDifference(start, this.#mainDts);
     this.#mainDts = start;
+  }
+
+  #isPardoned(pid: number, dts: number): boolean {
+    return this.#pardoned !== undefined && this.#pardoned.pid === pid && this.#pardoned.dts === dts;
   }
 
   #noteMain(dts: number, pts: number): void {
