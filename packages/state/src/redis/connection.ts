@@ -1,0 +1,184 @@
+import { readFileSync } from 'node:fs';
+import { StreampoolError } from '@streampool/errors';
+import { redactText } from '@streampool/redaction';
+import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis';
+import { redisError } from './errors.ts';
+import { parseRedisUrl } from './redis-url.ts';
+import { loadScripts, type ScriptName } from './scripts.ts';
+
+export interface ConnectionOptions {
+  /** See `parseRedisUrl`. */
+  readonly url: string;
+  /** Put before the name of every key. */
+  readonly prefix: string;
+  /** The longest a caller waits for an answer, in ms. */
+  readonly timeoutMs: number;
+  /** Certificates and the like for rediss:// URLs, beside what the URL says. */
+  readonly tls?: RedisOptions['tls'];
+  /** Lua that takes the place of an include, by its name: for tests. */
+  readonly includes?: Readonly<Record<string, string>>;
+}
+
+/** A script to be run: its name and its arguments after the prefix. */
+export type ScriptCall = readonly [ScriptName, ...(string | number)[]];
+
+/** Replies in the shapes of RESP2, which is what the client's types say by default. */
+type PlainOptions = Omit<RedisOptions, 'replyMapping'>;
+
+/** Longest pause between two attempts to connect, ms. */
+const MOST_RETRY_MS = 2_000;
+
+/**
+ * The connection to Redis: it comes back by itself, and fails fast while it is away. Nothing is queued for later: a beat
+ * that is delivered after its time says what is no longer true.
+ */
+export class Connection {
+  readonly prefix: string;
+  readonly #redis: Redis;
+  readonly #timeoutMs: number;
+  #lastError = 'not connected yet';
+  /** The first connection is waited for, within the deadline; a lost one is not. */
+  #connecting: Promise<void> | undefined;
+  #closed: Promise<void> | undefined;
+
+  /** Starts to connect. @throws StreampoolError CONFIG_INVALID */
+  constructor(options: ConnectionOptions) {
+    const { url, prefix, timeoutMs } = options;
+    this.prefix = prefix;
+    this.#timeoutMs = timeoutMs;
+    const redisOptions: PlainOptions = {
+      ...place(url, options.tls),
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      autoResendUnfulfilledCommands: false,
+      maxRetriesPerRequest: 0,
+      commandTimeout: timeoutMs,
+      connectTimeout: timeoutMs,
+      // A peer that vanished without a word (a pulled cable, a stopped process) is noticed by its silence.
+      socketTimeout: timeoutMs * 2,
+      connectionName: 'streampool',
+      retryStrategy: (times) =>
+        Math.min(MOST_RETRY_MS, 50 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2),
+      // After a failover the old master refuses writes: connecting again finds the new one.
+      reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    };
+    this.#redis = new Redis(redisOptions);
+    for (const [name, lua] of loadScripts(options.includes)) {
+      this.#redis.defineCommand(commandName(name), { numberOfKeys: 1, lua });
+    }
+    this.#redis.on('error', (error: Error) => {
+      this.#lastError = redactText(error.message);
+    });
+    const connected = new Promise<void>((resolve) => this.#redis.once('ready', resolve));
+    this.#connecting = connected;
+    void connected.then(() => {
+      this.#connecting = undefined;
+    });
+    this.#redis.connect().catch(() => {});
+  }
+
+  /** @throws StreampoolError STATE_UNAVAILABLE, INTERNAL, and what the script refuses with */
+  async run(...[name, ...args]: ScriptCall): Promise<unknown> {
+    const [result] = await this.runAll([[name, ...args]]);
+    return result;
+  }
+
+  /** Several scripts in one round trip, in order; each is atomic, the whole is not. Throws the first error, after all are done. */
+  async runAll(calls: readonly ScriptCall[]): Promise<unknown[]> {
+    return this.pipeline((pipeline) => {
+      for (const [name, ...args] of calls) {
+        const commands = pipeline as unknown as Record<string, (...args: (string | number)[]) => unknown>;
+        (commands[commandName(name)] as (...args: (string | number)[]) => unknown)(this.prefix, ...args);
+      }
+    });
+  }
+
+  /** Several commands in one round trip, in order. Throws the first error. */
+  async pipeline(fill: (pipeline: ChainableCommander) => void): Promise<unknown[]> {
+    try {
+      await this.#usable();
+      const pipeline = this.#redis.pipeline();
+      fill(pipeline);
+      const replies = (await pipeline.exec()) ?? [];
+      return replies.map(([error, value]) => {
+        if (error) throw error;
+        return value;
+      });
+    } catch (error) {
+      throw redisError(error);
+    }
+  }
+
+  /** One command. */
+  async command<T>(send: (redis: Redis) => Promise<T>): Promise<T> {
+    try {
+      await this.#usable();
+      return await send(this.#redis);
+    } catch (error) {
+      throw redisError(error);
+    }
+  }
+
+  /** Idempotent. What is under way is answered first, within the deadline. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#isReady()) await this.#redis.quit().catch(() => {});
+    this.#redis.disconnect();
+  }
+
+  async #usable(): Promise<void> {
+    if (this.#closed) throw unavailable('the connection has been closed');
+    if (this.#isReady()) return;
+    if (this.#connecting) await this.#within(this.#connecting);
+    if (!this.#isReady()) throw unavailable(this.#lastError);
+  }
+
+  #isReady(): boolean {
+    return this.#redis.status === 'ready';
+  }
+
+  async #within(waiting: Promise<void>): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const deadline = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, this.#timeoutMs);
+    });
+    await Promise.race([waiting, deadline]);
+    clearTimeout(timer);
+  }
+}
+
+function place(url: string, tls: RedisOptions['tls']): PlainOptions {
+  const { caFile, ...options } = parseRedisUrl(url);
+  if (!options.tls) return options;
+  const secure = { ...options.tls, ...(caFile !== undefined && { ca: readCertificate(caFile) }), ...tls };
+  return { ...options, tls: secure, ...(options.sentinelTLS && { sentinelTLS: secure }) };
+}
+
+function readCertificate(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new StreampoolError(
+      'CONFIG_INVALID',
+      `the certificate authority ${path} of REDIS_URL cannot be read`,
+      {
+        cause: error,
+        info: { name: 'REDIS_URL' },
+      },
+    );
+  }
+}
+
+function commandName(name: ScriptName): string {
+  return `streampool:${name}`;
+}
+
+function unavailable(reason: string): StreampoolError {
+  return new StreampoolError('STATE_UNAVAILABLE', `Redis cannot be reached: ${reason}`, {
+    retryAfterSeconds: 1,
+  });
+}

@@ -1,0 +1,296 @@
+import { randomUUID } from 'node:crypto';
+import type { RedisOptions } from 'ioredis';
+import type {
+  Claim,
+  ClaimOptions,
+  ClusterState,
+  Heartbeat,
+  HeartbeatReply,
+  NewEvent,
+  OnlyExpired,
+  Page,
+  StreamReport,
+  SweepSnapshot,
+} from '../cluster-state.ts';
+import { readStreamCursor, writeStreamCursor } from '../cursors.ts';
+import { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS, LIMITS, pageLimit } from '../limits.ts';
+import type {
+  ClientRecord,
+  ClusterEvent,
+  OrphanProcess,
+  StreamDefinition,
+  StreamRecord,
+  WorkerRecord,
+  WorkerStatus,
+} from '../records.ts';
+import { shownData } from '../shown-stream.ts';
+import { getClient, listClients } from './clients.ts';
+import { Connection, type ScriptCall } from './connection.ts';
+import { readEvents } from './events.ts';
+import {
+  clientChange,
+  definitionChange,
+  hashOf,
+  metadataIndex,
+  reportChange,
+  toOrphanProcess,
+  toStream,
+  toWorker,
+} from './hashes.ts';
+import { readSweep, type SweptRows } from './sweep.ts';
+
+export interface RedisStateOptions {
+  /** See `parseRedisUrl`. */
+  readonly url: string;
+  /** Put before the name of every key, for a Redis that others use too; '' by default. */
+  readonly prefix?: string;
+  /** A worker that is silent for this long is dead, and what it owns is free; ms. */
+  readonly leaseMs?: number;
+  /** A viewer that its node has not spoken of for this long is gone; ms. */
+  readonly clientTtlMs?: number;
+  /** The longest a call takes before it fails; ms. */
+  readonly timeoutMs?: number;
+  readonly tls?: RedisOptions['tls'];
+  /** For tests: Lua in the place of an include of the scripts, by its name. */
+  readonly includes?: Readonly<Record<string, string>>;
+}
+
+/** Viewers that one script handles: a script holds up everybody else, so each takes a few ms at most. */
+const CLIENTS_PER_STEP = 500;
+
+/**
+ * {@link ClusterState} in one Redis (with replicas and sentinels, not Redis Cluster), for any number of nodes.
+ * Every multi-step change is one Lua script; the scripts' clock is Redis TIME. Steps over many viewers are cut into
+ * several scripts, each of which leaves the records true.
+ */
+export class RedisClusterState implements ClusterState {
+  readonly #redis: Connection;
+  readonly #leaseMs: number;
+  readonly #clientTtlMs: number;
+
+  /** Starts to connect; calls wait for the first connection within their deadline. @throws StreampoolError CONFIG_INVALID */
+  constructor(options: RedisStateOptions) {
+    const { url, prefix = '', timeoutMs = 2_000, tls, includes } = options;
+    this.#leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS;
+    this.#clientTtlMs = options.clientTtlMs ?? DEFAULT_CLIENT_TTL_MS;
+    this.#redis = new Connection({
+      url,
+      prefix,
+      timeoutMs,
+      ...(tls && { tls }),
+      ...(includes && { includes }),
+    });
+  }
+
+  async putStream(given: StreamDefinition): Promise<{ created: boolean }> {
+    const { createdAtMs, ...definition } = given;
+    const shown = JSON.stringify(definitionChange(given));
+    const born = Math.round(createdAtMs);
+    const created = await this.#redis.run('put-stream', given.id, JSON.stringify(definition), born, shown);
+    return { created: created === 1 };
+  }
+
+  async getDefinition(streamId: string): Promise<StreamDefinition | undefined> {
+    const key = `${this.#redis.prefix}definition:${streamId}`;
+    const [definition, createdAtMs] = await this.#redis.command((redis) =>
+      redis.hmget(key, 'definition', 'created_at_ms'),
+    );
+    if (!definition) return undefined;
+    return { ...JSON.parse(definition), createdAtMs: Number(createdAtMs) };
+  }
+
+  async getStream(streamId: string): Promise<StreamRecord | undefined> {
+    const hash = await this.#redis.command((redis) =>
+      redis.hgetall(`${this.#redis.prefix}stream:${streamId}`),
+    );
+    return hash.kind === undefined ? undefined : toStream(streamId, hash);
+  }
+
+  async listStreams(page: { after?: string; limit?: number } = {}): Promise<Page<StreamRecord>> {
+    const limit = pageLimit(page.limit);
+    const after = page.after === undefined ? undefined : readStreamCursor(page.after);
+    const rows = (await this.#redis.run(
+      'list-streams',
+      limit + 1,
+      after?.lastAccessMs ?? '',
+      after?.id ?? '',
+    )) as [id: string, lastAccess: string, hash: string[]][];
+    const items = rows.slice(0, limit).map(([id, , hash]) => toStream(id, hashOf(hash)));
+    const last = rows[limit - 1];
+    if (rows.length <= limit || !last) return { items };
+    return { items, next: writeStreamCursor({ id: last[0], lastAccessMs: Number(last[1]) }) };
+  }
+
+  async findByMetadata(field: string, value: string): Promise<StreamRecord[]> {
+    const { prefix } = this.#redis;
+    const ids = await this.#redis.command((redis) =>
+      redis.smembers(`${prefix}metadata:${metadataIndex(field, value)}`),
+    );
+    const hashes = (await this.#redis.pipeline((pipeline) => {
+      for (const id of ids) pipeline.hgetall(`${prefix}stream:${id}`);
+    })) as Record<string, string>[];
+    return hashes
+      .flatMap((hash, i) => (hash.kind === undefined ? [] : [toStream(ids[i] as string, hash)]))
+      .sort((a, b) => b.lastAccessMs - a.lastAccessMs || (a.id < b.id ? 1 : -1));
+  }
+
+  async removeStream(streamId: string): Promise<boolean> {
+    return this.#inSteps(['remove-stream', streamId, CLIENTS_PER_STEP]);
+  }
+
+  async claim(
+    streamId: string,
+    worker: { id: string; host: string },
+    options: ClaimOptions = {},
+  ): Promise<Claim> {
+    const [granted, owner, epoch] = (await this.#redis.run(
+      'claim',
+      streamId,
+      worker.id,
+      worker.host,
+      this.#leaseMs,
+      options.deposes ?? '',
+    )) as [number, string, number];
+    return { granted: granted === 1, owner, epoch };
+  }
+
+  async release(streamId: string, epoch: number, options: OnlyExpired = {}): Promise<boolean> {
+    const lease = options.onlyExpired ? this.#leaseMs : '';
+    return (await this.#redis.run('release', streamId, epoch, lease)) === 1;
+  }
+
+  async report(report: StreamReport): Promise<void> {
+    await this.#redis.run('report', JSON.stringify(reportChange(report)), this.#leaseMs);
+  }
+
+  async heartbeat(beat: Heartbeat): Promise<HeartbeatReply> {
+    const { worker } = beat;
+    // Tells two lives of one worker id apart, without comparing anybody's clock.
+    const process = `${worker.host}/${worker.pid}/${worker.startedAtMs}`;
+    const said = {
+      worker,
+      process,
+      streams: beat.streams.map(reportChange),
+      events: (beat.events ?? []).map(eventArguments),
+    };
+    // A fresh name each time: the same process may beat first in two lives of the data.
+    const calls: ScriptCall[] = [['beat', JSON.stringify(said), this.#leaseMs, randomUUID()]];
+    for (const some of chunks(beat.clients)) {
+      const clients = JSON.stringify(some.map(clientChange));
+      calls.push(['touch-clients', worker.id, process, this.#clientTtlMs, clients]);
+    }
+    const touches = calls.length - 1;
+    for (const some of chunks(beat.gone)) {
+      const pairs = some.map(({ streamId, clientId }) => [streamId, clientId]);
+      calls.push(['remove-clients', worker.id, '0', JSON.stringify(pairs)]);
+    }
+    const [reply, ...rest] = (await this.#redis.runAll(calls)) as [
+      [number, string, WorkerStatus, string[], [string, string, number][]],
+      ...string[][],
+    ];
+    const [nowMs, generation, status, missingStreams, stale] = reply;
+    const missing = new Set([...missingStreams, ...rest.slice(0, touches).flat()]);
+    return {
+      nowMs,
+      generation,
+      status,
+      missing: [...missing],
+      stale: stale.map(([streamId, owner, epoch]) => ({ streamId, owner, epoch })),
+    };
+  }
+
+  async listWorkers(): Promise<WorkerRecord[]> {
+    const workers = await this.#redis.command((redis) => redis.hvals(`${this.#redis.prefix}workers`));
+    return workers.map(toWorker).sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async removeWorker(workerId: string, options: OnlyExpired = {}): Promise<boolean> {
+    return this.#inSteps([
+      'remove-worker',
+      workerId,
+      options.onlyExpired ? this.#leaseMs : '',
+      CLIENTS_PER_STEP,
+    ]);
+  }
+
+  async setWorkerStatus(workerId: string, status: WorkerStatus): Promise<boolean> {
+    return (await this.#redis.run('set-worker-status', workerId, status)) === 1;
+  }
+
+  async listClients(
+    filter: { streamId?: string; after?: string; limit?: number } = {},
+  ): Promise<Page<ClientRecord>> {
+    return listClients(this.#redis, filter);
+  }
+
+  async getClient(clientId: string): Promise<ClientRecord | undefined> {
+    return getClient(this.#redis, clientId);
+  }
+
+  async removeClients(
+    clients: readonly { streamId: string; clientId: string }[],
+    options: OnlyExpired = {},
+  ): Promise<number> {
+    const calls = chunks(clients).map((some): ScriptCall => {
+      const pairs = some.map(({ streamId, clientId }) => [streamId, clientId]);
+      return ['remove-clients', '', options.onlyExpired ? '1' : '0', JSON.stringify(pairs)];
+    });
+    const removed = (await this.#redis.runAll(calls)) as number[];
+    return removed.reduce((sum, count) => sum + count, 0);
+  }
+
+  async publish(event: NewEvent): Promise<void> {
+    await this.#redis.run('publish', ...eventArguments(event));
+  }
+
+  async readEvents(
+    query: { after?: string; limit?: number; streamId?: string } = {},
+  ): Promise<ClusterEvent[]> {
+    return readEvents(this.#redis, query);
+  }
+
+  async sweep(): Promise<SweepSnapshot> {
+    const { sweepWorkers, sweepOrphans, sweepClients } = LIMITS;
+    const rows = await this.#redis.run('sweep', this.#leaseMs, sweepWorkers, sweepOrphans, sweepClients);
+    return readSweep(this.#redis, rows as SweptRows);
+  }
+
+  async orphanProcesses(host: string): Promise<OrphanProcess[]> {
+    const all = await this.#redis.command((redis) =>
+      redis.hvals(`${this.#redis.prefix}host:${host}:orphans`),
+    );
+    return all.map((json) => toOrphanProcess(host, json)).sort((a, b) => a.sinceMs - b.sinceMs);
+  }
+
+  async forgetProcesses(host: string, pids: readonly number[]): Promise<void> {
+    if (pids.length === 0) return;
+    const key = `${this.#redis.prefix}host:${host}:orphans`;
+    await this.#redis.command((redis) => redis.hdel(key, ...pids.map(String)));
+  }
+
+  async ping(): Promise<void> {
+    await this.#redis.command((redis) => redis.ping());
+  }
+
+  async close(): Promise<void> {
+    await this.#redis.close();
+  }
+
+  /** Runs a script until it says that nothing is left to be done (2), or that there was nothing (0). */
+  async #inSteps(call: ScriptCall): Promise<boolean> {
+    for (;;) {
+      const outcome = await this.#redis.run(...call);
+      if (outcome !== 1) return outcome === 2;
+    }
+  }
+}
+
+function eventArguments({ type, streamId, data }: NewEvent): [string, string, string] {
+  return [type, streamId, JSON.stringify(shownData(data))];
+}
+
+function chunks<T>(items: readonly T[]): T[][] {
+  const cut: T[][] = [];
+  for (let i = 0; i < items.length; i += CLIENTS_PER_STEP) cut.push(items.slice(i, i + CLIENTS_PER_STEP));
+  return cut;
+}

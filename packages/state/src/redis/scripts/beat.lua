@@ -1,0 +1,44 @@
+-- One beat of a node but for its viewers, which follow in steps (touch-clients, farewell-clients) of the same round trip.
+-- KEYS[1]  prefix
+-- ARGV[1]  JSON { worker, process, streams: [report, …], events: [[type, stream id, data as JSON], …] }
+-- ARGV[2]  lease, ms
+-- ARGV[3]  a name for this life of the data, used if it has none yet
+-- returns  { now, generation, status, { missing stream id, … }, { { stream id, owner, epoch } of a stale report, … } }
+-- errors   WORKER_ID_TAKEN
+-- @include clock
+-- @include reports
+-- @include clients
+local beat, lease_ms, now = cjson.decode(ARGV[1]), tonumber(ARGV[2]), now_ms()
+local worker = beat.worker
+local id = worker.id
+local before = worker_record(id)
+worker.process = beat.process
+if before and before.process ~= beat.process then
+  if before.replacedProcess == beat.process then
+    return refusal('WORKER_ID_TAKEN', { workerId = id, host = before.host, pid = before.pid })
+  end
+  -- A successor starts without what its predecessor owned and held, and without the orders that one had. What is more
+  -- than one step takes expires by itself: nobody renews it.
+  take_away_all(id, now)
+  remove_clients_of(id, 1000)
+  redis.call('DEL', worker_clients_key(id))
+  worker.replacedProcess = before.process
+elseif before then
+  worker.replacedProcess = before.replacedProcess
+  worker.wantedStatus = before.wantedStatus
+end
+worker.saidStatus = worker.status
+show_status(worker)
+worker.heartbeatMs = now
+put_worker(id, worker)
+redis.call('ZADD', HEARTBEATS, now, id)
+
+local missing, stale = {}, {}
+for _, report in ipairs(beat.streams) do
+  local outcome, owner, epoch = take_report(report, id, worker.host, now, lease_ms)
+  if outcome == 'missing' then missing[#missing + 1] = report.id end
+  if outcome == 'stale' then stale[#stale + 1] = { report.id, owner, epoch } end
+end
+for _, event in ipairs(beat.events) do add_event(event[1], event[2], event[3], now) end
+redis.call('HSETNX', META, 'generation', ARGV[3])
+return { now, redis.call('HGET', META, 'generation'), worker.status, missing, stale }

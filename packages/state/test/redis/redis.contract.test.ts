@@ -1,0 +1,69 @@
+import { Redis } from 'ioredis';
+import { RedisClusterState } from '../../src/index.ts';
+import { describeClusterState } from '../contract/cluster-state.contract.ts';
+import { type RedisServer, startLocalRedis } from './redis-server.ts';
+
+const leaseMs = 10_000;
+const clientTtlMs = 30_000;
+const prefix = 'contract:';
+
+/** Redis TIME, moved by what the test has let pass. */
+const clock = `
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(redis.call('GET', 'test-offset') or 0)
+end
+`;
+
+let server: RedisServer & { url: string; path: string };
+let admin: Redis;
+
+beforeAll(async () => {
+  server = await startLocalRedis();
+  admin = new Redis(server.path);
+});
+
+afterAll(async () => {
+  await admin?.quit();
+  await server?.stop();
+});
+
+describeClusterState('Redis', async () => {
+  await admin.flushall();
+  const connect = async () =>
+    new RedisClusterState({ url: server.url, prefix, leaseMs, clientTtlMs, includes: { clock } });
+  const state = await connect();
+  return {
+    state,
+    leaseMs,
+    clientTtlMs,
+    connect,
+    advance: async (ms) => {
+      await admin.incrby('test-offset', Math.ceil(ms));
+    },
+    shown: () => everythingBut(`${prefix}definition:`),
+    close: () => state.close(),
+  };
+});
+
+/** All keys with their values but those of one kind. */
+async function everythingBut(hidden: string): Promise<string> {
+  const keys = (await admin.keys('*')).filter((key) => !key.startsWith(hidden));
+  const values = await Promise.all(
+    keys.map(async (key) => {
+      switch (await admin.type(key)) {
+        case 'hash':
+          return admin.hgetall(key);
+        case 'set':
+          return admin.smembers(key);
+        case 'zset':
+          return admin.zrange(key, 0, '-1', 'WITHSCORES');
+        case 'stream':
+          return admin.xrange(key, '-', '+');
+        default:
+          return admin.get(key);
+      }
+    }),
+  );
+  return JSON.stringify([keys, values]);
+}
