@@ -37,13 +37,13 @@ allow('any', 'format', 'f');
 allow(
   'any',
   'flag',
-  'vn an sn dn copy_unknown ignore_unknown copyts start_at_zero accurate_seek noaccurate_seek',
+  'vn an sn dn copy_unknown ignore_unknown copyts start_at_zero accurate_seek noaccurate_seek bitexact',
 );
-allow('any', 'word', 'ss t to r s pix_fmt channel_layout ch_layout aspect bitexact');
+allow('any', 'word', 'ss t to r s pix_fmt channel_layout ch_layout aspect');
 allow('any', 'number', 'ar ac thread_queue_size itsscale');
 allow('any', 'word', 'threads');
-allow('input', 'flag', 're autorotate noautorotate fix_sub_duration seek_timestamp');
-allow('input', 'number', 'readrate stream_loop itsoffset sseof guess_layout_max');
+allow('input', 'flag', 're noautorotate fix_sub_duration');
+allow('input', 'number', 'readrate stream_loop itsoffset sseof guess_layout_max autorotate seek_timestamp');
 allow('input', 'device', 'hwaccel_device');
 allow('input', 'word', 'hwaccel hwaccel_output_format hwaccel_flags');
 allow('any', 'device', 'vaapi_device qsv_device');
@@ -59,12 +59,12 @@ allow(
 allow('output', 'word', 'bsf vbsf absf sample_fmt abort_on streamid');
 allow('output', 'text', 'metadata');
 allow('output', 'expression', 'force_key_frames');
-allow('output', 'flag', 'shortest copyinkf autoscale noautoscale force_fps');
+allow('output', 'flag', 'shortest copyinkf noautoscale force_fps');
 allow(
   'output',
   'number',
   `frames vframes aframes async max_muxing_queue_size muxing_queue_data_threshold muxdelay muxpreload fs vol q qscale
-  filter_threads filter_complex_threads apad reinit_filter dts_delta_threshold dts_error_threshold max_error_rate`,
+  filter_threads filter_complex_threads autoscale apad reinit_filter dts_delta_threshold dts_error_threshold max_error_rate`,
 );
 
 // Containers (ffmpeg-formats(1)): what is common to all, MPEG-TS and HLS input.
@@ -130,7 +130,7 @@ allow(
   'output',
   'word',
   `aac_coder aac_ms aac_is aac_pns aac_tns aac_ltp aac_pce cutoff vbr afterburner eld_sbr signaling latm application
-  frame_duration packet_loss fec mapping_family apply_phase_inv abr joint_stereo reservoir dialnorm center_mixlev
+  frame_duration packet_loss mapping_family apply_phase_inv abr joint_stereo reservoir dialnorm center_mixlev
   surround_mixlev dsur_mode dmix_mode ltrt_cmixlev room_type mixing_level copyright original per_frame_metadata`,
 );
 
