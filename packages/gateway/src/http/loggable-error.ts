@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { isStreampoolError } from '@streampool/errors';
 import { redactText } from '@streampool/redaction';
 
@@ -21,7 +22,7 @@ export function loggable(error: unknown): LoggableError {
 }
 
 function describe(error: unknown, depth: number): LoggableError {
-  if (!(error instanceof Error)) return { type: typeof error, message: redactText(String(error)) };
+  if (!types.isNativeError(error)) return { type: typeof error, message: redactText(String(error)) };
   const expected = isStreampoolError(error) && error.code !== 'INTERNAL';
   return {
     type: error.name,

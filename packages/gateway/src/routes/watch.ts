@@ -6,7 +6,7 @@ import { type Call, type Route, route } from '../http/route.ts';
 import { type ViewerIdentity, viewerIdentity } from '../http/viewer-identity.ts';
 import { streamParams } from '../schemas/stream-requests.ts';
 import { streamSpec } from '../streams/stream-spec.ts';
-import { contentTypeOf, isFileUrl } from '../streams/stream-type.ts';
+import { contentTypeOf, isFile } from '../streams/stream-type.ts';
 import { streamNotFound } from './read-streams.ts';
 import type { Services } from './services.ts';
 
@@ -49,7 +49,7 @@ export function watchRoutes(services: Services): Route[] {
     const viewer = viewerIdentity(req);
     const log = context.log.child({ streamId: definition.id, clientId: viewer.clientId });
     const readsInPlaces =
-      definition.kind === 'direct' && (req.headers.range !== undefined || isFileUrl(definition.url));
+      definition.kind === 'direct' && (req.headers.range !== undefined || isFile(definition.url));
     if (viewer.chosen && !readsInPlaces) replaceOlder(viewer, res);
     res.setHeader('X-Client-ID', viewer.clientId);
     let outcome = 'ok';

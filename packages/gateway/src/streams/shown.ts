@@ -30,7 +30,7 @@ export function showStream({ record, pool, viewers }: LiveStream): z.output<type
     failover_urls: failoverUrls,
     current_failover_index: record.failoverIndex,
     failover_attempts: record.failoverAttempts,
-    stream_type: shownStreamType(record) as z.output<typeof shownStream>['stream_type'],
+    stream_type: shownStreamType(record),
     created_at: iso(record.createdAtMs),
     last_access: iso(record.lastAccessMs),
     metadata: redactLabels(record.metadata),

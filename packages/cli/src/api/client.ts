@@ -1,0 +1,55 @@
+import { redactUrl } from '@streampool/redaction';
+
+/** Long enough for a server under load, short enough for somebody who waits at a prompt. */
+const TIMEOUT_MS = 10_000;
+
+/** Something the operator can do something about: shown without a stack. */
+export class CommandProblem extends Error {
+  override readonly name = 'CommandProblem';
+}
+
+/** Reads from the API of a running server. */
+export class ApiClient {
+  readonly #base: string;
+  readonly #token: string | undefined;
+
+  /** `base` is the root of the API, such as `http://127.0.0.1:8085`. */
+  constructor(base: string, token: string | undefined) {
+    this.#base = base.replace(/\/+$/, '');
+    this.#token = token;
+  }
+
+  /** @throws CommandProblem that says what to do */
+  async get<T>(path: string): Promise<T> {
+    const shown = redactUrl(this.#base);
+    let response: Response;
+    try {
+      response = await fetch(this.#base + path, {
+        headers: {
+          accept: 'application/json',
+          ...(this.#token !== undefined && { 'x-api-token': this.#token }),
+        },
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+    } catch (error) {
+      throw new CommandProblem(
+        `No answer from ${shown} (${reasonOf(error)}). Is the server running? See --url.`,
+      );
+    }
+    const body = (await response.json().catch(() => undefined)) as T | { detail?: string } | undefined;
+    if (response.status === 401 || response.status === 403) {
+      throw new CommandProblem(`${shown} asks for its API token: give it with --token or as API_TOKEN.`);
+    }
+    if (!response.ok || body === undefined) {
+      const detail = (body as { detail?: string } | undefined)?.detail;
+      throw new CommandProblem(`${shown}${path} answered ${response.status}${detail ? `: ${detail}` : ''}`);
+    }
+    return body as T;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { name, message, cause } = error as { name?: string; message?: string; cause?: { code?: string } };
+  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  return cause?.code ?? message ?? 'unknown reason';
+}

@@ -1,0 +1,81 @@
+import { isStreampoolError } from '@streampool/errors';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { NAMES_WITHOUT_EFFECT, setWithoutEffect } from '../config/names-without-effect.ts';
+import type { SettingName } from '../config/settings.ts';
+import { processLog } from '../output/logger.ts';
+import { greeting, writeReadyFile } from '../serve/announce.ts';
+import { serve } from '../serve/serve.ts';
+import { onShutdownSignal } from '../serve/shutdown-signals.ts';
+import { version } from '../version.ts';
+
+export interface ServeOptions {
+  /** Settings of the command line. */
+  readonly overrides: Readonly<Partial<Record<SettingName, string>>>;
+  readonly readyFile?: string;
+}
+
+/** Runs until a signal ends it. Resolves with the exit code. @throws StreampoolError CONFIG_INVALID before anything is started */
+export async function serveCommand(options: ServeOptions): Promise<number> {
+  const loaded = loadConfig({ env: process.env, directory: process.cwd(), overrides: options.overrides });
+  const { config } = loaded;
+  const { log, flush } = processLog(config);
+  process.on('exit', flush);
+
+  const { promise: exitCode, resolve: exit } = Promise.withResolvers<number>();
+  const crash = (error: unknown): void => {
+    log.fatal({ err: error }, 'uncaught error: ending');
+    flush();
+    process.exit(1);
+  };
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+
+  warnOfNamesWithoutEffect(loaded, log);
+  const starting = serve(config, { log, version });
+  const stopListening = onShutdownSignal({
+    stop(reason) {
+      log.info({ reason, deadlineMs: config.shutdownTimeoutMs }, 'shutting down');
+      const deadline = setTimeout(() => {
+        log.error(
+          { deadlineMs: config.shutdownTimeoutMs },
+          'not everything ended in time: ending all the same',
+        );
+        exit(1);
+      }, config.shutdownTimeoutMs);
+      starting
+        .then((server) => server.close())
+        .then(
+          () => exit(0),
+          () => exit(1),
+        )
+        .finally(() => clearTimeout(deadline));
+    },
+    stopNow(code) {
+      log.warn('ending at once');
+      flush();
+      process.exit(code);
+    },
+  });
+  try {
+    const { port } = await starting;
+    log.info({ host: config.host, port, version }, 'ready');
+    process.stdout.write(greeting(config, port, version));
+    if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, config, port);
+  } catch (error) {
+    if (!isStreampoolError(error)) throw error;
+    log.debug({ err: error }, 'cannot start');
+    flush();
+    throw error;
+  }
+  const code = await exitCode;
+  stopListening();
+  log.info('ended');
+  flush();
+  return code;
+}
+
+function warnOfNamesWithoutEffect({ env }: LoadedConfig, log: ReturnType<typeof processLog>['log']): void {
+  for (const name of setWithoutEffect(env)) {
+    log.warn({ setting: name }, `${name} has no effect: ${NAMES_WITHOUT_EFFECT[name]}`);
+  }
+}

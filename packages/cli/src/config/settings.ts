@@ -1,0 +1,315 @@
+import { BlockList, isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { DEFAULT_USER_AGENT } from '@streampool/upstream';
+import { z } from 'zod';
+import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
+
+/** One thing that can be set, by an environment variable of that name. */
+export interface Setting<T> {
+  readonly env: string;
+  readonly group: 'Server' | 'Access' | 'Streaming' | 'Providers' | 'FFmpeg' | 'State';
+  readonly about: string;
+  readonly type: ValueType<T>;
+  /** As it would be written; absent: not set. */
+  readonly default?: string;
+  /** Never shown. */
+  readonly secret?: boolean;
+  /** The option of `streampool serve` that sets it, too. */
+  readonly option?: string;
+}
+
+/** A setting that always has a value. */
+function setting<T>(definition: Setting<T> & { default: string }): Setting<T> & { default: string } {
+  return definition;
+}
+
+/** A setting that may be absent. */
+function optional<T>(
+  definition: Omit<Setting<T>, 'default'>,
+): Omit<Setting<T>, 'default'> & { default?: never } {
+  return definition;
+}
+
+const second = 1000;
+const hour = 3600 * second;
+const MB = 1024 * 1024;
+
+const ADDRESS_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+function isNetwork(item: string): boolean {
+  if (ADDRESS_NAMES.has(item)) return true;
+  const [address = '', prefix, ...rest] = item.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  if (prefix === undefined) return true;
+  try {
+    new BlockList().addSubnet(
+      address,
+      /^\d+$/.test(prefix) ? Number(prefix) : -1,
+      family === 6 ? 'ipv6' : 'ipv4',
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Every setting there is. The environment's names are those that users of m3u-proxy know, where there is such a thing. */
+export const SETTINGS = {
+  host: setting({
+    env: 'HOST',
+    group: 'Server',
+    about: 'Address to listen on',
+    type: text('an address or a host name', /^[\w.:%-]+$/),
+    default: '0.0.0.0',
+    option: '--host <address>',
+  }),
+  port: setting({
+    env: 'PORT',
+    group: 'Server',
+    about: 'Port to listen on; 0 lets the system choose',
+    type: wholeNumber(0, 65_535),
+    default: '8085',
+    option: '--port <number>',
+  }),
+  rootPath: setting({
+    env: 'ROOT_PATH',
+    group: 'Server',
+    about: 'Prefix under which every path answers as well, such as /m3u-proxy',
+    type: text('empty, or a path that begins with / and does not end with it', /^(?:(?:\/[\w.~-]+)+)?$/),
+    default: '',
+  }),
+  logLevel: setting({
+    env: 'LOG_LEVEL',
+    group: 'Server',
+    about: 'What is logged: everything of this level and above',
+    type: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      warning: 'warn',
+      critical: 'fatal',
+    }),
+    default: 'info',
+  }),
+  logFormat: setting({
+    env: 'LOG_FORMAT',
+    group: 'Server',
+    about: 'How log lines look; auto is text on a terminal and json elsewhere',
+    type: oneOf(['auto', 'json', 'text']),
+    default: 'auto',
+  }),
+  shutdownTimeoutMs: setting({
+    env: 'SHUTDOWN_TIMEOUT',
+    group: 'Server',
+    about: 'The longest an orderly stop may take',
+    type: duration(second, hour),
+    default: '10s',
+  }),
+  apiToken: optional({
+    env: 'API_TOKEN',
+    group: 'Access',
+    about: 'Token that the API asks for; without it the API is open',
+    type: text('visible characters without spaces', /^[!-~]+$/),
+    secret: true,
+  }),
+  trustedProxies: setting({
+    env: 'TRUSTED_PROXIES',
+    group: 'Access',
+    about: 'Reverse proxies whose X-Forwarded-For is believed',
+    type: list(
+      'addresses, networks such as 10.0.0.0/8, or loopback, linklocal, uniquelocal; with commas between',
+      isNetwork,
+    ),
+    default: 'loopback',
+  }),
+  streamUrlSecret: optional({
+    env: 'STREAM_URL_SECRET',
+    group: 'Access',
+    about: 'Signs the addresses of streams; without it, knowing a stream’s id is enough to watch it',
+    type: text('at least 16 characters', /^.{16,}$/s),
+    secret: true,
+  }),
+  streamUrlTtlMs: setting({
+    env: 'STREAM_URL_TTL',
+    group: 'Access',
+    about: 'How long a signed address is good for starting to watch',
+    type: duration(10 * second, 365 * 24 * hour),
+    default: '24h',
+  }),
+  sharedStreamTimeoutMs: setting({
+    env: 'SHARED_STREAM_TIMEOUT',
+    group: 'Streaming',
+    about: 'How long a shared or transcoded stream runs on after its last viewer has left',
+    type: duration(0, 24 * hour),
+    default: '10s',
+  }),
+  clientTimeoutMs: setting({
+    env: 'CLIENT_TIMEOUT',
+    group: 'Streaming',
+    about: 'A viewer that has taken nothing for this long is dropped',
+    type: duration(second, 24 * hour),
+    default: '30s',
+  }),
+  streamTimeoutMs: setting({
+    env: 'STREAM_TIMEOUT',
+    group: 'Streaming',
+    about:
+      'From a viewer’s request to the first picture; FFmpeg that gives nothing for this long is restarted',
+    type: duration(second, hour),
+    default: '10s',
+  }),
+  maxClientsPerSharedStream: setting({
+    env: 'MAX_CLIENTS_PER_SHARED_STREAM',
+    group: 'Streaming',
+    about: 'Viewers per shared connection or FFmpeg; at the limit a further one is opened. 0: no limit',
+    type: wholeNumber(0, 1_000_000),
+    default: '0',
+  }),
+  poolTranscodes: setting({
+    env: 'ENABLE_TRANSCODING_POOLING',
+    group: 'Streaming',
+    about: 'Whether viewers share an FFmpeg; false gives each one of its own',
+    type: flag,
+    default: 'true',
+  }),
+  sharingStrategy: setting({
+    env: 'STREAM_SHARING_STRATEGY',
+    group: 'Streaming',
+    about:
+      'Which requests mean the same stream: url_profile those with the same bytes, url_only those with the same URL, disabled none',
+    type: oneOf(['url_profile', 'url_only', 'disabled']),
+    default: 'url_profile',
+  }),
+  deliveryIntervalMs: setting({
+    env: 'DELIVERY_INTERVAL_MS',
+    group: 'Streaming',
+    about: 'Every viewer is written to once per interval: longer costs less CPU and adds delay',
+    type: duration(5, 1000, 'ms'),
+    default: '100ms',
+  }),
+  ringBudgetBytes: setting({
+    env: 'RING_BUDGET',
+    group: 'Streaming',
+    about: 'The most memory one stream’s ring may take',
+    type: size(MB, 1024 * MB),
+    default: '32MB',
+  }),
+  ringRetainMs: setting({
+    env: 'RING_RETAIN',
+    group: 'Streaming',
+    about: 'How far behind live a slow viewer may fall before it skips, as far as the budget allows',
+    type: duration(second, 60 * second),
+    default: '5s',
+  }),
+  defaultUserAgent: setting({
+    env: 'DEFAULT_USER_AGENT',
+    group: 'Providers',
+    about: 'What providers are told where a stream names no user agent',
+    type: text('printable characters', /^[ -~]{1,512}$/),
+    default: DEFAULT_USER_AGENT,
+  }),
+  connectTimeoutMs: setting({
+    env: 'CONNECT_TIMEOUT',
+    group: 'Providers',
+    about: 'The longest that connecting to a provider may take, TLS included',
+    type: duration(100, 60 * second),
+    default: '5s',
+  }),
+  stallTimeoutMs: setting({
+    env: 'STALL_TIMEOUT',
+    group: 'Providers',
+    about: 'A provider that sends nothing for this long counts as lost',
+    type: duration(500, 10 * 60 * second),
+    default: '3s',
+  }),
+  maxSourceAttempts: setting({
+    env: 'MAX_SOURCE_ATTEMPTS',
+    group: 'Providers',
+    about: 'Failed attempts in a row, over all sources of a stream, after which it is given up',
+    type: wholeNumber(1, 1_000_000),
+    default: '12',
+  }),
+  allowPrivateUpstreams: setting({
+    env: 'ALLOW_PRIVATE_UPSTREAMS',
+    group: 'Providers',
+    about: 'Whether sources on loopback and private networks may be opened (tuners, media servers)',
+    type: flag,
+    default: 'true',
+  }),
+  verifyUpstreamTls: setting({
+    env: 'VERIFY_UPSTREAM_TLS',
+    group: 'Providers',
+    about: 'Whether the certificates of providers are checked',
+    type: flag,
+    default: 'true',
+  }),
+  ffmpegPath: setting({
+    env: 'FFMPEG_PATH',
+    group: 'FFmpeg',
+    about: 'The FFmpeg program, by path or by name',
+    type: text('a path', /^[^\0]+$/),
+    default: 'ffmpeg',
+  }),
+  ffmpegStopGraceMs: setting({
+    env: 'FFMPEG_STOP_GRACE',
+    group: 'FFmpeg',
+    about: 'From SIGTERM to SIGKILL when an FFmpeg is stopped',
+    type: duration(0, 60 * second),
+    default: '1s',
+  }),
+  dataDir: setting({
+    env: 'STREAMPOOL_DATA_DIR',
+    group: 'State',
+    about: 'Directory of the state; made if it is not there',
+    type: text('a path', /^[^\0]+$/),
+    default: './data',
+    option: '--data-dir <path>',
+  }),
+  workerId: setting({
+    env: 'WORKER_ID',
+    group: 'State',
+    about: 'Name of this process in records; no two that run at once may have the same',
+    type: text('letters, digits and . _ -', /^[\w.-]{1,128}$/),
+    default: hostname().replace(/[^\w.-]/g, '-') || 'streampool',
+  }),
+  heartbeatIntervalMs: setting({
+    env: 'HEARTBEAT_INTERVAL',
+    group: 'State',
+    about: 'How often a worker says what it has; three missing ones and it counts as dead',
+    type: duration(500, 10 * 60 * second),
+    default: '5s',
+  }),
+  cleanupIntervalMs: setting({
+    env: 'CLEANUP_INTERVAL',
+    group: 'State',
+    about: 'How often what dead workers and lost viewers have left behind is removed',
+    type: duration(second, hour),
+    default: '30s',
+  }),
+};
+
+export type SettingName = keyof typeof SETTINGS;
+type ValueOf<S> = S extends { type: ValueType<infer T> } ? T : never;
+type Shape = {
+  [K in SettingName]: (typeof SETTINGS)[K] extends { default: string }
+    ? z.ZodType<ValueOf<(typeof SETTINGS)[K]>, string>
+    : z.ZodOptional<z.ZodType<ValueOf<(typeof SETTINGS)[K]>, string>>;
+};
+
+export const SETTING_NAMES = Object.keys(SETTINGS) as SettingName[];
+
+/** The setting under its common type, for code that treats all alike. */
+export function settingOf(name: SettingName): Setting<unknown> {
+  return SETTINGS[name] as unknown as Setting<unknown>;
+}
+
+/** Text values in, typed values out. */
+export const configSchema = z.object(
+  Object.fromEntries(
+    SETTING_NAMES.map((name) => {
+      const { schema } = settingOf(name).type;
+      return [name, settingOf(name).default === undefined ? schema.optional() : schema];
+    }),
+  ) as Shape,
+);
+
+/** Everything that can be set, complete and checked. Durations in ms, sizes in bytes. */
+export type Config = Readonly<z.output<typeof configSchema>>;

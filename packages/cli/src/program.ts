@@ -1,0 +1,99 @@
+import { Command, Help, Option } from 'commander';
+import { configCommand } from './commands/config.ts';
+import { serveCommand } from './commands/serve.ts';
+import { clients, type ShowOptions, status, streams, workers } from './commands/show.ts';
+import { documentedDefault } from './config/describe.ts';
+import { SETTING_NAMES, type SettingName, settingOf } from './config/settings.ts';
+import { version } from './version.ts';
+
+/** Where commands print, and how they end. */
+export interface Terminal {
+  print(text: string): void;
+  exit(code: number): void;
+}
+
+/** The command line: which commands there are and what each takes. */
+export function program({ print, exit }: Terminal): Command {
+  const root = new Command('streampool')
+    .description('Streaming proxy and shared FFmpeg for IPTV.')
+    .version(version, '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Print this help')
+    .helpCommand('help [command]', 'Print the help of a command')
+    .showHelpAfterError('(streampool --help says what there is)')
+    .configureHelp({ sortSubcommands: false });
+
+  const serve = root
+    .command('serve')
+    .description('Run the server: API, streams and state in one process')
+    .option('--ready-file <path>', 'Write {"pid", "url", "port"} there as JSON once requests are taken');
+  for (const name of SETTING_NAMES) {
+    const { option, about, env } = settingOf(name);
+    if (option) serve.option(option, `${about} (${env}; default: ${documentedDefault(name)})`);
+  }
+  serve.addHelpText('after', () => `\n${settingsHelp()}`);
+  serve.action(async (options: Record<string, string>) => {
+    const overrides = Object.fromEntries(
+      Object.entries(options).filter(([name]) => SETTING_NAMES.includes(name as SettingName)),
+    );
+    const { readyFile } = options;
+    exit(await serveCommand({ overrides, ...(readyFile !== undefined && { readyFile }) }));
+  });
+
+  root
+    .command('config')
+    .description('Print the settings in force and where each comes from; secrets are hidden')
+    .option('--json', 'Print JSON')
+    .addOption(
+      new Option('--markdown', 'Print the table of all settings instead, as Markdown').conflicts('json'),
+    )
+    .action((options) => print(configCommand(options)));
+
+  const asking: [name: string, about: string, run: (options: ShowOptions) => Promise<string>][] = [
+    ['status', 'Print how a running server is doing', status],
+    ['streams', 'List the streams of a running server', streams],
+    ['clients', 'List the viewers of a running server', clients],
+    ['workers', 'List the workers of a running server', workers],
+  ];
+  for (const [name, about, run] of asking) {
+    root
+      .command(name)
+      .description(about)
+      .option(
+        '--url <url>',
+        'The server (STREAMPOOL_URL; default: the one that HOST, PORT and ROOT_PATH describe)',
+      )
+      .option('--token <token>', 'Its API token (API_TOKEN)')
+      .option('--json', 'Print JSON')
+      .action(async (options: ShowOptions) => print(await run(options)));
+  }
+
+  root.addHelpText('after', () => `\n${commandsHelp(root)}\n${settingsHelp()}`);
+  return root;
+}
+
+/** The options of every command, so that one page says everything. */
+function commandsHelp(root: Command): string {
+  const help = new Help();
+  const sections = root.commands.map((command) => {
+    const options = help
+      .visibleOptions(command)
+      .filter((option) => option.long !== '--help')
+      .map((option) => `  ${option.flags.padEnd(24)} ${option.description}`);
+    return [`Options of ${command.name()}:`, ...options, ''].join('\n');
+  });
+  return sections.join('\n');
+}
+
+/** Every setting with its default. */
+function settingsHelp(): string {
+  const width = Math.max(...SETTING_NAMES.map((name) => settingOf(name).env.length));
+  const lines = SETTING_NAMES.map((name) => {
+    const { env, about } = settingOf(name);
+    const byDefault = documentedDefault(name);
+    return `  ${env.padEnd(width)}  ${about}${byDefault === '' ? '' : ` (default: ${byDefault})`}`;
+  });
+  return [
+    'Settings (environment variables, or lines of a file .env in the working directory):',
+    ...lines,
+  ].join('\n');
+}

@@ -1,0 +1,154 @@
+import { hostname } from 'node:os';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { createGateway } from '@streampool/gateway';
+import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
+import { type ClusterState, openSqliteState } from '@streampool/state';
+import { StreamEngine } from '@streampool/streaming';
+import { Door, HttpUpstreamClient } from '@streampool/upstream';
+import { Worker } from '@streampool/worker';
+import type { Logger } from 'pino';
+import type { Config } from '../config/settings.ts';
+import { baseUrl } from './announce.ts';
+import { prepareDataDir } from './data-dir.ts';
+import { engineSettings, expiry, gatewayConfig } from './from-config.ts';
+import { urlProbe } from './probe-url.ts';
+import { Teardown } from './teardown.ts';
+import { ffmpegVersion, transcodeApi } from './transcoding.ts';
+
+export interface RunningServer {
+  readonly port: number;
+  /** Ends viewers, processes and connections, in this order. Idempotent; never rejects. */
+  close(): Promise<void>;
+}
+
+/**
+ * Everything in one process: state in a file, data plane, worker, jobs, gateway. Resolves when requests are taken.
+ * @throws StreampoolError CONFIG_INVALID and others that say what to do; what was opened by then is closed again
+ */
+export async function serve(
+  config: Config,
+  { log, version }: { log: Logger; version: string },
+): Promise<RunningServer> {
+  const teardown = new Teardown(log);
+  try {
+    const port = await open(config, log, version, teardown);
+    return { port, close: () => teardown.run() };
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function open(config: Config, log: Logger, version: string, teardown: Teardown): Promise<number> {
+  const host = hostname();
+  const { workerId } = config;
+  const state = await openSqliteState({ path: await prepareDataDir(config.dataDir), ...expiry(config) });
+  teardown.add('state', () => state.close());
+  await takeOverFromPredecessors(state, { host, workerId, log });
+
+  const client = new HttpUpstreamClient({
+    policy: { allowPrivate: config.allowPrivateUpstreams },
+    verifyTls: config.verifyUpstreamTls,
+  });
+  const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
+  const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
+  teardown.add('door', () => door.close());
+
+  const engine = new StreamEngine({ settings: engineSettings(config), client, door, log });
+  teardown.add('engine', () => engine.close());
+
+  const gateway = createGateway({
+    state,
+    engine,
+    transcode: await transcoding(config, log),
+    probe: urlProbe(client, timeouts, config.defaultUserAgent),
+    config: gatewayConfig(config),
+    log,
+    version,
+    nodeId: workerId,
+  });
+  const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(error, config);
+  });
+
+  // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.
+  const worker = new Worker({
+    id: workerId,
+    host,
+    state,
+    engine,
+    log,
+    version,
+    url: baseUrl(config, port),
+    heartbeatMs: config.heartbeatIntervalMs,
+    clientTtlMs: expiry(config).clientTtlMs,
+    onStreamRemoved: (streamId) => void engine.stop(streamId),
+    onOwnershipLost: (streamId, by) => log.warn({ streamId, ...by }, 'another worker owns this stream now'),
+    onReplaced: (detail) =>
+      log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
+  });
+  teardown.add('worker', () => worker.close());
+
+  const scheduler = new InProcessScheduler({ log });
+  teardown.add('jobs', () => scheduler.close());
+  const reaper = new Reaper({ state, log, self: workerId });
+  const processReaper = new ProcessReaper({ state, host, log });
+  scheduler.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
+  // At once: what a killed predecessor has left running holds provider connections.
+  const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
+  scheduler.every('orphans', config.cleanupIntervalMs, killOrphans, { firstAfterMs: 0 });
+
+  // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
+  teardown.add('gateway', async () => {
+    const closed = gateway.close();
+    await engine.close();
+    await closed;
+  });
+  await worker.start();
+  return port;
+}
+
+/** Frees what processes of this host that have ended still own, and refuses to run beside one that lives under the same name. */
+async function takeOverFromPredecessors(
+  state: ClusterState,
+  { host, workerId, log }: { host: string; workerId: string; log: Logger },
+): Promise<void> {
+  const removed = await removeEndedWorkers(state, { host });
+  if (removed.length > 0) log.info({ workers: removed }, 'took over from workers that have ended');
+  const namesake = (await state.listWorkers()).find(
+    (worker) => worker.id === workerId && worker.host === host,
+  );
+  if (namesake !== undefined) {
+    throw new StreampoolError(
+      'CONFIG_INVALID',
+      `STREAMPOOL_DATA_DIR is in use by process ${namesake.pid}, which is called ${workerId} as well: ` +
+        'stop it, or set WORKER_ID (to share its state) or STREAMPOOL_DATA_DIR (for one of its own)',
+    );
+  }
+}
+
+async function transcoding(config: Config, log: Logger) {
+  const found = await ffmpegVersion(config.ffmpegPath);
+  if ('problem' in found) {
+    log.warn(
+      { problem: found.problem },
+      'no FFmpeg: streams are passed on as they are, transcoding answers FFMPEG_MISSING',
+    );
+    return transcodeApi({ abilities: {}, encoders: [] });
+  }
+  log.info({ ffmpeg: found.version }, 'FFmpeg found');
+  return transcodeApi({ abilities: { ffmpegVersion: found.version }, encoders: [] });
+}
+
+function cannotListen(error: NodeJS.ErrnoException, { host, port }: Config): unknown {
+  if (isStreampoolError(error)) return error;
+  const where = `${host}:${port}`;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: `${where} is in use: stop what listens there, or set PORT (or --port) to another one`,
+    EACCES: `this user may not listen on ${where}: ports below 1024 need a privilege`,
+    EADDRNOTAVAIL: `${host} is not an address of this machine: set HOST`,
+    ENOTFOUND: `${host} is not an address of this machine: set HOST`,
+  };
+  const reason = reasons[error.code ?? ''];
+  return reason === undefined ? error : new StreampoolError('CONFIG_INVALID', reason, { cause: error });
+}

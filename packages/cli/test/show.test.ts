@@ -1,0 +1,125 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CommandProblem } from '../src/api/client.ts';
+import { clients, status, streams, workers } from '../src/commands/show.ts';
+
+let server: Server;
+let url = '';
+let seen: IncomingMessage[] = [];
+let answers: Record<string, unknown> = {};
+let statusCode = 200;
+
+beforeEach(async () => {
+  seen = [];
+  statusCode = 200;
+  server = createServer((req, res) => {
+    seen.push(req);
+    res.statusCode = statusCode;
+    res.setHeader('Connection', 'close');
+    res.end(JSON.stringify(answers[req.url ?? ''] ?? { code: 'NOT_FOUND', detail: 'There is nothing' }));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+afterEach(() => {
+  server.closeAllConnections();
+  return new Promise((resolve) => server.close(resolve));
+});
+
+const stream = {
+  stream_id: 'abc',
+  kind: 'transcode',
+  state: 'live',
+  client_count: 12,
+  bitrate_kbps: 4012.6,
+  speed: 1.01,
+  profile: 'default',
+  current_url: 'http://***@h/a.ts',
+  last_error: null,
+};
+
+test('streams as a table, and as JSON', async () => {
+  answers = { '/streams': { streams: [stream], total: 1 } };
+  expect(await streams({ url: `${url}/`, token: 'tok' })).toBe(
+    [
+      'STREAM  KIND       STATE  VIEWERS  KBIT/S  SPEED  PROFILE  URL                LAST ERROR',
+      'abc     transcode  live        12    4013   1.01  default  http://***@h/a.ts  -',
+    ].join('\n'),
+  );
+  expect(seen[0]!.headers['x-api-token']).toBe('tok');
+  expect(JSON.parse(await streams({ url, json: true }))).toEqual({ streams: [stream], total: 1 });
+  answers = { '/streams': { streams: [], total: 0 } };
+  expect(await streams({ url })).toBe('No streams.');
+});
+
+test('viewers and workers', async () => {
+  const nowIso = new Date(Date.now() - 65_000).toISOString();
+  answers = {
+    '/clients': {
+      clients: [
+        {
+          client_id: 'tv',
+          stream_id: 'abc',
+          ip_address: '10.0.0.9',
+          username: null,
+          user_agent: 'VLC',
+          created_at: nowIso,
+          bytes_served: 2_500_000,
+          lag_bytes: 0,
+          skips: 1,
+        },
+      ],
+    },
+    '/workers': {
+      workers: [
+        {
+          worker_id: 'w1',
+          host: 'h',
+          pid: 7,
+          status: 'ready',
+          version: '1.0.0',
+          owned_streams: 3,
+          viewers: 9,
+          load: 0.256,
+          started_at: nowIso,
+          heartbeat_at: nowIso,
+        },
+      ],
+    },
+  };
+  expect(await clients({ url })).toMatch(/\ntv +abc +10\.0\.0\.9 +- +1m 0\ds +2\.5 MB +0 B +1 +VLC$/);
+  expect(await workers({ url })).toMatch(/\nw1 +h +7 +ready +3 +9 +0\.26 +1m 0\ds +1m 0\ds ago +1\.0\.0$/);
+});
+
+test('status', async () => {
+  answers = {
+    '/health': {
+      version: '1.2.3',
+      uptime_seconds: 3_700,
+      total_bytes_served: 1_500,
+      stats: { total_streams: 5, active_streams: 2, active_clients: 40 },
+    },
+    '/info': {
+      ffmpeg_version: null,
+      hardware_acceleration: { type: null },
+      worker: { worker_id: 'w1' },
+    },
+  };
+  const shown = await status({ url });
+  expect(shown).toContain('version   1.2.3');
+  expect(shown).toContain('up        1h 01m');
+  expect(shown).toContain('streams   2 watched of 5');
+  expect(shown).toContain('ffmpeg    missing');
+});
+
+test('what cannot be asked is said in a sentence', async () => {
+  const port = Number(new URL(url).port);
+  statusCode = 401;
+  await expect(streams({ url })).rejects.toThrow('asks for its API token');
+  statusCode = 404;
+  await expect(streams({ url })).rejects.toThrow('answered 404: There is nothing');
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  await expect(streams({ url: `http://bob:s3cret@127.0.0.1:${port}` })).rejects.toThrow(CommandProblem);
+  await expect(streams({ url })).rejects.toThrow('ECONNREFUSED');
+});
