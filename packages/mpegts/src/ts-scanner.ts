@@ -29,6 +29,9 @@ const TABLE = 3;
 /** Set in the record of a PID's last continuity counter once there is one. */
 const SEEN = 0x80;
 
+/** NIT, SDT, EIT, TDT and others (ETSI EN 300 468 §5.1.3). */
+const SERVICE_INFORMATION_PIDS = Array.from({ length: 16 }, (_, i) => 0x10 + i);
+
 /** Audio alone: a point at most this often, since every frame is one. */
 const AUDIO_INTERVAL = TICKS_PER_SECOND / 2;
 /** The same, for audio without timestamps. */
@@ -58,9 +61,12 @@ export class TsScanner {
 
   #probe: AccessUnitProbe | undefined;
   #probing = false;
-  #candidate:
-    | { offset: number; tables: Buffer; pts: number | undefined; continuity: ReadonlyMap<number, number> }
-    | undefined;
+  /** The access unit that is being looked at. Its tables and counters are kept as they were when it started. */
+  #candidate = { offset: 0, pts: undefined as number | undefined };
+  #candidateTables: Buffer | undefined;
+  /** PIDs whose counters an access point tells: those of the program, and of service information (SDT and the like). */
+  #told: readonly number[] = [];
+  #countersAtStart = new Uint8Array(0);
   #lastPts: number | undefined;
   /** Ticks of video since the last access point (or the beginning); jumps of the timeline are not counted. */
   #waited = 0;
@@ -112,6 +118,7 @@ export class TsScanner {
   }
 
   #onTable(run: Buffer, at: number, offset: number): void {
+    if (this.#probing) this.#candidateTables ??= this.#tracker.tables;
     if (!this.#tracker.push(run, at, pidOf(run, at))) return;
     const program = this.#tracker.program;
     const changed = program !== this.#program;
@@ -126,7 +133,6 @@ export class TsScanner {
     const video = program && mainVideo(program);
     this.#probe = video && new AccessUnitProbe(video.codec);
     this.#probing = false;
-    this.#candidate = undefined;
     this.#lastPts = undefined;
     this.#waited = 0;
     this.#acceptWeak = false;
@@ -146,6 +152,11 @@ export class TsScanner {
     }
     for (const pid of this.#tracker.pids) this.#roles[pid] = TABLE;
     this.#roles[NULL_PID] = IGNORED;
+    const told = new Set(SERVICE_INFORMATION_PIDS);
+    for (const stream of program?.streams ?? []) told.add(stream.pid);
+    if (program) told.add(program.pcrPid);
+    this.#told = [...told];
+    this.#countersAtStart = new Uint8Array(this.#told.length);
   }
 
   #onVideo(run: Buffer, at: number, offset: number): void {
@@ -156,9 +167,11 @@ export class TsScanner {
     }
     if (this.#probing) this.#conclude(this.#probe!.finish());
     this.#videoSeen = true;
-    const tables = this.#tracker.tables;
-    if (!tables || !this.#probe) return;
-    this.#candidate = { offset: offset + at, tables, pts: ptsOf(run, at), continuity: this.#continuities() };
+    if (!this.#probe || !this.#program) return;
+    this.#candidate.offset = offset + at;
+    this.#candidate.pts = ptsOf(run, at);
+    this.#candidateTables = undefined;
+    this.#keepCounters();
     this.#probing = true;
     this.#conclude(this.#probe.start(run, at, (adaptationFlags(run, at) & RANDOM_ACCESS_FLAG) !== 0));
   }
@@ -166,7 +179,7 @@ export class TsScanner {
   #conclude(verdict: Verdict): void {
     if (verdict === 'open') return;
     this.#probing = false;
-    const { offset, tables, pts, continuity } = this.#candidate!;
+    const { offset, pts } = this.#candidate;
     if (pts !== undefined) {
       const step = this.#lastPts === undefined ? 0 : tickDifference(pts, this.#lastPts);
       if (Math.abs(step) < LONGEST_STEP) this.#waited += step;
@@ -178,14 +191,13 @@ export class TsScanner {
       verdict === 'yes' || (verdict === 'weak' && this.#acceptWeak) || this.#waited > ACCEPT_ANY_AFTER;
     if (!taken) return;
     this.#waited = 0;
-    this.#report(offset, tables, pts, continuity);
+    this.#report(offset, pts, this.#candidateTables);
   }
 
   #onAudioStart(run: Buffer, at: number, offset: number): void {
     if (hasTransportError(run, at)) return;
     const pts = ptsOf(run, at);
-    const tables = this.#tracker.tables;
-    if (!tables) return;
+    if (!this.#program) return;
     if (this.#probe) {
       this.#firstAudio ??= pts;
       const silent =
@@ -199,28 +211,22 @@ export class TsScanner {
     }
     this.#lastAudioPoint = pts ?? 0;
     this.#lastAudioOffset = offset + at;
-    this.#report(offset + at, tables, pts, this.#continuities());
+    this.#keepCounters();
+    this.#report(offset + at, pts);
   }
 
-  /** The last continuity counters of the program's PIDs, and of service information (SDT and the like). */
-  #continuities(): ReadonlyMap<number, number> {
-    const counters = new Map<number, number>();
-    const note = (pid: number) => {
-      const counter = this.continuityOf(pid);
-      if (counter >= 0) counters.set(pid, counter);
-    };
-    for (const stream of this.#program?.streams ?? []) note(stream.pid);
-    if (this.#program) note(this.#program.pcrPid);
-    for (let pid = 0x10; pid < 0x20; pid++) note(pid);
-    return counters;
+  /** Before a packet that may turn out to be an access point is counted. */
+  #keepCounters(): void {
+    for (let i = 0; i < this.#told.length; i++) this.#countersAtStart[i] = this.#counters[this.#told[i]!]!;
   }
 
-  #report(
-    offset: number,
-    tables: Buffer,
-    pts: number | undefined,
-    continuity: ReadonlyMap<number, number>,
-  ): void {
+  #report(offset: number, pts: number | undefined, tables = this.#tracker.tables): void {
+    if (!tables) return;
+    const continuity = new Map<number, number>();
+    for (const [i, pid] of this.#told.entries()) {
+      const counter = this.#countersAtStart[i]!;
+      if (counter !== 0) continuity.set(pid, counter & 0x0f);
+    }
     const point = { offset, tables, continuity };
     this.#events.onAccessPoint?.(pts === undefined ? point : { ...point, pts });
   }

@@ -98,7 +98,7 @@ test('any cut of the sources gives the same output', () => {
     fc.property(fc.array(fc.nat(Math.min(first.length, second.length)), { maxLength: 60 }), (cuts) => {
       expect(splice(cuts).equals(expected)).toBe(true);
     }),
-    { numRuns: Number(process.env.RUNS ?? 25) },
+    { numRuns: 12 },
   );
 });
 
@@ -121,14 +121,14 @@ test('whatever is damaged in a source, what goes out are whole packets and time 
       bench.play(bench.splicer.open(), damaged(first, inFirst), 3);
       bench.play(bench.splicer.open(), damaged(second, inSecond), 3);
       const output = bench.output;
-      for (let at = 0; at < output.length; at += 188) expect(output[at]).toBe(0x47);
+      expect(verify(output).bytesDropped).toBe(0);
       const seamAt = bench.seams[0]!.offset;
       const faults = verify(output, 20_000).timeFaultList;
       expect(faults.filter((fault) => fault.offset >= seamAt && fault.offset < seamAt + 188 * 20)).toEqual(
         [],
       );
     }),
-    { numRuns: Number(process.env.RUNS ?? 25) },
+    { numRuns: 12 },
   );
 });
 
