@@ -78,12 +78,14 @@ function readAsOptions(names: readonly string[]): Map<string, 'flag' | 'value'> 
   while (rest.length > 0) {
     const args = rest.flatMap((name) => [`-${name}`, `value-of-${name}`]);
     const { stderr } = spawnSync('ffmpeg', ['-nostdin', '-loglevel', 'debug', ...args], { encoding: 'utf8' });
-    for (const [, name, argument] of stderr.matchAll(
-      /^Reading option '-(\S+)' \.\.\. matched as .* with argument '(.*)'\.$/gm,
-    )) {
-      if (rest.includes(name!)) read.set(name!, argument === `value-of-${name}` ? 'value' : 'flag');
+    let unknown: string | undefined;
+    for (const report of stderr.split("Reading option '-").slice(1)) {
+      const name = report.slice(0, report.indexOf("'"));
+      if (/Unrecognized option/.test(report)) unknown = name;
+      else if (rest.includes(name)) {
+        read.set(name, report.includes(`with argument 'value-of-${name}'`) ? 'value' : 'flag');
+      }
     }
-    const unknown = /^Unrecognized option '(\S+)'/m.exec(stderr)?.[1];
     rest = unknown === undefined ? [] : rest.slice(rest.indexOf(unknown) + 1);
   }
   return read;
