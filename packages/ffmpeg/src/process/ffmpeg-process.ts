@@ -169,8 +169,12 @@ export class FfmpegProcess {
   }
 
   #output(chunk: Buffer): void {
-    this.#producedOutput = true;
     this.#lastOutputAt = this.#timers.now();
+    if (!this.#producedOutput) {
+      this.#producedOutput = true;
+      this.#cancelWatch();
+      if (!this.#superseded && !this.#stalled) this.#watch(this.#options.stallTimeoutMs);
+    }
     if (!this.#superseded) this.#handlers.data(chunk);
   }
 

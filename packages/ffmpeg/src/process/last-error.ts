@@ -2,7 +2,7 @@ import type { LogLine } from './stderr-log.ts';
 
 /** What FFmpeg says, and what an operator should read. The first group, where there is one, is put in place of `$1`. */
 const EXPLANATIONS: readonly (readonly [RegExp, string])[] = [
-  [/Server returned (4\d\d [A-Za-z ]+|5XX[^\n]*|\d{3}[^\n]*)/, 'the source answered $1'],
+  [/Server returned (\d(?:\d\d|XX)(?: [A-Za-z]+)*)/, 'the source answered $1'],
   [/Connection refused/, 'the source refused the connection'],
   [/Connection timed out|Operation timed out/, 'the source did not answer in time'],
   [/Connection reset by peer/, 'the source reset the connection'],
