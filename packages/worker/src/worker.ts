@@ -115,7 +115,8 @@ export class Worker {
       return await this.#ownerships.claim(streamId, { ...options, keepUntilMs: clock.now() + startGraceMs });
     } catch (error) {
       if (isStreampoolError(error, 'STREAM_NOT_FOUND')) throw error;
-      this.#options.log.warn({ streamId, err: error }, 'the state could not be asked for an owner');
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn({ streamId, reason }, 'the state could not be asked for an owner');
       return undefined;
     }
   }
@@ -186,7 +187,8 @@ export class Worker {
       await Promise.all(this.#ownerships.all().map((ownership) => this.#ownerships.release(ownership)));
       await state.removeWorker(id);
     } catch (error) {
-      log.warn({ err: error }, 'the worker could not sign off; its records will expire');
+      const reason = error instanceof Error ? error.message : String(error);
+      log.warn({ reason }, 'the worker could not sign off; its records will expire');
     }
   }
 
@@ -266,9 +268,11 @@ export class Worker {
       this.#call('onReplaced', error.message);
       return true;
     }
-    // Once per outage, and each time it is something else than an outage: that would be a defect.
-    if (this.#pulse.unheard === 0 || !isStreampoolError(error, 'STATE_UNAVAILABLE')) {
-      log.warn({ err: error }, 'the state could not be told of this worker; trying again');
+    if (!isStreampoolError(error, 'STATE_UNAVAILABLE')) {
+      log.error({ err: error }, 'the state could not take what this worker told it');
+    } else if (this.#pulse.unheard === 0) {
+      // Once per outage, without a stack: it is nobody's defect here.
+      log.warn({ reason: error.message }, 'the state is away; trying again');
     }
     return false;
   }

@@ -69,6 +69,10 @@ export class Connection {
     this.#redis.on('error', (error: Error) => {
       this.#lastError = redactText(error.message);
     });
+    // What was wrong before is no reason for the next outage; that one may come without an error of its own.
+    this.#redis.on('ready', () => {
+      this.#lastError = 'the connection was lost';
+    });
     const connected = new Promise<void>((resolve) => this.#redis.once('ready', resolve));
     this.#connecting = connected;
     void connected.then(() => {
