@@ -95,6 +95,8 @@ export interface WorkerRecord {
   /** One-minute load average divided by the number of cores. */
   readonly load: number;
   readonly startedAtMs: number;
+  /** When its process started, in clock ticks since its host booted: tells it from a later process with its pid. Absent without /proc. */
+  readonly startTicks?: number;
   /** Set by the store when a heartbeat arrives. */
   readonly heartbeatMs: number;
 }

@@ -45,6 +45,7 @@ export class Worker {
   readonly #streams: StreamSync;
   readonly #pulse: Pulse;
   readonly #startedAtMs: number;
+  readonly #startTicks: number | undefined;
   readonly #unlisten: (() => void)[];
   /** Streams that were live, with the URL they play, so that a return to live is no start. */
   readonly #started = new Map<string, number>();
@@ -60,6 +61,7 @@ export class Worker {
     const { id, host, state, engine, clock, random, startTicks } = this.#options;
     const { heartbeatMs, flushMs, clientTtlMs } = this.#options;
     this.#startedAtMs = Math.round(clock.wallNow());
+    this.#startTicks = startTicks(process.pid);
     this.#clients = new ClientRecords({
       node: id,
       time: this.#time,
@@ -291,6 +293,7 @@ export class Worker {
       capacity,
       load: Math.round(load() * 100) / 100,
       startedAtMs: this.#startedAtMs,
+      ...(this.#startTicks !== undefined && { startTicks: this.#startTicks }),
     };
   }
 

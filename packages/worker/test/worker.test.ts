@@ -35,7 +35,15 @@ const types = async () => (await store.inner.readEvents()).map(({ type }) => typ
 describe('registration', () => {
   test('a worker is known after its start, and beats', async () => {
     expect(await store.inner.listWorkers()).toMatchObject([
-      { id: 'a', host: 'here', pid: process.pid, url: 'http://a:8085', status: 'ready', load: 0.25 },
+      {
+        id: 'a',
+        host: 'here',
+        pid: process.pid,
+        startTicks: process.pid * 10,
+        url: 'http://a:8085',
+        status: 'ready',
+        load: 0.25,
+      },
     ]);
     expect(a.worker.figures()).toMatchObject({ connected: true, status: 'ready', ownedStreams: 0 });
     const before = store.beats.length;
