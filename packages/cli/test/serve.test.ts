@@ -17,7 +17,13 @@ afterEach(async () => {
 
 async function start(env: Record<string, string> = {}): Promise<{ server: RunningServer; url: string }> {
   const { config } = loadConfig({
-    env: { HOST: '127.0.0.1', PORT: '0', STREAMPOOL_DATA_DIR: join(directory, 'data'), ...env },
+    env: {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      STREAMPOOL_DATA_DIR: join(directory, 'data'),
+      HARDWARE_ENCODERS: 'none',
+      ...env,
+    },
     directory,
   });
   const server = await serve(config, { log: pino({ level: 'silent' }), version: '0.0.0-test' });

@@ -32,6 +32,7 @@ export class FakeEngine implements StreamEngineApi {
     this.watched.push({ spec, viewer });
     await this.onWatch(spec, viewer);
     this.attached.set(viewer.clientId, { spec, viewer });
+    this.emit('viewer_attached', this.#snapshot({ spec, viewer }));
   }
 
   async stop(streamId: string): Promise<number> {
@@ -43,8 +44,11 @@ export class FakeEngine implements StreamEngineApi {
 
   disconnect(clientId: string): boolean {
     const attached = this.attached.get(clientId);
-    attached?.viewer.req.socket.destroy();
-    return this.attached.delete(clientId);
+    if (!attached) return false;
+    attached.viewer.req.socket.destroy();
+    this.attached.delete(clientId);
+    this.emit('viewer_detached', { ...this.#snapshot(attached), reason: 'kicked' });
+    return true;
   }
 
   pools(): PoolSnapshot[] {
@@ -59,18 +63,22 @@ export class FakeEngine implements StreamEngineApi {
   viewers(streamId?: string): ViewerSnapshot[] {
     return [...this.attached.values()]
       .filter(({ spec }) => streamId === undefined || spec.id === streamId)
-      .map(({ spec, viewer }) => ({
-        clientId: viewer.clientId,
-        streamId: spec.id,
-        ip: viewer.ip,
-        userAgent: viewer.userAgent,
-        ...(viewer.username !== undefined && { username: viewer.username }),
-        connectedAt: 1_700_000_000_000,
-        lastActive: 1_700_000_001_000,
-        bytes: 5,
-        lagBytes: 0,
-        skips: 0,
-      }));
+      .map((attached) => this.#snapshot(attached));
+  }
+
+  #snapshot({ spec, viewer }: Attached): ViewerSnapshot {
+    return {
+      clientId: viewer.clientId,
+      streamId: spec.id,
+      ip: viewer.ip,
+      userAgent: viewer.userAgent,
+      ...(viewer.username !== undefined && { username: viewer.username }),
+      connectedAt: 1_700_000_000_000,
+      lastActive: 1_700_000_001_000,
+      bytes: 5,
+      lagBytes: 0,
+      skips: 0,
+    };
   }
 
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void {

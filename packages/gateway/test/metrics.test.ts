@@ -1,3 +1,4 @@
+import type { ViewerSnapshot } from '@streampool/streaming';
 import { Registry } from 'prom-client';
 import { EngineMetrics } from '../src/metrics/engine-metrics.ts';
 import { Growth } from '../src/metrics/growth.ts';
@@ -5,6 +6,18 @@ import { FakeEngine, poolSnapshot } from './fake-engine.ts';
 import { closeAll, GatewayUnderTest } from './gateway-under-test.ts';
 
 afterEach(closeAll);
+
+const VIEWER: ViewerSnapshot = {
+  clientId: 'x',
+  streamId: 's',
+  ip: '127.0.0.1',
+  userAgent: 'VLC',
+  connectedAt: 0,
+  lastActive: 0,
+  bytes: 0,
+  lagBytes: 0,
+  skips: 0,
+};
 
 interface Sample {
   readonly name: string;
@@ -73,9 +86,8 @@ test('pools, viewers and FFmpeg are what the engine says now', async () => {
   it.engine.poolSnapshots = [
     poolSnapshot({ streamId: 'a', kind: 'transcode', pid: 5, viewers: 3, ringBytes: 100 }),
     poolSnapshot({ streamId: 'b', kind: 'transcode', state: 'failed', viewers: 0 }),
-    poolSnapshot({ streamId: 'c', kind: 'shared', viewers: 4, ringBytes: 11 }),
+    poolSnapshot({ streamId: 'c', kind: 'shared', viewers: 4, ringBytes: 11, bytesIn: 7, bytesOut: 28 }),
   ];
-  await scrape(it);
   const now = samples(await scrape(it));
   const value = (name: string, ...labels: string[]): number | undefined =>
     now.find((sample) => sample.name === name && labels.every((label) => sample.labels.includes(label)))
@@ -87,6 +99,8 @@ test('pools, viewers and FFmpeg are what the engine says now', async () => {
   expect(value('streampool_viewers', 'kind="shared"')).toBe(4);
   expect(value('streampool_ffmpeg_processes')).toBe(1);
   expect(value('streampool_ring_bytes')).toBe(111);
+  expect(value('streampool_viewer_sent_bytes_total')).toBe(28);
+  expect(value('streampool_upstream_received_bytes_total')).toBe(7);
   expect(value('streampool_build_info', 'version="0.0.0-test"')).toBe(1);
 });
 
@@ -94,8 +108,7 @@ test('events become counters; reasons without end become one', async () => {
   const engine = new FakeEngine();
   const registry = new Registry();
   const metrics = new EngineMetrics(engine, registry);
-  const viewer = { ...engine.viewers()[0]!, clientId: 'x', streamId: 's' };
-  engine.emit('viewer_detached', { ...viewer, reason: 'stuck' });
+  engine.emit('viewer_detached', { ...VIEWER, reason: 'stuck' });
   engine.emit('viewer_skipped', { streamId: 's', clientId: 'x', bytesSkipped: 188 });
   for (let n = 0; n < 100; n += 1) {
     engine.emit('source_switched', { streamId: 's', reason: `r${n}`, gapMs: 40, failoverIndex: 0 });
@@ -107,8 +120,19 @@ test('events become counters; reasons without end become one', async () => {
   expect(text).toContain('streampool_viewer_skipped_bytes_total 188');
   expect(text).toContain('streampool_source_switches_total{reason="other"} 70');
   metrics.close();
-  engine.emit('viewer_detached', { ...viewer, reason: 'stuck' });
+  engine.emit('viewer_detached', { ...VIEWER, reason: 'stuck' });
   expect(metrics.totals().detachesByReason).toEqual({ stuck: 1 });
+});
+
+test('what a stream had sent when its last viewer left is not lost', async () => {
+  const engine = new FakeEngine();
+  const metrics = new EngineMetrics(engine, new Registry());
+  engine.poolSnapshots = [poolSnapshot({ streamId: 's', bytesOut: 1_000 })];
+  engine.emit('viewer_detached', { ...VIEWER, reason: 'left' });
+  engine.poolSnapshots = [];
+  engine.emit('pool_state', { streamId: 's', from: 'live', to: 'stopped', reason: 'the last viewer left' });
+  expect(metrics.totals().bytesOut).toBe(1_000);
+  metrics.close();
 });
 
 test('bytes go on counting when a pool ends and another begins', () => {

@@ -248,6 +248,16 @@ export const SETTINGS = {
     type: text('a path', /^[^\0]+$/),
     default: 'ffmpeg',
   }),
+  hardwareEncoders: setting({
+    env: 'HARDWARE_ENCODERS',
+    group: 'FFmpeg',
+    about:
+      'Hardware encoders for the profiles: auto tries at the start which ones work, none uses software, a list is taken as it is',
+    type: list('auto, none, or names such as h264_nvenc,hevc_nvenc', (item) =>
+      /^(?:auto|none|[a-z0-9]+_[a-z0-9]+)$/.test(item),
+    ),
+    default: 'auto',
+  }),
   ffmpegStopGraceMs: setting({
     env: 'FFMPEG_STOP_GRACE',
     group: 'FFmpeg',

@@ -13,7 +13,7 @@ import { prepareDataDir } from './data-dir.ts';
 import { engineSettings, expiry, gatewayConfig } from './from-config.ts';
 import { urlProbe } from './probe-url.ts';
 import { Teardown } from './teardown.ts';
-import { ffmpegVersion, transcodeApi } from './transcoding.ts';
+import { transcoding } from './transcoding.ts';
 
 export interface RunningServer {
   readonly port: number;
@@ -125,19 +125,6 @@ async function takeOverFromPredecessors(
         'stop it, or set WORKER_ID (to share its state) or STREAMPOOL_DATA_DIR (for one of its own)',
     );
   }
-}
-
-async function transcoding(config: Config, log: Logger) {
-  const found = await ffmpegVersion(config.ffmpegPath);
-  if ('problem' in found) {
-    log.warn(
-      { problem: found.problem },
-      'no FFmpeg: streams are passed on as they are, transcoding answers FFMPEG_MISSING',
-    );
-    return transcodeApi({ abilities: {}, encoders: [] });
-  }
-  log.info({ ffmpeg: found.version }, 'FFmpeg found');
-  return transcodeApi({ abilities: { ffmpegVersion: found.version }, encoders: [] });
 }
 
 function cannotListen(error: NodeJS.ErrnoException, { host, port }: Config): unknown {

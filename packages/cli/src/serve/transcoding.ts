@@ -1,46 +1,64 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
-import { StreampoolError } from '@streampool/errors';
-import { listProfiles, resolveTranscode } from '@streampool/ffmpeg';
+import { isStreampoolError } from '@streampool/errors';
+import { checkFfmpeg, detectHardware, listProfiles, resolveTranscode } from '@streampool/ffmpeg';
 import type { TranscodeAbilities, TranscodeApi } from '@streampool/gateway';
+import type { Logger } from 'pino';
+import type { Config } from '../config/settings.ts';
 
-const VERSION_TIMEOUT_MS = 10_000;
-
-/** FFmpeg's first line, or why there is none. Starts the program once. */
-export async function ffmpegVersion(path: string): Promise<{ version: string } | { problem: string }> {
+/** Finds out what this machine can do, once: definitions of streams hold the arguments that follow from it. */
+export async function transcoding(
+  { ffmpegPath, hardwareEncoders }: Config,
+  log: Logger,
+): Promise<TranscodeApi> {
   try {
-    const { stdout } = await promisify(execFile)(path, ['-hide_banner', '-version'], {
-      timeout: VERSION_TIMEOUT_MS,
+    const { version } = await checkFfmpeg(ffmpegPath);
+    const encoders = await workingEncoders(ffmpegPath, hardwareEncoders, log);
+    log.info({ ffmpeg: version, encoders }, 'FFmpeg found');
+    const family = encoders[0]?.split('_')[1];
+    return transcodeApi({
+      abilities: {
+        ffmpegVersion: `ffmpeg version ${version}`,
+        ...(family !== undefined && { hardware: { type: family } }),
+      },
+      encoders,
     });
-    const version = stdout.split('\n', 1)[0]?.trim() ?? '';
-    return version.startsWith('ffmpeg version') ? { version } : { problem: `${path} is not FFmpeg` };
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return {
-      problem: code === 'ENOENT' ? `there is no program ${path}` : `${path} cannot be started (${code})`,
-    };
+    if (!isStreampoolError(error, 'FFMPEG_MISSING')) throw error;
+    log.warn(
+      { err: error },
+      'no FFmpeg: streams are passed on as they are, transcoding answers FFMPEG_MISSING',
+    );
+    return transcodeApi({ abilities: {}, encoders: [], missing: error });
   }
 }
 
+async function workingEncoders(
+  ffmpegPath: string,
+  wanted: readonly string[],
+  log: Logger,
+): Promise<string[]> {
+  if (wanted.includes('none')) return [];
+  if (!wanted.includes('auto')) return [...wanted];
+  const { encoders } = await detectHardware({ ffmpegPath });
+  log.debug({ encoders }, 'hardware encoders tried');
+  return encoders.filter(({ works }) => works).map(({ name }) => name);
+}
+
 /** What the gateway asks about transcoding, answered by the FFmpeg of this machine. */
-export function transcodeApi(options: {
+function transcodeApi(options: {
   abilities: TranscodeAbilities;
   /** Encoders that were tried and work. */
   encoders: readonly string[];
+  /** Why there is no FFmpeg. */
+  missing?: Error;
 }): TranscodeApi {
-  const { abilities, encoders } = options;
+  const { abilities, encoders, missing } = options;
   return {
     abilities: () => abilities,
     listProfiles: () =>
       listProfiles().map(({ name, description, template }) => ({ name, description, parameters: template })),
     defaultVariables: () => DEFAULT_VARIABLES,
     resolve({ profile, variables, outputFormat }) {
-      if (abilities.ffmpegVersion === undefined) {
-        throw new StreampoolError(
-          'FFMPEG_MISSING',
-          'There is no FFmpeg on this server: install it, or set FFMPEG_PATH',
-        );
-      }
+      if (missing !== undefined) throw missing;
       return resolveTranscode({
         profile,
         variables,
@@ -51,22 +69,13 @@ export function transcodeApi(options: {
   };
 }
 
-/** What the variables of the profiles are where nobody says otherwise, as far as the profiles agree. */
+/** What the variables of the profiles are where nobody says otherwise; the first profile goes before the others. */
 const DEFAULT_VARIABLES: Readonly<Record<string, string>> = commonDefaults();
 
 function commonDefaults(): Record<string, string> {
-  const values = new Map<string, Set<string>>();
+  const values: Record<string, string> = {};
   for (const { template } of listProfiles()) {
-    for (const [, name, value] of template.matchAll(/\{(\w+)\|([^}]*)\}/g)) {
-      const known = values.get(name!) ?? new Set();
-      values.set(name!, known.add(value!));
-    }
+    for (const [, name = '', value = ''] of template.matchAll(/\{(\w+)\|([^}]*)\}/g)) values[name] ??= value;
   }
-  const defaultTemplate = listProfiles()[0]?.template ?? '';
-  return Object.fromEntries(
-    [...values].map(([name, seen]) => {
-      const own = new RegExp(`\\{${name}\\|([^}]*)\\}`).exec(defaultTemplate)?.[1];
-      return [name, own ?? [...seen][0] ?? ''];
-    }),
-  );
+  return values;
 }

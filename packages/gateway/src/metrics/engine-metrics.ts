@@ -4,8 +4,11 @@ import { Growth } from './growth.ts';
 
 /** Reasons are words of the code, yet a mistake there must not make series without end. */
 const MAX_REASONS = 30;
-/** Pools come and go between two scrapes: their last figures are taken when one ends, but not more often than this. */
-const SAMPLE_INTERVAL_MS = 500;
+/**
+ * Pools come and go between two scrapes, so their figures are taken whenever something happens to one. Taking them costs
+ * time in proportion to the number of pools: this many times as long passes before it is done again.
+ */
+const REST_AFTER_SAMPLE = 20;
 
 const KINDS = ['direct', 'shared', 'transcode'] as const;
 const STATES = ['idle', 'starting', 'live', 'switching', 'draining', 'failed'] as const;
@@ -27,6 +30,10 @@ export class EngineMetrics {
   readonly #bytesIn = new Growth();
   readonly #bytesOut = new Growth();
   readonly #restarts = new Growth();
+  readonly #pools: Gauge<'kind' | 'state'>;
+  readonly #viewers: Gauge<'kind'>;
+  readonly #ffmpeg: Gauge;
+  readonly #ring: Gauge;
   readonly #received: Counter;
   readonly #sent: Counter;
   readonly #ffmpegRestarts: Counter;
@@ -40,11 +47,31 @@ export class EngineMetrics {
   readonly #detachesByReason: Record<string, number> = {};
   #sentTotal = 0;
   #skipsTotal = 0;
-  #sampledMs = Number.NEGATIVE_INFINITY;
+  #nextSampleMs = Number.NEGATIVE_INFINITY;
 
   constructor(engine: StreamEngineApi, registry: Registry) {
     this.#engine = engine;
     const registers = [registry];
+    // Registered first, so that a scrape collects it first: its look at the pools also fills all the others.
+    this.#pools = new Gauge({
+      name: 'streampool_pools',
+      help: 'Pools, by their kind and state.',
+      labelNames: ['kind', 'state'],
+      registers,
+      collect: () => this.#collect(),
+    });
+    this.#viewers = new Gauge({
+      name: 'streampool_viewers',
+      help: 'Viewers being served, by the kind of their stream.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#ffmpeg = new Gauge({
+      name: 'streampool_ffmpeg_processes',
+      help: 'Running FFmpeg processes.',
+      registers,
+    });
+    this.#ring = new Gauge({ name: 'streampool_ring_bytes', help: 'Memory that rings hold.', registers });
     this.#received = new Counter({
       name: 'streampool_upstream_received_bytes_total',
       help: 'Bytes of media received from providers.',
@@ -88,7 +115,6 @@ export class EngineMetrics {
       help: 'Bytes that viewers missed by being too slow.',
       registers,
     });
-    this.#gauges(registry);
     this.#listen();
   }
 
@@ -108,50 +134,26 @@ export class EngineMetrics {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }
 
-  #gauges(registry: Registry): void {
-    const registers = [registry];
-    const viewers = new Gauge({
-      name: 'streampool_viewers',
-      help: 'Viewers being served, by the kind of their stream.',
-      labelNames: ['kind'],
-      registers,
-    });
-    const ffmpeg = new Gauge({
-      name: 'streampool_ffmpeg_processes',
-      help: 'Running FFmpeg processes.',
-      registers,
-    });
-    const ring = new Gauge({ name: 'streampool_ring_bytes', help: 'Memory that rings hold.', registers });
-    // One look at the pools fills all gauges of a scrape; which of them the registry collects first does not matter.
-    new Gauge({
-      name: 'streampool_pools',
-      help: 'Pools, by their kind and state.',
-      labelNames: ['kind', 'state'],
-      registers,
-      collect: function (this: Gauge<'kind' | 'state'>): void {
-        const pools = fill();
-        for (const kind of KINDS) {
-          for (const state of STATES) {
-            const count = pools.filter((pool) => pool.kind === kind && pool.state === state).length;
-            this.set({ kind, state }, count);
-          }
-        }
-      },
-    });
-    const fill = (): PoolSnapshot[] => {
-      const pools = this.#engine.pools();
-      this.#sample(pools);
-      const sum = (figure: (pool: PoolSnapshot) => number): number =>
-        pools.reduce((total, pool) => total + figure(pool), 0);
-      for (const kind of KINDS)
-        viewers.set(
-          { kind },
-          sum((pool) => (pool.kind === kind ? pool.viewers : 0)),
+  /** One look at the pools, for everything that a scrape shows of them. */
+  #collect(): void {
+    const pools = this.#engine.pools();
+    this.#sample(pools);
+    const sum = (figure: (pool: PoolSnapshot) => number): number =>
+      pools.reduce((total, pool) => total + figure(pool), 0);
+    for (const kind of KINDS) {
+      this.#viewers.set(
+        { kind },
+        sum((pool) => (pool.kind === kind ? pool.viewers : 0)),
+      );
+      for (const state of STATES) {
+        this.#pools.set(
+          { kind, state },
+          sum((pool) => Number(pool.kind === kind && pool.state === state)),
         );
-      ffmpeg.set(sum((pool) => (pool.kind === 'transcode' && pool.pid !== undefined ? 1 : 0)));
-      ring.set(sum((pool) => pool.ringBytes));
-      return pools;
-    };
+      }
+    }
+    this.#ffmpeg.set(sum((pool) => Number(pool.kind === 'transcode' && pool.pid !== undefined)));
+    this.#ring.set(sum((pool) => pool.ringBytes));
   }
 
   #listen(): void {
@@ -167,18 +169,24 @@ export class EngineMetrics {
         this.#switches.inc({ reason: count(this.#switchesByReason, reason) });
         this.#gap.observe(Math.max(0, gapMs) / 1000);
       }),
-      engine.on('pool_state', () => {
-        if (performance.now() - this.#sampledMs > SAMPLE_INTERVAL_MS) this.#sample(engine.pools());
-      }),
+      engine.on('pool_state', () => this.#sampleIfCheap()),
     );
   }
 
   #onDetached(reason: DetachReason): void {
     this.#detaches.inc({ reason: count(this.#detachesByReason, reason) });
+    this.#sampleIfCheap();
+  }
+
+  #sampleIfCheap(): void {
+    const startedMs = performance.now();
+    if (startedMs < this.#nextSampleMs) return;
+    this.#sample(this.#engine.pools());
+    const endedMs = performance.now();
+    this.#nextSampleMs = endedMs + (endedMs - startedMs) * REST_AFTER_SAMPLE;
   }
 
   #sample(pools: readonly PoolSnapshot[]): void {
-    this.#sampledMs = performance.now();
     // The start tells one life of a stream's pool from the next.
     const key = (pool: PoolSnapshot): string => `${pool.streamId}:${pool.startedAt ?? 0}`;
     const figures = (of: (pool: PoolSnapshot) => number): [string, number][] =>

@@ -5,6 +5,7 @@ import { firstQueryValue } from '../http/request-context.ts';
 import { type Call, type Route, route } from '../http/route.ts';
 import { type ViewerIdentity, viewerIdentity } from '../http/viewer-identity.ts';
 import { streamParams } from '../schemas/stream-requests.ts';
+import { PresentViewers } from '../streams/present-viewers.ts';
 import { streamSpec } from '../streams/stream-spec.ts';
 import { contentTypeOf, isFile } from '../streams/stream-type.ts';
 import { streamNotFound } from './read-streams.ts';
@@ -29,6 +30,7 @@ const SOURCE_ERRORS: readonly ErrorCode[] = [
 
 export function watchRoutes(services: Services): Route[] {
   const { state, engine, config, signer, metrics } = services;
+  const present = new PresentViewers(engine);
   /** Viewers whose response has not begun, by the id their player chose. */
   const starting = new Map<string, Response>();
 
@@ -39,7 +41,7 @@ export function watchRoutes(services: Services): Route[] {
   const replaceOlder = (viewer: ViewerIdentity, res: Response): void => {
     starting.get(viewer.clientId)?.req.socket.destroy();
     starting.set(viewer.clientId, res);
-    engine.disconnect(viewer.clientId);
+    if (present.has(viewer.clientId)) engine.disconnect(viewer.clientId);
   };
 
   const play = async (
