@@ -1,6 +1,7 @@
 export { discontinuityPackets } from './build/discontinuity.ts';
 export { buildDiscontinuityPacket } from './build/packets.ts';
 export { buildPatSection, buildPmtSection, buildTables, packetizeSection } from './build/sections.ts';
+export { PesGate, type PesGateOptions } from './gate/pes-gate.ts';
 export { NULL_PID, PACKET_SIZE, PAT_PID, SYNC_BYTE } from './packet.ts';
 export { PacketAligner } from './packet-aligner.ts';
 export { crc32 } from './psi/crc32.ts';

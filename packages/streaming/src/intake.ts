@@ -1,5 +1,12 @@
 import { StreampoolError } from '@streampool/errors';
-import { type OutputMarks, type ProgramMap, type SplicerFeed, TsSplicer } from '@streampool/mpegts';
+import {
+  type OutputMarks,
+  PacketAligner,
+  PesGate,
+  type ProgramMap,
+  type SplicerFeed,
+  TsSplicer,
+} from '@streampool/mpegts';
 import { BitrateMeter } from './bitrate-meter.ts';
 import type { Clock } from './clock.ts';
 import { Pacer } from './pacer.ts';
@@ -27,6 +34,13 @@ export interface IntakeOptions extends Pick<ChainOptions, 'alternatives' | 'open
   readonly events: IntakeEvents;
 }
 
+/** One source's way in: packets are found, units completed, then spliced. Gone with the source, and what is unfinished with it. */
+interface Entrance {
+  readonly aligner: PacketAligner;
+  readonly gate: PesGate;
+  readonly feed: SplicerFeed;
+}
+
 /** Fills a ring from a chain of sources, spliced into one continuous stream. */
 export class Intake {
   readonly ring: Ring;
@@ -35,7 +49,7 @@ export class Intake {
   readonly #chain: SourceChain;
   readonly #pacer: Pacer;
   readonly #bitrate: BitrateMeter;
-  #feed: SplicerFeed | undefined;
+  #entrance: Entrance | undefined;
   #started = false;
   #lastEmitMs = 0;
   /** The chain has a new source, but nothing of it has gone out yet. */
@@ -57,7 +71,7 @@ export class Intake {
           this.#recovery = info;
         },
         ended: () => {
-          this.#feed?.end();
+          this.#endFeed();
           events.ended();
         },
         failed: (error) => events.failed(error),
@@ -126,19 +140,31 @@ export class Intake {
   }
 
   #openFeed(): void {
-    this.#feed = this.#splicer.open();
+    this.#entrance = {
+      aligner: new PacketAligner(),
+      gate: new PesGate({ now: () => this.#options.clock.now() }),
+      feed: this.#splicer.open(),
+    };
   }
 
   #onData(chunk: Buffer): void {
-    const feed = this.#feed;
-    if (!feed) return;
+    if (!this.#entrance) return;
+    const { aligner, gate, feed } = this.#entrance;
     // In pieces, so that the clock references in between are seen: a fast source's chunk can hold many seconds.
     for (let from = 0; from < chunk.length; from += PIECE_BYTES)
-      feed.push(chunk.subarray(from, from + PIECE_BYTES));
-    if (feed.bytesUnsynced > NOT_TS_AFTER_BYTES)
+      aligner.align(chunk.subarray(from, from + PIECE_BYTES), (run) => feed.push(gate.push(run)));
+    if (aligner.bytesUnsynced > NOT_TS_AFTER_BYTES)
       this.#chain.reject(
         new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'),
       );
+  }
+
+  #endFeed(): void {
+    if (!this.#entrance) return;
+    const { aligner, gate, feed } = this.#entrance;
+    feed.push(gate.push(aligner.flush()));
+    feed.push(gate.flush());
+    feed.end();
   }
 
   #onPackets(packets: Buffer, marks: OutputMarks): void {

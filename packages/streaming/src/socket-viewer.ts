@@ -121,7 +121,7 @@ export class SocketViewer implements Delivery {
       this.skips += 1;
       this.#options.onSkip?.(skipped);
       const program = this.#options.program();
-      if (program) this.#write(discontinuityPackets(program));
+      if (program) this.#write(discontinuityPackets(program, point));
     }
     this.#write(point.tables);
     this.#cursor = point.offset;

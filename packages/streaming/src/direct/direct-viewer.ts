@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import { openBareBody, SocketPump, type UpstreamClient } from '@streampool/upstream';
+import { openBareBody, SocketPump, type UpstreamClient, type UpstreamResponse } from '@streampool/upstream';
 import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from '../engine-api.ts';
 import { BodyWindow } from './body-window.ts';
 import { answerHead } from './head-answer.ts';
@@ -29,11 +29,13 @@ export class DirectViewer {
   readonly #spec: StreamSpec;
   readonly #viewer: ViewerRequest;
   readonly #options: DirectOptions;
-  readonly #leaving = new AbortController();
+  /** Stops the opening of the provider's stream; gone once that is open. */
+  #opening: AbortController | undefined;
   readonly #connectedAt = Date.now();
   #settle: (reason: DetachReason) => void = () => {};
   #reason: DetachReason | undefined;
-  #opened: OpenedStream | undefined;
+  #response: UpstreamResponse | undefined;
+  #failoverIndex = 0;
   #socket: Socket | undefined;
   #pump: SocketPump | undefined;
   #error: StreampoolError | undefined;
@@ -53,12 +55,12 @@ export class DirectViewer {
 
   /** Which URL is playing: 0 is the primary, n the n-th failover URL. */
   get failoverIndex(): number {
-    return this.#opened?.failoverIndex ?? 0;
+    return this.#failoverIndex;
   }
 
   /** Body bytes that have come from the provider. */
   get bytesIn(): number {
-    return this.#opened?.response.bytesReceived ?? 0;
+    return this.#response?.bytesReceived ?? 0;
   }
 
   /** What ended the provider's body, or kept it from starting. */
@@ -90,15 +92,21 @@ export class DirectViewer {
   async start(): Promise<void> {
     const { req, res } = this.#viewer;
     res.once('close', this.#onLeave);
+    if (res.destroyed || res.socket?.destroyed) this.#detach('left');
+    const opening = new AbortController();
+    this.#opening = opening;
     try {
-      if (res.destroyed || res.socket?.destroyed) this.#detach('left');
-      this.#leaving.signal.throwIfAborted();
+      if (this.#reason !== undefined) throw viewerGone();
       if (req.method === 'HEAD') {
-        await answerHead(this.#spec, req, res, this.#options, this.#leaving.signal);
+        await answerHead(this.#spec, req, res, this.#options, opening.signal);
         this.#detach('ended');
       } else if (req.method === 'GET') {
-        this.#opened = await openStream(this.#spec, req, this.#options, this.#leaving.signal);
-        this.#play(this.#opened);
+        const opened = await openStream(this.#spec, req, this.#options, opening.signal);
+        this.#response = opened.response;
+        this.#failoverIndex = opened.failoverIndex;
+        // The viewer may have left after the stream was open and before this line was reached.
+        if (this.#reason !== undefined) throw viewerGone();
+        this.#play(opened);
       } else
         throw new StreampoolError('METHOD_NOT_ALLOWED', `A stream cannot be asked for with ${req.method}`);
     } catch (error) {
@@ -107,6 +115,9 @@ export class DirectViewer {
         : new StreampoolError('INTERNAL', 'Passing the stream through failed', { cause: error });
       this.#detach('failed');
       throw this.#error;
+    } finally {
+      this.#opening = undefined;
+      if (this.#reason !== undefined) this.#release(this.#reason);
     }
   }
 
@@ -165,9 +176,16 @@ export class DirectViewer {
   #detach(reason: DetachReason): void {
     if (this.#reason !== undefined) return;
     this.#reason = reason;
-    this.#leaving.abort(new StreampoolError('STREAM_STOPPED', 'The viewer is gone'));
-    const response = this.#opened?.response;
-    response?.close();
-    void (response?.closed ?? Promise.resolve()).then(() => this.#settle(reason));
+    if (this.#opening) this.#opening.abort(viewerGone());
+    else this.#release(reason);
   }
+
+  #release(reason: DetachReason): void {
+    this.#response?.close();
+    void (this.#response?.closed ?? Promise.resolve()).then(() => this.#settle(reason));
+  }
+}
+
+function viewerGone(): StreampoolError {
+  return new StreampoolError('STREAM_STOPPED', 'The viewer is gone');
 }
