@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import type { StreampoolError } from '@streampool/errors';
 import { FakeProvider, makeSample, probe, run } from '@streampool/testkit';
 import { Door, HttpUpstreamClient } from '../src/index.ts';
@@ -24,7 +25,7 @@ const codecs = async (url: string) => (await probe(url)).streams.map((stream) =>
 function open(path: string, headers: Record<string, string> = {}) {
   const errors: StreampoolError[] = [];
   const opening = door.open({ url: provider.url(path), headers }, { onError: (error) => errors.push(error) });
-  return { ...opening, errors };
+  return Object.assign(opening, { errors });
 }
 
 test('files, including those with their index at the end', async () => {
@@ -125,7 +126,6 @@ test('a missing segment is reported as what it is', async () => {
 
 test('a live transport stream pushed through a feed', async () => {
   const sample = await makeSample({ seconds: 4 });
-  const { readFile } = await import('node:fs/promises');
   const bytes = await readFile(sample.path);
   const feed = door.openFeed();
   expect(feed.write(bytes)).toBe(true);

@@ -11,6 +11,10 @@ export interface WireServer {
   close(): Promise<void>;
 }
 
+const open = new Set<WireServer>();
+// What a failed test leaves open would keep the process alive.
+afterAll(() => Promise.all([...open].map((server) => server.close())));
+
 /** `answer` is called once per connection when the request head is complete. */
 export async function wireServer(
   answer: (socket: Socket, head: string, index: number) => void,
@@ -35,15 +39,17 @@ export async function wireServer(
   server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  return {
+  const wire: WireServer = {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     port,
     requests,
     sockets,
     close: async () => {
+      open.delete(wire);
       for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
+      if (server.listening) await once(server.close(), 'close');
     },
   };
+  open.add(wire);
+  return wire;
 }

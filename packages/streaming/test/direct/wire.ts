@@ -16,6 +16,10 @@ export interface Provider {
   close(): Promise<void>;
 }
 
+const open = new Set<{ close(): Promise<void> }>();
+// What a failed test leaves open would keep the process alive.
+afterAll(() => Promise.all([...open].map((server) => server.close())));
+
 export async function provider(
   answer: (socket: Socket, head: string, index: number) => void,
 ): Promise<Provider> {
@@ -38,17 +42,18 @@ export async function provider(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  return {
+  const result: Provider = {
     url: `http://127.0.0.1:${port}`,
     port,
     requests,
     sockets,
     close: async () => {
       for (const socket of sockets) socket.destroy();
-      server.close();
-      await once(server, 'close');
+      if (server.listening) await once(server.close(), 'close');
     },
   };
+  open.add(result);
+  return result;
 }
 
 export interface Edge {
@@ -97,18 +102,21 @@ export async function edge(
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as { port: number };
-  return {
+  const result: Edge = {
     url: `http://127.0.0.1:${port}`,
     port,
     client,
     viewers,
     close: async () => {
       for (const viewer of viewers) viewer.close('shutdown');
-      server.close();
+      if (!server.listening) return;
+      const closed = once(server.close(), 'close');
       server.closeAllConnections();
-      await once(server, 'close');
+      await closed;
     },
   };
+  open.add(result);
+  return result;
 }
 
 export interface Answer {

@@ -46,6 +46,8 @@ export interface DoorStats {
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 const MAX_PLAYLIST_BYTES = 16 * 1024 * 1024;
 const ENTRY_ROLE = 'entry';
+/** What need not look like media: keys are any 16 bytes, session data is JSON. */
+const UNJUDGED: ReadonlySet<string> = new Set(['key', 'session-data']);
 
 /** One target behind the door: a continuous stream, a file, or a playlist with all that it refers to. */
 export class TargetOpening {
@@ -166,7 +168,7 @@ export class TargetOpening {
     }
     const { firstByteMs, stallMs } = this.#options.timeouts;
     const body = await peekBody(response, { enough: canJudge, timeoutMs: firstByteMs, stallMs, signal });
-    if (entry.role !== 'key') {
+    if (!UNJUDGED.has(entry.role)) {
       if (isPlaylist(contentType, body.start, response.url)) {
         await this.#sendPlaylist(name, response, body, res, signal);
         return;

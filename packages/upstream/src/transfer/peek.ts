@@ -28,7 +28,7 @@ export interface PeekedBody {
  */
 export function peekBody(response: UpstreamResponse, options: PeekOptions): Promise<PeekedBody> {
   const { enough, timeoutMs, signal } = options;
-  const pieces: Buffer[] = [];
+  let pieces: Buffer[] = [];
   let size = 0;
   let sink: BodySink | undefined;
   let ended: { error?: StreampoolError } | undefined;
@@ -37,6 +37,7 @@ export function peekBody(response: UpstreamResponse, options: PeekOptions): Prom
     // Resumed first, so that the next sink can pause from the first byte on; what this brings at once is still collected.
     response.resume();
     const start = Buffer.concat(pieces);
+    pieces = []; // This closure lives as long as the body.
     sink = next;
     if (start.length > 0) next.data(start, () => ownChunk(start));
     if (ended) next.end(ended.error);

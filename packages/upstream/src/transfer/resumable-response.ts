@@ -44,7 +44,8 @@ export class ResumableResponse implements UpstreamResponse {
   readonly #policy: ResumePolicy;
   readonly #first: UpstreamResponse;
   readonly #point: ResumePoint | undefined;
-  readonly #abort = new AbortController();
+  /** Of the attempt that is being made to continue. */
+  #abort: AbortController | undefined;
   #settleClosed: () => void = () => {};
   #continuing: Promise<void> = Promise.resolve();
   #current: UpstreamResponse;
@@ -127,7 +128,7 @@ export class ResumableResponse implements UpstreamResponse {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#abort.abort();
+    this.#abort?.abort();
     this.#current.close();
     void this.#continuing.then(() => this.#current.closed).then(this.#settleClosed);
   }
@@ -203,11 +204,13 @@ export class ResumableResponse implements UpstreamResponse {
       range: `bytes=${position}-${point.last}`,
       ...(ifRange ? { ifRange } : {}),
     };
+    const abort = new AbortController();
+    this.#abort = abort;
     let response: UpstreamResponse | undefined;
     try {
       response = await this.#client.open(request, {
         timeouts: this.#options.timeouts,
-        signal: this.#abort.signal,
+        signal: abort.signal,
       });
       this.#current = response;
       if (this.#over) {
