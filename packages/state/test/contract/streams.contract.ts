@@ -133,6 +133,35 @@ export function describeStreams(store: () => Store): void {
     expect(second.next).toBeUndefined();
   });
 
+  test.each(['removed', 'accessed'] as const)(
+    'the next page goes on where the last stream was that has been %s',
+    async (fate) => {
+      const { state, advance } = store();
+      const epochs: number[] = [];
+      for (const n of [1, 2, 3, 4, 5]) {
+        await state.putStream(definition(n));
+        epochs[n] = (await state.claim(idOf(n), { id: 'w1', host: 'h1' })).epoch;
+        await state.report({
+          streamId: idOf(n),
+          epoch: epochs[n] as number,
+          lastAccessMs: 1_700_000_000_000,
+        });
+      }
+      const first = await state.listStreams({ limit: 3 });
+      expect(first.items.map(({ id }) => id)).toEqual([5, 4, 3].map(idOf));
+      await advance(5);
+      if (fate === 'removed') await state.removeStream(idOf(3));
+      else
+        await state.report({
+          streamId: idOf(3),
+          epoch: epochs[3] as number,
+          lastAccessMs: 1_700_000_000_001,
+        });
+      const second = await state.listStreams({ limit: 3, after: first.next as string });
+      expect(second.items.map(({ id }) => id)).toEqual([2, 1].map(idOf));
+    },
+  );
+
   test('a removed stream takes everything with it', async () => {
     const { state } = store();
     await state.putStream(definition(1, { metadata: { a: 'b' } }));
