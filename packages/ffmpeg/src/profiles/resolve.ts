@@ -42,7 +42,7 @@ const MAX_TEMPLATE_LENGTH = 8192;
  */
 export function resolveTranscode(request: TranscodeRequest): ResolvedTranscode {
   const custom = request.profile.startsWith('-');
-  const template = custom ? request.profile : namedTemplate(request.profile, request.hardware ?? []);
+  const template = custom ? request.profile : namedTemplate(request.profile, []);
   if (template.length > MAX_TEMPLATE_LENGTH) {
     throw new StreampoolError('TEMPLATE_INVALID', `A template has at most ${MAX_TEMPLATE_LENGTH} characters`);
   }
@@ -50,7 +50,12 @@ export function resolveTranscode(request: TranscodeRequest): ResolvedTranscode {
   const values = Object.fromEntries(
     Object.entries(request.variables ?? {}).map(([name, value]) => [name, String(value)]),
   );
-  const { args, used } = substitute(tokenize(template), values);
+  let { args, used } = substitute(tokenize(template), values);
+  if (!custom && request.hardware?.length) {
+    // Hardware may have no use for a variable, such as crf: what is right for software must be right for it as well.
+    const accelerated = namedTemplate(request.profile, request.hardware);
+    ({ args, used } = substitute(tokenize(accelerated), values, Object.keys(used)));
+  }
   const { inputOptions, outputOptions, dropped } = arrange(args);
   return {
     profile: custom ? 'custom' : request.profile,

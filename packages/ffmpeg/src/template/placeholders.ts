@@ -22,14 +22,19 @@ const PLACEHOLDER = /\{([A-Za-z_][A-Za-z0-9_]*)(?:\|([^{}]*))?\}/g;
 /**
  * Puts values into the words of a template: `{name}` or `{name|default}`. A word stays one argument whatever is put
  * in it. `{input_url}` stays a placeholder, for the URL is known only when FFmpeg starts.
+ * @param alsoKnown names that may have a value without being part of the template
  * @throws StreampoolError TEMPLATE_VARIABLE_UNKNOWN, TEMPLATE_VARIABLE_INVALID, TEMPLATE_INVALID
  */
-export function substitute(words: readonly string[], values: Readonly<Record<string, string>>): Substitution {
+export function substitute(
+  words: readonly string[],
+  values: Readonly<Record<string, string>>,
+  alsoKnown: Iterable<string> = [],
+): Substitution {
   const used: Record<string, string> = {};
   const args = words.map((word) => substituteWord(word, values, used));
-  const known = Object.keys(used).sort();
+  const known = new Set([...Object.keys(used), ...alsoKnown]);
   for (const name of Object.keys(values)) {
-    if (Object.hasOwn(used, name)) continue;
+    if (known.has(name)) continue;
     if (name === 'input_url') {
       throw new StreampoolError(
         'TEMPLATE_VARIABLE_INVALID',
@@ -41,7 +46,7 @@ export function substitute(words: readonly string[], values: Readonly<Record<str
     }
     throw new StreampoolError(
       'TEMPLATE_VARIABLE_UNKNOWN',
-      `The profile has no variable '${name}' (it has: ${known.join(', ') || 'none'})`,
+      `The profile has no variable '${name}' (it has: ${[...known].sort().join(', ') || 'none'})`,
       { info: { variable: name } },
     );
   }
