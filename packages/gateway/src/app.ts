@@ -2,9 +2,9 @@ import { StreampoolError } from '@streampool/errors';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import { accessLog } from './http/access-log.ts';
-import { crossOrigin } from './http/cross-origin.ts';
+import { allowOtherOrigins } from './http/cross-origin.ts';
 import { errorHandler } from './http/error-response.ts';
-import { requestContext } from './http/request-context.ts';
+import { beginRequest } from './http/request-context.ts';
 import { mountRoutes, type Route } from './http/route.ts';
 import { tokenCheck } from './http/token-check.ts';
 import { DOCS_SECURITY_POLICY, docsPage } from './openapi/docs-page.ts';
@@ -21,7 +21,7 @@ import { watchRoutes } from './routes/watch.ts';
 /** Every operation of the API. */
 export function allRoutes(services: Services): Route[] {
   return [
-    ...watchRoutes(services),
+    ...watchRoutes,
     ...createRoutes(services),
     ...readRoutes(services),
     ...deleteRoutes(services),
@@ -31,7 +31,7 @@ export function allRoutes(services: Services): Route[] {
   ];
 }
 
-/** The Express application: what happens to a request, in the order it happens. */
+/** The Express application: everything but watching. What happens to a request, in the order it happens. */
 export function gatewayApp(services: Services, log: Logger): Express {
   const { config, metrics, version } = services;
   const routes = allRoutes(services);
@@ -43,9 +43,16 @@ export function gatewayApp(services: Services, log: Logger): Express {
   app.set('trust proxy', [...config.trustedProxies]);
   app.set('query parser', 'simple');
 
-  app.use(requestContext(log));
+  app.use((req, res, next) => {
+    beginRequest(req, res, log);
+    next();
+  });
   app.use(withoutPrefix(config.rootPath));
-  app.use(crossOrigin({ apiIsProtected: config.apiToken !== undefined }));
+  const isForPages = (path: string): boolean =>
+    config.apiToken !== undefined || /^\/(?:stream|hls)\//.test(path);
+  app.use((req, res, next) => {
+    if (!isForPages(req.path) || !allowOtherOrigins(req, res)) next();
+  });
   app.use(accessLog(metrics));
 
   const router = express.Router();

@@ -8,8 +8,10 @@ import type { GatewayOptions } from './options.ts';
 import type { Services } from './routes/services.ts';
 import { LiveView } from './streams/live-view.ts';
 import { urlSigner } from './streams/signed-url.ts';
+import { ViewerDoor } from './viewers/viewer-door.ts';
 
 export interface Gateway {
+  /** The API without watching, which the server does before it. */
   readonly app: Express;
   readonly server: Server;
   /** Resolves with the port once connections are taken. @throws the system's error, such as EADDRINUSE */
@@ -36,7 +38,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     isClosing: () => closing !== undefined,
   };
   const app = gatewayApp(services, log);
-  const http = new HttpServer(app);
+  const door = new ViewerDoor({ services, log, onHandedOver: (req) => http.handOver(req.socket) });
+  const http: HttpServer = new HttpServer((req, res) => {
+    if (!door.serve(req, res)) app(req, res);
+  });
   const unlisten = engine.on('viewer_detached', (viewer) => {
     log.info(
       {

@@ -24,8 +24,9 @@ export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
  */
 export class HttpServer {
   readonly server: Server;
-  /** The latest response on each socket. */
-  readonly #latest = new WeakMap<Socket, ServerResponse>();
+  /** Sockets with an answer under way. Only the sockets are held: their requests and responses must be free to go. */
+  readonly #answering = new WeakSet<Socket>();
+  readonly #handedOver = new WeakSet<Socket>();
 
   constructor(handler: Handler) {
     this.server = createServer(
@@ -37,20 +38,26 @@ export class HttpServer {
         noDelay: true,
       },
       (req, res) => {
-        if (this.#isTakenOver(req.socket)) {
-          req.socket.destroy();
+        const { socket } = req;
+        if (this.#handedOver.has(socket)) {
+          socket.destroy();
           return;
         }
-        this.#latest.set(req.socket, res);
+        this.#answering.add(socket);
+        res.once('close', () => this.#answering.delete(socket));
         handler(req, res);
       },
     );
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      const res = this.#latest.get(socket);
-      const isAnswering = res?.headersSent === true && !res.writableFinished;
-      if (isAnswering || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+      const isBusy = this.#answering.has(socket) || this.#handedOver.has(socket);
+      if (isBusy || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
       else socket.end(refusal(error.code));
     });
+  }
+
+  /** From now on nothing that arrives on this socket is answered. */
+  handOver(socket: Socket): void {
+    this.#handedOver.add(socket);
   }
 
   /** Resolves with the port. @throws the error of `listen`, such as EADDRINUSE */
@@ -76,12 +83,6 @@ export class HttpServer {
       });
       this.server.closeIdleConnections();
     });
-  }
-
-  /** A response that has begun and has no socket any more, on a socket that lives: somebody else writes to it. */
-  #isTakenOver(socket: Socket): boolean {
-    const res = this.#latest.get(socket);
-    return res?.headersSent === true && res.socket === null && !res.writableFinished;
   }
 }
 

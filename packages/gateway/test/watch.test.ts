@@ -239,3 +239,30 @@ test('what a viewer sends after its request is not answered in the middle of the
   await new Promise((resolve) => socket.once('close', resolve));
   expect(received.endsWith('PICTURE')).toBe(true);
 });
+
+test('a request to watch that is sent behind another one is not played', async () => {
+  const it = await GatewayUnderTest.start();
+  it.engine.onWatch = () => new Promise(() => {});
+  const id = await it.define({ url: LIVE });
+  const socket = connect(Number(new URL(it.url).port), '127.0.0.1');
+  socket.on('error', () => {});
+  socket.write(`GET /stream/${id} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(3));
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(it.engine.watched.length).toBeLessThanOrEqual(1);
+});
+
+test('the prefix is for viewers, too; what does not fit is nobody’s', async () => {
+  const it = await GatewayUnderTest.start({ rootPath: '/m3u.proxy' });
+  const id = await it.define({ url: LIVE });
+  for (const path of [
+    `/m3u.proxy/stream/${id}`,
+    `/stream/${id}/`,
+    `/stream/%${id.charCodeAt(0).toString(16)}${id.slice(1)}`,
+  ]) {
+    expect([path, (await it.get(path)).status]).toEqual([path, 200]);
+  }
+  for (const path of [`/m3uxproxy/stream/${id}`, `/stream/${id}/x`, `/streams/stream/${id}`]) {
+    expect([path, (await it.get(path)).status]).toEqual([path, 404]);
+  }
+  expect((await it.get('/stream/%E0%A4%A')).status).toBe(400);
+});

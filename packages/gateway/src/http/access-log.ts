@@ -1,16 +1,15 @@
 import { redactText, redactUrl } from '@streampool/redaction';
 import type { RequestHandler } from 'express';
 import type { Metrics } from '../metrics/metrics.ts';
+import { plainAddress } from '../viewers/viewer-identity.ts';
 import { contextOf } from './request-context.ts';
 import { routeOf } from './route.ts';
-import { addressOf } from './viewer-identity.ts';
 
-/** A line and a measurement per request to the API. Viewers have their own (they last for hours, and leave without a word). */
+/** A line and a measurement per request to the API. Viewers have lines of their own: see the viewer door. */
 export function accessLog(metrics: Metrics): RequestHandler {
   return (req, res, next) => {
     res.once('finish', () => {
       const found = routeOf(res);
-      if (found?.access === 'viewer' && res.statusCode < 400) return;
       const { log, startedMs } = contextOf(res);
       const ms = performance.now() - startedMs;
       metrics.observeRequest(
@@ -23,7 +22,7 @@ export function accessLog(metrics: Metrics): RequestHandler {
           path: shownPath(req.originalUrl),
           status: res.statusCode,
           ms: Math.round(ms * 10) / 10,
-          ip: addressOf(req),
+          ip: plainAddress(req.ip),
         },
         'request',
       );

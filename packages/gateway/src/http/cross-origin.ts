@@ -1,24 +1,21 @@
-import type { RequestHandler } from 'express';
-
-/** Paths that players in web pages read, from whatever page they are in. */
-const FOR_PLAYERS = /^\/(?:stream|hls)\//;
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 const MAX_AGE_SECONDS = 86_400;
 
 /**
- * Cross-origin access. Viewing paths are open to every page, as players need. The API is open to other origins only
- * where a token protects it: otherwise any page in the browser of somebody on the network could give orders here.
+ * Lets pages of other origins read the answer. True when that was all that was asked (a preflight request): it is answered.
+ * Viewing is open to every page, as players in pages need it. The API is open only where a token protects it: otherwise
+ * any page in the browser of somebody on the network could give orders here.
  */
-export function crossOrigin(options: { apiIsProtected: boolean }): RequestHandler {
-  return (req, res, next) => {
-    if (req.headers.origin === undefined) return next();
-    if (!FOR_PLAYERS.test(req.path) && !options.apiIsProtected) return next();
-    res.setHeader('Access-Control-Allow-Origin', '*');
-    res.setHeader('Access-Control-Expose-Headers', '*');
-    if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return next();
-    res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, DELETE, OPTIONS');
-    res.setHeader('Access-Control-Allow-Headers', req.headers['access-control-request-headers'] ?? '*');
-    res.setHeader('Access-Control-Max-Age', MAX_AGE_SECONDS);
-    res.status(204).end();
-  };
+export function allowOtherOrigins(req: IncomingMessage, res: ServerResponse): boolean {
+  if (req.headers.origin === undefined) return false;
+  res.setHeader('Access-Control-Allow-Origin', '*');
+  res.setHeader('Access-Control-Expose-Headers', '*');
+  if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return false;
+  res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, DELETE, OPTIONS');
+  res.setHeader('Access-Control-Allow-Headers', req.headers['access-control-request-headers'] ?? '*');
+  res.setHeader('Access-Control-Max-Age', MAX_AGE_SECONDS);
+  res.statusCode = 204;
+  res.end();
+  return true;
 }

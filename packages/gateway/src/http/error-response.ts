@@ -1,6 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { redactText } from '@streampool/redaction';
-import type { ErrorRequestHandler, Response } from 'express';
+import type { ErrorRequestHandler } from 'express';
 import { contextOf } from './request-context.ts';
 import { type Problem, RequestProblem } from './request-problem.ts';
 
@@ -66,18 +67,22 @@ function toStreampoolError(error: unknown): StreampoolError {
 }
 
 /** Answers with the error, unless the head has been sent or nobody is there to read it. */
-export function sendError(res: Response, thrown: unknown): void {
-  const { id, log } = contextOf(res);
+export function sendError(res: ServerResponse, thrown: unknown): void {
+  const context = contextOf(res);
   const error = toStreampoolError(thrown);
-  if (error.code === 'INTERNAL') log.error({ err: error }, 'request failed');
-  else if (error.status >= 500) log.warn({ err: error }, 'request not served');
+  if (error.code === 'INTERNAL') context.log.error({ err: error }, 'request failed');
+  else if (error.status >= 500) context.log.warn({ err: error }, 'request not served');
   const { socket } = res.req;
   // Nothing can be added to an answer that has begun; ending it early is how a client learns that it is incomplete.
   if (res.headersSent) socket.destroy();
   if (socket.destroyed) return;
   if (error.retryAfterSeconds !== undefined) res.setHeader('Retry-After', Math.ceil(error.retryAfterSeconds));
   if (error.code === 'TOKEN_MISSING') res.setHeader('WWW-Authenticate', 'Bearer');
-  res.status(error.status).json(errorBody(error, id));
+  const body = Buffer.from(JSON.stringify(errorBody(error, context.id)));
+  res.statusCode = error.status;
+  res.setHeader('Content-Type', 'application/json; charset=utf-8');
+  res.setHeader('Content-Length', body.length);
+  res.end(res.req.method === 'HEAD' ? undefined : body);
 }
 
 /** The last handler of the application. */

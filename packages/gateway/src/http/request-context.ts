@@ -1,34 +1,45 @@
 import { randomUUID } from 'node:crypto';
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Request } from 'express';
 import type { Logger } from 'pino';
-
-/** What is known of a request from its first moment on. */
-export interface RequestContext {
-  readonly id: string;
-  /** Carries the request's id. */
-  readonly log: Logger;
-  /** Monotonic ms. */
-  readonly startedMs: number;
-}
 
 /** Ids that others may choose: long enough for any tracing system, and safe in a header and a log line. */
 const SANE_ID = /^[\w.:@/+=-]{1,128}$/;
 
-const contexts = new WeakMap<Response, RequestContext>();
+/** What is known of a request from its first moment on. */
+export class RequestContext {
+  readonly id: string;
+  /** Monotonic ms. */
+  readonly startedMs = performance.now();
+  readonly #parent: Logger;
+  #log: Logger | undefined;
 
-/** Gives every request its context, and tells the client the id. */
-export function requestContext(log: Logger): RequestHandler {
-  return (req, res, next) => {
-    const offered = req.get('x-request-id');
-    const id = offered !== undefined && SANE_ID.test(offered) ? offered : randomUUID();
-    res.setHeader('X-Request-ID', id);
-    contexts.set(res, { id, log: log.child({ requestId: id }), startedMs: performance.now() });
-    next();
-  };
+  constructor(id: string, parent: Logger) {
+    this.id = id;
+    this.#parent = parent;
+  }
+
+  /** Carries the request's id. Made when it is first used: most requests have little to say. */
+  get log(): Logger {
+    this.#log ??= this.#parent.child({ requestId: this.id });
+    return this.#log;
+  }
 }
 
-/** The context of a response. Every response that reaches a route has one. */
-export function contextOf(res: Response): RequestContext {
+const contexts = new WeakMap<ServerResponse, RequestContext>();
+
+/** Gives a request its context, and tells the client the id. */
+export function beginRequest(req: IncomingMessage, res: ServerResponse, log: Logger): RequestContext {
+  const offered = req.headers['x-request-id'];
+  const id = typeof offered === 'string' && SANE_ID.test(offered) ? offered : randomUUID();
+  res.setHeader('X-Request-ID', id);
+  const context = new RequestContext(id, log);
+  contexts.set(res, context);
+  return context;
+}
+
+/** The context of a response that was begun. */
+export function contextOf(res: ServerResponse): RequestContext {
   const context = contexts.get(res);
   if (!context) throw new Error('a response without a request context');
   return context;

@@ -49,7 +49,8 @@ export interface Route extends RouteText {
   readonly params?: z.ZodType;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
-  handle(call: Call<never, never, never>): unknown;
+  /** Absent where something in front of the application serves it. */
+  handle?(call: Call<never, never, never>): unknown;
 }
 
 /** Ties the handler's types to the schemas. The handler answers with what becomes the JSON body, or by itself and gives undefined. */
@@ -62,7 +63,7 @@ export function route<
     readonly params?: Params;
     readonly query?: Query;
     readonly body?: Body;
-    handle(call: Call<OutputOf<Params>, OutputOf<Query>, OutputOf<Body>>): unknown;
+    handle?(call: Call<OutputOf<Params>, OutputOf<Query>, OutputOf<Body>>): unknown;
   },
 ): Route {
   return definition as Route;
@@ -87,7 +88,7 @@ export function mountRoutes(router: Router, routes: readonly Route[], options: M
   const ordered = [...paths].sort(([a], [b]) => Number(a.includes('{')) - Number(b.includes('{')));
   for (const [path, entries] of ordered) {
     const mounted = router.route(expressPath(path));
-    for (const entry of entries) mounted[entry.method](serve(entry));
+    for (const entry of entries) if (entry.handle) mounted[entry.method](serve(entry, entry.handle));
     mounted.all(methodNotAllowed(entries));
   }
 }
@@ -104,12 +105,12 @@ function handlerMaker({ checkToken, bodyLimitBytes }: MountOptions) {
       parseJson(req, res, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
     });
 
-  return (entry: Route) =>
+  return (entry: Route, handle: NonNullable<Route['handle']>) =>
     async (req: Request, res: Response): Promise<void> => {
       res.locals.route = entry;
       if (entry.access === 'token') checkToken(req);
       if (entry.body || entry.queryInBody) await readBody(req, res);
-      const answer = await entry.handle(parseCall(entry, req, res) as Call<never, never, never>);
+      const answer = await handle(parseCall(entry, req, res) as Call<never, never, never>);
       if (answer !== undefined) res.json(answer);
     };
 }

@@ -7,7 +7,7 @@ export interface UrlSigner {
   /** The query to append, `?expires=…&signature=…`; empty where signing is off. */
   query(streamId: string): string;
   /** @throws StreampoolError SIGNATURE_INVALID */
-  check(streamId: string, expires: string | undefined, signature: string | undefined): void;
+  check(streamId: string, expires: string | null, signature: string | null): void;
 }
 
 const OFF: UrlSigner = { query: () => '', check: () => {} };

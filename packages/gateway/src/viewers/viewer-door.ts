@@ -1,0 +1,150 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { StreamDefinition } from '@streampool/state';
+import type { Logger } from 'pino';
+import { allowOtherOrigins } from '../http/cross-origin.ts';
+import { sendError } from '../http/error-response.ts';
+import { beginRequest, type RequestContext } from '../http/request-context.ts';
+import { streamNotFound } from '../routes/read-streams.ts';
+import type { Services } from '../routes/services.ts';
+import { streamSpec } from '../streams/stream-spec.ts';
+import { contentTypeOf, isFile } from '../streams/stream-type.ts';
+import { PresentViewers } from './present-viewers.ts';
+import { type AddressOf, addressReader, type ViewerIdentity, viewerIdentity } from './viewer-identity.ts';
+
+export interface ViewerDoorOptions {
+  readonly services: Services;
+  readonly log: Logger;
+  /** Called when the data plane has taken a viewer's socket over. */
+  readonly onHandedOver: (req: IncomingMessage) => void;
+}
+
+/** A request as far as the door understands it. */
+interface Knock {
+  readonly streamId: string;
+  readonly query: URLSearchParams;
+}
+
+/**
+ * Where players come in: `GET` and `HEAD /stream/{id}`. It stands in front of the application: a framework's objects would
+ * stay in memory with each of ten thousand viewers, for as long as they watch.
+ */
+export class ViewerDoor {
+  readonly #services: Services;
+  readonly #log: Logger;
+  readonly #onHandedOver: (req: IncomingMessage) => void;
+  readonly #addressOf: AddressOf;
+  readonly #present: PresentViewers;
+  /** Viewers whose response has not begun, by the id their player chose. */
+  readonly #starting = new Map<string, IncomingMessage>();
+  readonly #path: RegExp;
+
+  constructor({ services, log, onHandedOver }: ViewerDoorOptions) {
+    this.#services = services;
+    this.#log = log;
+    this.#onHandedOver = onHandedOver;
+    this.#addressOf = addressReader(services.config.trustedProxies);
+    this.#present = new PresentViewers(services.engine);
+    const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
+    this.#path = new RegExp(`^(?:${prefix})?/stream/([^/?#]+)/?(?:\\?(.*))?$`, 's');
+  }
+
+  /** Serves the request if it is one to watch a stream. False: it is somebody else's. */
+  serve(req: IncomingMessage, res: ServerResponse): boolean {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+    const [, id, query] = this.#path.exec(req.url ?? '') ?? [];
+    const streamId = id === undefined ? undefined : decoded(id);
+    if (streamId === undefined) return false;
+    if (res.socket === null) {
+      // Sent before the answer to an earlier request: a stream has no end behind which it could be answered.
+      req.socket.destroy();
+      return true;
+    }
+    const context = beginRequest(req, res, this.#log);
+    this.#watch(req, res, context, { streamId, query: new URLSearchParams(query) }).catch((error) =>
+      sendError(res, error),
+    );
+    return true;
+  }
+
+  async #watch(
+    req: IncomingMessage,
+    res: ServerResponse,
+    context: RequestContext,
+    knock: Knock,
+  ): Promise<void> {
+    const { state, signer, isClosing } = this.#services;
+    allowOtherOrigins(req, res);
+    if (isClosing()) {
+      throw new StreampoolError('SHUTTING_DOWN', 'This server is shutting down', { retryAfterSeconds: 1 });
+    }
+    signer.check(knock.streamId, knock.query.get('expires'), knock.query.get('signature'));
+    const definition = await state.getDefinition(knock.streamId);
+    if (!definition) throw streamNotFound();
+    res.setHeader('X-Stream-ID', definition.id);
+    if (req.method === 'HEAD' && definition.kind !== 'direct') describeEndless(definition, res);
+    else await this.#play(req, res, context, definition, knock.query);
+  }
+
+  async #play(
+    req: IncomingMessage,
+    res: ServerResponse,
+    context: RequestContext,
+    definition: StreamDefinition,
+    query: URLSearchParams,
+  ): Promise<void> {
+    const { engine, config, metrics } = this.#services;
+    const viewer = viewerIdentity(req, query, this.#addressOf);
+    const readsInPlaces =
+      definition.kind === 'direct' && (req.headers.range !== undefined || isFile(definition.url));
+    if (viewer.chosen && !readsInPlaces) this.#replaceOlder(viewer, req);
+    res.setHeader('X-Client-ID', viewer.clientId);
+    let outcome = 'ok';
+    try {
+      const { chosen, ...identity } = viewer;
+      const spec = streamSpec(definition, config.defaultUserAgent);
+      await engine.watch(spec, { ...identity, requestId: context.id, req, res });
+      if (!res.headersSent) outcome = 'left';
+      else if (res.socket === null && !res.writableFinished) this.#onHandedOver(req);
+    } catch (error) {
+      outcome = req.socket.destroyed ? 'left' : isStreampoolError(error) ? error.code : 'INTERNAL';
+      if (outcome !== 'left') throw error;
+    } finally {
+      if (this.#starting.get(viewer.clientId) === req) this.#starting.delete(viewer.clientId);
+      const ms = performance.now() - context.startedMs;
+      metrics.observeStart({ kind: definition.kind, outcome }, ms);
+      const { clientId, ip, userAgent } = viewer;
+      context.log.info(
+        { streamId: definition.id, clientId, outcome, ms: Math.round(ms), ip, userAgent },
+        'viewer',
+      );
+    }
+  }
+
+  /**
+   * One player, one connection: a newer one under the same chosen id ends the older, on whatever stream it is, so that a
+   * player that reconnects or zaps does not count twice. Files are the exception: players read them from several places at once.
+   */
+  #replaceOlder({ clientId }: ViewerIdentity, req: IncomingMessage): void {
+    this.#starting.get(clientId)?.socket.destroy();
+    this.#starting.set(clientId, req);
+    if (this.#present.has(clientId)) this.#services.engine.disconnect(clientId);
+  }
+}
+
+function decoded(id: string): string | undefined {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The head of a live stream, without starting it: players ask before they play, and some ask again and again. */
+function describeEndless(definition: StreamDefinition, res: ServerResponse): void {
+  res.statusCode = 200;
+  res.setHeader('Content-Type', contentTypeOf(definition));
+  res.setHeader('Accept-Ranges', 'none');
+  res.setHeader('Cache-Control', 'no-store');
+  res.end();
+}

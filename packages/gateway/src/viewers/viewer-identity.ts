@@ -1,0 +1,59 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import proxyAddr from 'proxy-addr';
+
+/** Who is at the door, as far as a player tells. */
+export interface ViewerIdentity {
+  readonly clientId: string;
+  /** The player chose its id, so a second connection under it is the same player. */
+  readonly chosen: boolean;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly username?: string;
+}
+
+/** Visible ASCII: it is sent back in a header, and shown in tables. */
+const CLIENT_ID = /^[!-~]{1,128}$/;
+const MAX_LABEL_CHARS = 256;
+
+/** The address of whoever asks: the first of X-Forwarded-For as far as trusted proxies vouch for it. */
+export type AddressOf = (req: IncomingMessage) => string;
+
+/** `trusted`: addresses, CIDRs or proxy-addr's names. */
+export function addressReader(trusted: readonly string[]): AddressOf {
+  const isTrusted = proxyAddr.compile([...trusted]);
+  return (req) => plainAddress(proxyAddr(req, isTrusted));
+}
+
+/** An IPv4 address that a dual-stack socket shows as IPv6 is shown as what it is. */
+export function plainAddress(address: string | undefined): string {
+  return (address ?? '').replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
+/**
+ * A client id that cannot be used is replaced, not refused: a player cannot mend it, and would show an error for no reason
+ * its user could understand.
+ */
+export function viewerIdentity(
+  req: IncomingMessage,
+  query: URLSearchParams,
+  addressOf: AddressOf,
+): ViewerIdentity {
+  const offered = query.get('client_id');
+  const chosen = offered !== null && CLIENT_ID.test(offered);
+  const named = req.headers['x-username'];
+  const username = label(
+    (typeof named === 'string' && named) || query.get('username') || query.get('user') || query.get('u'),
+  );
+  return {
+    clientId: chosen ? offered : randomUUID(),
+    chosen,
+    ip: addressOf(req),
+    userAgent: label(req.headers['user-agent']) ?? 'unknown',
+    ...(username !== undefined && { username }),
+  };
+}
+
+function label(text: string | null | undefined): string | undefined {
+  return text?.replace(/\p{Cc}/gu, '').slice(0, MAX_LABEL_CHARS) || undefined;
+}
