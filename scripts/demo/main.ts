@@ -10,8 +10,9 @@ const base = `http://127.0.0.1:${port}${process.env.ROOT_PATH ?? ''}`;
 
 const provider = new DemoProvider();
 const server = spawn(process.execPath, [command, 'serve', ...process.argv.slice(2)], {
-  env: { LOG_LEVEL: 'warn', ...process.env, PORT: port },
-  stdio: ['inherit', 'ignore', 'inherit'], // its greeting would stand beside ours; logs go to stderr
+  env: { LOG_LEVEL: 'warn', ...process.env, PORT: port, STREAMPOOL_LIFELINE_FD: '3' },
+  // A lifeline: the server ends with this process, however that comes about.
+  stdio: ['inherit', 'ignore', 'inherit', 'pipe'], // its greeting would stand beside ours; logs go to stderr
 });
 let stopping = false;
 const stop = (): void => {

@@ -116,6 +116,10 @@ test('an endless stream has no pace and no end', async () => {
   provider.endless('/fast.ts', sample);
   const player = play(provider.url('/fast.ts'));
   await player.waitForBytes(100e6);
+  provider.stall('/fast.ts');
+  await waitFor(() => player.longestGapMs > 200);
+  provider.stall('/fast.ts', false);
+  await player.waitForBytes(player.bytes + 50e6);
   expect(player.check).toMatchObject({ syncErrors: 0, continuityErrors: 0 });
 });
 

@@ -7,6 +7,7 @@ export class AudienceProcess {
   readonly #child: ChildProcess = fork(new URL('./audience-main.ts', import.meta.url));
   readonly #waiting = new Map<number, (report: AudienceReport) => void>();
   #orders = 0;
+  #closing = false;
 
   constructor() {
     this.#child.on('message', ({ id, report }: { id: number; report: AudienceReport }) => {
@@ -14,7 +15,9 @@ export class AudienceProcess {
       this.#waiting.delete(id);
     });
     this.#child.on('exit', (code) => {
-      if (this.#waiting.size > 0) throw new Error(`the audience ended with code ${code}`);
+      if (this.#closing) return;
+      console.error(`the audience ended with code ${code}`);
+      process.exit(1);
     });
   }
 
@@ -48,6 +51,7 @@ export class AudienceProcess {
   }
 
   close(): Promise<void> {
+    this.#closing = true;
     return new Promise((resolve) => {
       if (this.#child.exitCode !== null) return resolve();
       this.#child.once('exit', () => resolve());

@@ -8,9 +8,15 @@ export class ProviderProcess {
   /** Rate of a stream at real-time pace. */
   readonly kbps: number;
   readonly #child: ChildProcess;
+  #closing = false;
 
   private constructor(child: ChildProcess, { port, kbps }: { port: number; kbps: number }) {
     this.#child = child;
+    child.once('exit', (code) => {
+      if (this.#closing) return;
+      console.error(`the provider ended with code ${code}`);
+      process.exit(1);
+    });
     this.port = port;
     this.kbps = kbps;
   }
@@ -38,6 +44,7 @@ export class ProviderProcess {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     if (this.#child.exitCode !== null) return;
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');

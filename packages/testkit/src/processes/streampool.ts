@@ -56,14 +56,22 @@ export async function startStreampool({
   const { PATH, HOME, TMPDIR } = process.env;
   const environment: Record<string, string | undefined> = {
     ...{ PATH, HOME, TMPDIR, NODE_ENV: 'test', LOG_LEVEL: 'debug' },
-    ...{ HOST: '127.0.0.1', PORT: `${ownPort}`, STREAMPOOL_DATA_DIR: directory, [MARK]: mark },
+    ...{
+      HOST: '127.0.0.1',
+      PORT: `${ownPort}`,
+      STREAMPOOL_DATA_DIR: directory,
+      [MARK]: mark,
+      STREAMPOOL_LIFELINE_FD: '3',
+    },
     ...env,
   };
   const child = spawn(process.execPath, [COMMAND, ...args], {
     env: Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined)),
     cwd: directory, // where no .env of a developer is
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // The pipe is a lifeline: the server ends with this process, however that comes about.
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
+  child.stdio[3]?.on('error', () => {});
 
   const log: Buffer[] = [];
   let logBytes = 0;
@@ -72,8 +80,8 @@ export async function startStreampool({
     logBytes += chunk.length;
     while (logBytes > KEPT_LOG_BYTES) logBytes -= log.shift()!.length;
   };
-  child.stdout.on('data', keep);
-  child.stderr.on('data', keep);
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
   const logs = (): string => Buffer.concat(log).toString();
 
   let ended = false;

@@ -30,7 +30,8 @@ export class Exchange {
   #raw = false;
   #stalled = false;
   #closed = false;
-  readonly #closeListeners: (() => void)[] = [];
+  readonly #closeListeners = new Set<() => void>();
+  readonly #resumeListeners = new Set<() => void>();
 
   constructor(
     request: IncomingMessage,
@@ -46,7 +47,7 @@ export class Exchange {
     response.on('error', () => {});
     response.on('close', () => {
       this.#closed = true;
-      for (const listener of this.#closeListeners.splice(0)) listener();
+      for (const listener of this.#closeListeners) listener();
     });
   }
 
@@ -56,7 +57,7 @@ export class Exchange {
 
   onClose(listener: () => void): void {
     if (this.#closed) listener();
-    else this.#closeListeners.push(listener);
+    else this.#closeListeners.add(listener);
   }
 
   head({ status = 200, headers = {}, contentLength, chunked = false, gzip = false }: HeadOptions = {}): void {
@@ -123,19 +124,27 @@ export class Exchange {
     return socket ? socket.write(chunk) : this.#response.write(chunk);
   }
 
-  /** Resolves when more can be sent, or the connection is gone. A stalled exchange only resolves at its end. */
-  drained(): Promise<void> {
-    return new Promise((resolve) => {
-      this.onClose(resolve);
-      if (this.#closed || this.#stalled) return;
-      const target = this.#gzip ?? (this.#raw ? this.#response.socket : this.#response);
-      if (!target || target.writableLength === 0) resolve();
-      else target.once('drain', resolve);
+  /** Resolves when more can be sent, or the connection is gone. A stalled exchange waits until it may go on. */
+  async drained(): Promise<void> {
+    const target = this.#gzip ?? (this.#raw ? this.#response.socket : this.#response);
+    if (this.#closed || (!this.#stalled && (!target || target.writableLength === 0))) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        if (this.#stalled && !this.#closed) return;
+        this.#closeListeners.delete(done);
+        this.#resumeListeners.delete(done);
+        target?.removeListener('drain', done);
+        resolve();
+      };
+      this.#closeListeners.add(done);
+      this.#resumeListeners.add(done);
+      target?.on('drain', done);
     });
   }
 
   stall(stalled: boolean): void {
     this.#stalled = stalled;
+    if (!stalled) for (const listener of this.#resumeListeners) listener();
   }
 
   get stalled(): boolean {
