@@ -1,25 +1,22 @@
 import { StreampoolError } from '@streampool/errors';
 import { statusRefusal, type UpstreamResponse } from '@streampool/upstream';
 
+const LONGEST_RETRY_SECONDS = 3_600;
+
 /**
- * Why a provider's answer cannot be played, by its status. The viewer's own status is chosen for what players do with
- * it: 404 lets them go on to the next item, 503 lets them come back; everything else is the provider's trouble (502).
- * A provider's 401 or 403 is not the viewer's login, so it is never shown as such.
+ * Why a provider's answer cannot be played, by its status. The viewer sees 502 whatever the provider said, because 404
+ * would mean that the stream's id is unknown and 401 that the viewer's login is wrong; the provider's own status is in
+ * `info` and in the message. When the provider names a time to come back, the viewer is told.
  */
 export function providerRefusal(
   response: Pick<UpstreamResponse, 'status' | 'headers'>,
 ): StreampoolError | undefined {
   const refusal = statusRefusal(response);
   if (!refusal) return undefined;
-  const { message, info } = refusal;
-  if (response.status === 404 || response.status === 410) {
-    return new StreampoolError('UPSTREAM_STATUS', message, { info, status: 404 });
-  }
-  if (response.status !== 429 && response.status !== 503 && response.status !== 509) return refusal;
   const seconds = Number(response.headers['retry-after']);
-  return new StreampoolError('UPSTREAM_STATUS', message, {
-    info,
-    status: 503,
-    ...(Number.isInteger(seconds) && seconds > 0 ? { retryAfterSeconds: Math.min(seconds, 3600) } : {}),
+  if (!Number.isInteger(seconds) || seconds <= 0) return refusal;
+  return new StreampoolError('UPSTREAM_STATUS', refusal.message, {
+    info: refusal.info,
+    retryAfterSeconds: Math.min(seconds, LONGEST_RETRY_SECONDS),
   });
 }

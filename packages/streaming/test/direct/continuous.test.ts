@@ -60,9 +60,9 @@ test('each viewer has a connection of its own, none before it asks, HEAD asks no
 
 describe('what cannot be played is an error, never an empty 200', () => {
   test.each([
-    ['404', 'HTTP/1.1 404 Not Found\r\n\r\n', 404, 'UPSTREAM_STATUS'],
+    ['404', 'HTTP/1.1 404 Not Found\r\n\r\n', 502, 'UPSTREAM_STATUS'],
     ['403', 'HTTP/1.1 403 Forbidden\r\n\r\n', 502, 'UPSTREAM_STATUS'],
-    ['429', 'HTTP/1.1 429 Slow down\r\n\r\n', 503, 'UPSTREAM_STATUS'],
+    ['429', 'HTTP/1.1 429 Slow down\r\n\r\n', 502, 'UPSTREAM_STATUS'],
     ['500', 'HTTP/1.1 500 Oops\r\n\r\n', 502, 'UPSTREAM_STATUS'],
     ['no body', HEAD, 502, 'UPSTREAM_NOT_MEDIA'],
     [

@@ -156,7 +156,7 @@ describe('files', () => {
     const refused = await watch({ refuse: (index) => (index === 0 ? '405 No' : undefined) }, [], 'HEAD');
     expect(refused).toMatchObject({ status: 200, headers: expected });
     const missing = await watch({ refuse: () => '404 No' }, [], 'HEAD');
-    expect(missing).toMatchObject({ status: 404, headers: { 'x-code': 'UPSTREAM_STATUS' } });
+    expect(missing).toMatchObject({ status: 502, headers: { 'x-code': 'UPSTREAM_STATUS' } });
   });
 
   test('many positions are read at once', async () => {
