@@ -27,7 +27,7 @@ an FFmpeg, some delete the stream, some viewers stall or vanish with a reset. Ex
   process.exit();
 }
 
-const server = await startServer({ SHARED_STREAM_TIMEOUT: '1', CLIENT_TIMEOUT: '5' });
+const server = await startServer({ SHARED_STREAM_TIMEOUT: '1', CLIENT_TIMEOUT: '5' }, { watchTimers: true });
 try {
   const result = await runCycles(server, {
     ...{ cycles: Number(values.cycles), atOnce: Number(values['at-once']), seed: Number(values.seed) },

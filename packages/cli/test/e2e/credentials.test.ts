@@ -1,7 +1,7 @@
 import { api, waitFor } from '@streampool/testkit';
 import { COPY, useStage } from './stage.ts';
 
-const stage = useStage({ LOG_LEVEL: 'trace' });
+const stage = useStage({ env: { LOG_LEVEL: 'trace' } });
 
 /** Every place where a provider's credentials can stand, each with a secret of its own. */
 const SECRETS = [

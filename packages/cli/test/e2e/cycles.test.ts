@@ -1,7 +1,7 @@
 import { runCycles } from '@streampool/testkit';
 import { useStage } from './stage.ts';
 
-const stage = useStage({ LOG_LEVEL: 'warn' });
+const stage = useStage({ env: { LOG_LEVEL: 'warn' }, watchTimers: true });
 
 // `scripts/bench/cycles` runs 500 of them.
 test('viewers come and go, FFmpegs are killed: no process, socket, file or timer is left', async () => {

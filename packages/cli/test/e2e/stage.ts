@@ -9,6 +9,7 @@ import {
   Player,
   type PlayerOptions,
   type Sample,
+  type StreampoolOptions,
   type StreampoolProcess,
   startStreampool,
 } from '@streampool/testkit';
@@ -28,10 +29,10 @@ export class Stage {
   readonly #players: Player[] = [];
   readonly #directory = mkdtempSync(join(tmpdir(), 'streampool-e2e-'));
 
-  async open(env: Readonly<Record<string, string>> = {}): Promise<void> {
+  async open({ env = {}, ...options }: StreampoolOptions = {}): Promise<void> {
     this.sample = await makeSample({ seconds: 4, gopSeconds: 1, videoKbps: 1_400, constantRate: true });
     this.provider = await FakeProvider.start();
-    this.server = await startStreampool({ env: { ...TIMES, ...env } });
+    this.server = await startStreampool({ ...options, env: { ...TIMES, ...env } });
   }
 
   create(kind: 'streams' | 'transcode', body: Readonly<Record<string, unknown>>): Promise<CreatedStream> {
@@ -67,9 +68,9 @@ export class Stage {
 }
 
 /** A stage for all tests of a file. Viewers go after each test. */
-export function useStage(env?: Readonly<Record<string, string>>): Stage {
+export function useStage(options?: StreampoolOptions): Stage {
   const stage = new Stage();
-  beforeAll(() => stage.open(env));
+  beforeAll(() => stage.open(options));
   afterEach(() => stage.hangUp());
   afterEach(() => stage.mustRun());
   afterAll(() => stage.close());

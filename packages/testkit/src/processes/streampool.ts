@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { type ProcessInfo, processesMarked } from './census.ts';
 import { waitFor } from './wait-for.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../cli/bin/streampool', import.meta.url));
+const TIMER_COUNT = new URL('./timer-count.ts', import.meta.url).href;
 const MARK = 'STREAMPOOL_TESTKIT_MARK';
 const KEPT_LOG_BYTES = 4 * 1024 * 1024;
 
@@ -21,6 +22,8 @@ export interface StreampoolOptions {
   readonly dataDir?: string;
   readonly port?: number;
   readonly readyTimeoutMs?: number;
+  /** Watches the server's timers, for {@link StreampoolProcess.countTimers}. Costs CPU. */
+  readonly watchTimers?: boolean;
 }
 
 export interface StreampoolProcess {
@@ -37,6 +40,8 @@ export interface StreampoolProcess {
   /** SIGKILL, without a chance to tidy up. Resolves when it is gone. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
+  /** Timers that are alive in the server's main thread. Only with `watchTimers`. */
+  countTimers(): Promise<number>;
   readonly exited: Promise<number | null>;
   /** False once it has ended, for whatever reason. */
   readonly running: boolean;
@@ -49,10 +54,12 @@ export async function startStreampool({
   dataDir,
   port,
   readyTimeoutMs = 20_000,
+  watchTimers = false,
 }: StreampoolOptions = {}): Promise<StreampoolProcess> {
   const mark = randomUUID();
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), 'streampool-'));
   const ownPort = port ?? (await freePort());
+  const timerFile = join(directory, 'timer-count');
   const { PATH, HOME, TMPDIR } = process.env;
   const environment: Record<string, string | undefined> = {
     ...{ PATH, HOME, TMPDIR, NODE_ENV: 'test', LOG_LEVEL: 'debug' },
@@ -63,6 +70,7 @@ export async function startStreampool({
       [MARK]: mark,
       STREAMPOOL_LIFELINE_FD: '3',
     },
+    ...(watchTimers ? { NODE_OPTIONS: `--import ${TIMER_COUNT}`, TIMER_COUNT_FILE: timerFile } : {}),
     ...env,
   };
   const child = spawn(process.execPath, [COMMAND, ...args], {
@@ -109,6 +117,12 @@ export async function startStreampool({
     },
     signal: (signal) => {
       child.kill(signal);
+    },
+    async countTimers() {
+      rmSync(timerFile, { force: true });
+      child.kill('SIGUSR2');
+      const count = await waitFor(() => existsSync(timerFile) && readFileSync(timerFile, 'utf8').trim());
+      return Number(count);
     },
     async stop(timeoutMs = 15_000) {
       if (!ended) child.kill('SIGTERM');
