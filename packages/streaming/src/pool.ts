@@ -282,7 +282,7 @@ export class Pool {
     if (former) {
       // The same player came back before its old connection was seen to end: the new one counts.
       former.socketViewer.end();
-      this.#detach(clientId, 'kicked');
+      this.#remove(clientId, 'kicked');
     }
     const socket = openBareBody(viewer.res, 200, {
       'Content-Type': spec.contentType,
@@ -316,6 +316,11 @@ export class Pool {
   }
 
   #detach(clientId: string, reason: DetachReason): void {
+    this.#remove(clientId, reason);
+    this.#checkIdle();
+  }
+
+  #remove(clientId: string, reason: DetachReason): void {
     const attached = this.#viewers.get(clientId);
     if (!attached) return;
     this.#viewers.delete(clientId);
@@ -323,12 +328,13 @@ export class Pool {
     this.#bytesOut += attached.socketViewer.bytes;
     this.#lastAccess = this.#options.clock.wallNow();
     this.#options.events.viewer_detached({ ...this.#viewerSnapshot(attached), reason });
-    this.#checkIdle();
   }
 
   #checkIdle(): void {
     if (this.viewerCount > 0 || this.#state.isFinal || this.#state.state === 'idle') return;
-    if (this.#state.state !== 'draining') this.#state.move('draining', 'the last viewer left');
+    // Asked again at each keyframe: what is left of the time must not begin anew.
+    if (this.#state.state === 'draining') return;
+    this.#state.move('draining', 'the last viewer left');
     this.#cancelIdle();
     this.#cancelIdle = this.#options.clock.after(this.#options.settings.sharedStreamTimeoutMs, () => {
       if (this.viewerCount === 0) void this.stop('no viewers');

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import type { StreampoolError } from '@streampool/errors';
+import { TsScanner } from '@streampool/mpegts';
+import { makeSample } from '@streampool/testkit';
+import { DeliveryClock } from '../src/delivery-clock.ts';
+import type { StreamSpec } from '../src/index.ts';
+import { Pool, type PoolSettings } from '../src/pool.ts';
+import { DEFAULT_CHAIN_POLICY } from '../src/source-chain.ts';
+import { FakeSource } from './fake-source.ts';
+import { FakeViewer } from './fake-viewer.ts';
+import { ManualClock, settle } from './manual-clock.ts';
+
+/** Seconds of a stream with a keyframe at the start of each. */
+let seconds: Buffer[];
+
+beforeAll(async () => {
+  const { path } = await makeSample({ seconds: 6, gopSeconds: 1 });
+  const bytes = readFileSync(path);
+  const starts: number[] = [];
+  const scanner = new TsScanner({ onAccessPoint: (point) => starts.push(point.offset) });
+  scanner.scan(bytes, 0);
+  seconds = starts.map((start, i) => bytes.subarray(i === 0 ? 0 : start, starts[i + 1]));
+});
+
+const SPEC: StreamSpec = {
+  id: 'stream',
+  kind: 'shared',
+  target: { url: 'http://provider/live.ts', headers: {} },
+  failoverUrls: [],
+  contentType: 'video/mp2t',
+};
+
+function setup({ alternatives = 1, after = Promise.resolve(), ...rest }: Setup = {}) {
+  const settings = {
+    sharedStreamTimeoutMs: 10_000,
+    clientTimeoutMs: 30_000,
+    streamTimeoutMs: 10_000,
+    maxViewers: 0,
+    ...rest,
+  };
+  const clock = new ManualClock();
+  const sources: FakeSource[] = [];
+  const states: string[] = [];
+  const detached: string[] = [];
+  let turn = (): void => {};
+  const delivery = new DeliveryClock({
+    intervalMs: 5,
+    now: () => clock.now(),
+    setInterval: (run) => {
+      turn = run;
+      return {};
+    },
+    clearInterval: () => {
+      turn = () => {};
+    },
+  });
+  let finals = 0;
+  const pool = new Pool({
+    spec: SPEC,
+    settings,
+    clock,
+    delivery,
+    after,
+    intake: {
+      alternatives,
+      policy: { ...DEFAULT_CHAIN_POLICY, startMs: 9_000 },
+      random: () => 0,
+      ring: { budgetBytes: 8 * 1024 * 1024, retainMs: 5_000 },
+      open: () => {
+        const source = new FakeSource();
+        sources.push(source);
+        return source;
+      },
+    },
+    events: {
+      pool_state: ({ to }) => states.push(to),
+      source_switched: () => states.push('(switched)'),
+      viewer_attached: () => {},
+      viewer_detached: ({ clientId, reason }) => detached.push(`${clientId} ${reason}`),
+      viewer_skipped: () => {},
+    },
+    onFinal: () => {
+      finals += 1;
+    },
+  });
+  /** Joins and says how it went. */
+  const join = (clientId: string) => {
+    const viewer = new FakeViewer(clientId);
+    const joined = { viewer, outcome: 'waiting' };
+    pool.join(viewer.request).then(
+      () => {
+        joined.outcome = viewer.response.headersSent ? 'playing' : 'left';
+      },
+      (error: StreampoolError) => {
+        joined.outcome = error.code;
+      },
+    );
+    return joined;
+  };
+  /** Real time of a live source: a second of media per second. */
+  const live = async (count: number, source = sources.at(-1)!) => {
+    for (let i = 0; i < count; i += 1) {
+      source.sink.data(seconds[i % 5]!);
+      turn();
+      await clock.advance(1_000);
+    }
+  };
+  return {
+    pool,
+    clock,
+    sources,
+    states,
+    detached,
+    delivery,
+    join,
+    live,
+    turn: () => turn(),
+    finals: () => finals,
+  };
+}
+
+type Setup = Partial<PoolSettings> & { alternatives?: number; after?: Promise<void> };
+
+test('nobody watching ends the pool after the timeout, however many keyframes come meanwhile', async () => {
+  const { states, join, live, sources, pool, clock } = setup({ sharedStreamTimeoutMs: 3_500 });
+  const one = join('one');
+  await settle();
+  await live(2);
+  expect(one.outcome).toBe('playing');
+  one.viewer.leave();
+  expect(states.at(-1)).toBe('draining');
+  await live(3);
+  expect(states.at(-1)).toBe('draining');
+  await live(1);
+  expect(states.at(-1)).toBe('stopped');
+  await pool.closed;
+  expect(sources[0]!.closed).toBe(true);
+  expect(clock.pending).toBe(0);
+});
+
+test('a client that replaces itself does not leave its pool draining', async () => {
+  const { states, join, live, pool, clock } = setup({ sharedStreamTimeoutMs: 3_500 });
+  join('one');
+  await settle();
+  await live(1);
+  const again = join('one');
+  await settle();
+  expect(again.outcome).toBe('playing');
+  expect(states).toEqual(['starting', 'live']);
+  expect(pool.snapshot()).toMatchObject({ state: 'live', viewers: 1 });
+  await live(5);
+  again.viewer.leave();
+  expect(states.at(-1)).toBe('draining');
+  await clock.advance(3_500);
+  expect(states.at(-1)).toBe('stopped');
+});
