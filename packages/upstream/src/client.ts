@@ -68,7 +68,7 @@ export class HttpUpstreamClient implements UpstreamClient {
   }
 
   stats(): UpstreamStats {
-    return this.#context.counters.stats();
+    return { ...this.#context.counters.stats(), heldBytes: this.#context.memory.heldBytes };
   }
 
   /** Notes a hop, and refuses it if it leads in a circle or to an address that is off limits. */

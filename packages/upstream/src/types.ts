@@ -22,10 +22,10 @@ export interface UpstreamTimeouts {
   readonly firstByteMs: number;
 }
 
-/** Bytes that stay valid until they are released. Not releasing them leaks nothing, it only costs their reuse. */
+/** Bytes that stay valid until they are released. */
 export interface RetainedChunk {
   readonly bytes: Buffer;
-  /** Idempotent. The bytes may be overwritten from now on. */
+  /** Idempotent. The bytes may be overwritten from now on. What is never released counts against the client's memory for ever. */
   release(): void;
 }
 
@@ -92,4 +92,6 @@ export interface UpstreamStats {
   /** Connections ever opened, and bytes ever read from sockets. */
   readonly totalConnections: number;
   readonly totalBytes: number;
+  /** Memory of body bytes that slow readers have not taken yet. */
+  readonly heldBytes: number;
 }

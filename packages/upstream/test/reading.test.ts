@@ -65,27 +65,45 @@ describe('retained chunks', () => {
   test('are copies from the shared buffer, and the buffer itself once a connection is fast', () => {
     const memory = new ReadMemory();
     const buffer = new ReadBuffer(memory);
-    const first = buffer.next();
-    expect(first).toBe(memory.scratch);
-    buffer.offer(first.subarray(10, 100_000), 100_000);
+    const shared = buffer.next();
+    expect(shared).toBe(memory.scratch);
+    buffer.offer(shared.subarray(10, 100_000), 100_000);
     const copied = buffer.retain();
-    expect(copied.bytes.buffer).not.toBe(memory.scratch.buffer);
+    expect(copied.bytes.buffer).not.toBe(shared.buffer);
     expect(copied.bytes).toHaveLength(99_990);
     expect(() => buffer.retain()).toThrow('once');
 
     const own = buffer.next();
-    expect(own).not.toBe(memory.scratch);
+    expect(own.buffer).not.toBe(shared.buffer);
     buffer.offer(own.subarray(0, 100_000), 100_000);
-    expect(buffer.retain().bytes.buffer).toBe(own.buffer);
+    const kept = buffer.retain();
+    expect(kept.bytes.buffer).toBe(own.buffer);
 
     buffer.offer(buffer.next().subarray(0, 10), 10);
     const slow = buffer.retain();
-    expect(slow.bytes.length).toBe(10);
     expect(buffer.next()).toBe(memory.scratch);
-    const spare = memory.large.spare;
-    copied.release();
-    copied.release();
-    expect(memory.large.spare).toBe(spare + 1);
+    for (const chunk of [copied, kept, slow, slow]) chunk.release();
+    expect(memory.heldBytes).toBe(0);
+  });
+
+  test('make reads small while slow sinks hold much', () => {
+    const memory = new ReadMemory();
+    const buffers = Array.from({ length: 200 }, () => new ReadBuffer(memory));
+    const held = buffers.map((buffer) => {
+      const shared = buffer.next();
+      buffer.offer(shared, shared.length);
+      const chunk = buffer.retain();
+      buffer.next();
+      return chunk;
+    });
+    expect(memory.tight).toBe(true);
+    expect(memory.scratch.length).toBeLessThan(READ_BYTES);
+    // Half a megabyte each would be 100 MB.
+    expect(memory.heldBytes).toBeLessThan(48 * 1024 * 1024);
+    for (const chunk of held) chunk.release();
+    for (const buffer of buffers) buffer.dispose();
+    expect(memory.heldBytes).toBe(0);
+    expect(memory.scratch.length).toBe(READ_BYTES);
   });
 });
 

@@ -3,8 +3,9 @@ import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { openBareBody, SocketPump, type UpstreamClient, type UpstreamResponse } from '@streampool/upstream';
 import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from '../engine-api.ts';
 import { BodyWindow } from './body-window.ts';
+import { within } from './deadline.ts';
 import { answerHead } from './head-answer.ts';
-import { type OpenedStream, openStream, type ProviderTimeouts } from './provider-stream.ts';
+import { type OpenedStream, openingMs, openStream, type ProviderTimeouts } from './provider-stream.ts';
 
 export interface DirectOptions {
   readonly client: UpstreamClient;
@@ -98,7 +99,9 @@ export class DirectViewer {
     try {
       if (this.#reason !== undefined) throw viewerGone();
       if (req.method === 'HEAD') {
-        await answerHead(this.#spec, req, res, this.#options, opening.signal);
+        await within(openingMs(this.#options.timeouts), opening.signal, (signal) =>
+          answerHead(this.#spec, req, res, this.#options, signal),
+        );
         this.#detach('ended');
       } else if (req.method === 'GET') {
         const opened = await openStream(this.#spec, req, this.#options, opening.signal);

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { isStreampoolError, type StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { isPlaylist } from '@streampool/hls';
 import {
   canJudge,
   mediaRefusal,
@@ -16,11 +17,14 @@ import {
 import type { StreamSpec } from '../engine-api.ts';
 import { type AnswerPlan, planAnswer, unsatisfiable } from './answer-plan.ts';
 import { formatRange, isWholeRange, parseRange } from './byte-range.ts';
+import { within } from './deadline.ts';
 import { providerRefusal } from './provider-refusal.ts';
 
 export interface ProviderTimeouts extends UpstreamTimeouts {
   /** A provider that sends nothing for this long, while the viewer would take it, is given up; ms. */
   readonly stallMs: number;
+  /** All of the opening, redirects, first byte and failover URLs included; ms. `connectMs + firstByteMs` by default. */
+  readonly openMs?: number;
   /** How a broken file is continued. */
   readonly resume?: ResumePolicy;
 }
@@ -42,7 +46,7 @@ export interface OpenedStream {
 
 /**
  * Asks the provider for what the viewer asked for, and waits for the first byte of media. URLs are tried in order, the
- * failover URLs after the primary one; what is thrown is the first URL's reason.
+ * failover URLs after the primary one, each within its share of the time; what is thrown is the first URL's reason.
  */
 export async function openStream(
   spec: StreamSpec,
@@ -50,20 +54,28 @@ export async function openStream(
   options: OpenStreamOptions,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
+  const urls = [spec.target.url, ...spec.failoverUrls];
+  const deadline = performance.now() + openingMs(options.timeouts);
   let reason: unknown;
-  for (const [failoverIndex, url] of [spec.target.url, ...spec.failoverUrls].entries()) {
+  for (const [failoverIndex, url] of urls.entries()) {
+    const target = { ...spec.target, url };
+    const share = Math.max(0, deadline - performance.now()) / (urls.length - failoverIndex);
     try {
-      return {
-        ...(await openUrl({ ...spec.target, url }, spec.contentType, req, options, signal)),
-        failoverIndex,
-      };
+      const opened = await within(share, signal, (late) =>
+        openUrl(target, spec.contentType, req, options, late),
+      );
+      return { ...opened, failoverIndex };
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted || !isStreampoolError(error)) throw error;
       reason ??= error;
-      if (!isStreampoolError(error)) throw error;
     }
   }
   throw reason;
+}
+
+/** How long a viewer waits for an answer at the most, in ms. */
+export function openingMs(timeouts: ProviderTimeouts): number {
+  return timeouts.openMs ?? timeouts.connectMs + timeouts.firstByteMs;
 }
 
 async function openUrl(
@@ -107,6 +119,16 @@ async function openUrl(
       stallMs: timeouts.stallMs,
       signal,
     });
+    if (isPlaylist(response.headers['content-type'], body.start, response.url)) {
+      // Its relative addresses would lead nowhere, its absolute ones would hand the provider's login to the viewer.
+      throw new StreampoolError(
+        'UPSTREAM_NOT_MEDIA',
+        'The provider sent an HLS playlist, which is not one stream',
+        {
+          info: { playlist: true },
+        },
+      );
+    }
     const emptyFile = response.contentLength === 0 && resourceKind(target.url) === 'file';
     const notMedia = emptyFile ? undefined : mediaRefusal(response.headers['content-type'], body.start);
     if (notMedia) throw notMedia;

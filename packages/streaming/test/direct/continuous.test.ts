@@ -78,6 +78,7 @@ describe('what cannot be played is an error, never an empty 200', () => {
       502,
       'UPSTREAM_NOT_MEDIA',
     ],
+    ['a playlist', 'HTTP/1.1 200 OK\r\n\r\n#EXTM3U\n#EXTINF:1,\na.ts\n', 502, 'UPSTREAM_NOT_MEDIA'],
     ['no HTTP', 'hello?\r\n\r\n', 502, 'UPSTREAM_PROTOCOL'],
   ])('%s', async (_what, wire, status, code) => {
     const source = await provider((socket) => void socket.end(wire));
@@ -97,6 +98,21 @@ describe('what cannot be played is an error, never an empty 200', () => {
     const answer = await play(server.port, '/1.ts');
     expect([answer.status, answer.headers['x-code']]).toEqual([504, 'UPSTREAM_TIMEOUT']);
     expect(server.client.stats().openConnections).toBe(0);
+    await Promise.all([server.close(), source.close()]);
+  });
+
+  test('within one deadline, whatever the provider makes of each step', async () => {
+    const source = await provider((socket, head, index) => {
+      if (index < 5) setTimeout(() => socket.end(`HTTP/1.1 302 F\r\nLocation: /${index}\r\n\r\n`), 60);
+      else expect(head).toBe('the sixth answer is never asked for');
+    });
+    const timeouts = { connectMs: 1_000, firstByteMs: 1_000, stallMs: 1_000, openMs: 150 };
+    const server = await edge(source.url, { timeouts, failoverUrls: [`${source.url}/spare`] });
+    const started = Date.now();
+    const answer = await play(server.port, '/1.ts');
+    expect([answer.status, answer.headers['x-code']]).toEqual([504, 'UPSTREAM_TIMEOUT']);
+    expect(Date.now() - started).toBeLessThan(1_000);
+    expect(source.requests.some((head) => head.includes('/spare'))).toBe(true);
     await Promise.all([server.close(), source.close()]);
   });
 

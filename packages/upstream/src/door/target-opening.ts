@@ -60,7 +60,9 @@ export class TargetOpening {
   readonly #readers = new Set<() => void>();
   #closed = false;
   #requests = 0;
+  /** Bytes of bodies that are over. */
   #bytes = 0;
+  readonly #pumps = new Set<SocketPump>();
   #opened = false;
 
   constructor(options: TargetOpeningOptions) {
@@ -70,7 +72,9 @@ export class TargetOpening {
   }
 
   get stats(): DoorStats {
-    return { requests: this.#requests, openConnections: this.#active.size, bytes: this.#bytes };
+    let bytes = this.#bytes;
+    for (const pump of this.#pumps) bytes += pump.bytes;
+    return { requests: this.#requests, openConnections: this.#active.size, bytes };
   }
 
   /** Answers a reader. `path` is what follows the base, such as `stream.m3u8` or `ID/stream.ts`. */
@@ -216,8 +220,10 @@ export class TargetOpening {
       if (error && response.contentLength !== undefined) socket.destroy();
       else socket.end();
     });
+    this.#pumps.add(pump);
     body.attach(pump);
     return response.closed.then(() => {
+      this.#pumps.delete(pump);
       this.#bytes += pump.bytes;
     });
   }

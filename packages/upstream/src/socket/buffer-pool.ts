@@ -14,10 +14,6 @@ export class BufferPool {
     this.#maxSpare = maxSpare;
   }
 
-  get spare(): number {
-    return this.#spare.length;
-  }
-
   take(): Buffer {
     return this.#spare.pop() ?? Buffer.allocUnsafeSlow(this.size);
   }
@@ -30,20 +26,20 @@ export class BufferPool {
 /** A piece of a pooled buffer, given back when it is released. */
 export class PooledChunk implements RetainedChunk {
   readonly bytes: Buffer;
-  readonly #pool: BufferPool;
+  readonly #owner: { give(slab: Buffer): void };
   #slab: Buffer | undefined;
 
-  constructor(bytes: Buffer, slab: Buffer, pool: BufferPool) {
+  constructor(bytes: Buffer, slab: Buffer, owner: { give(slab: Buffer): void }) {
     this.bytes = bytes;
     this.#slab = slab;
-    this.#pool = pool;
+    this.#owner = owner;
   }
 
   release(): void {
     const slab = this.#slab;
     if (!slab) return;
     this.#slab = undefined;
-    this.#pool.give(slab);
+    this.#owner.give(slab);
   }
 }
 

@@ -24,7 +24,7 @@ export class ConnectionCounters {
     this.#bytes += bytes;
   }
 
-  stats(): UpstreamStats {
+  stats(): Omit<UpstreamStats, 'heldBytes'> {
     return {
       openConnections: this.#open,
       connectionsByHost: Object.fromEntries(this.#byHost),

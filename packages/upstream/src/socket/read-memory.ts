@@ -7,11 +7,49 @@ export const READ_BYTES = 256 * 1024;
 /** A read of at least this many bytes that its sink retains gives the connection a buffer of its own. */
 const LARGE_READ = 64 * 1024;
 
+/** When this much is held by slow sinks, reads become small, so that each further slow sink holds less. */
+const RELAXED_BYTES = 32 * 1024 * 1024;
+
 /** The memory that all connections of one client read into. */
 export class ReadMemory {
-  readonly scratch = Buffer.allocUnsafeSlow(READ_BYTES);
-  readonly large = new BufferPool(READ_BYTES, 64);
-  readonly small = new BufferPool(LARGE_READ, 128);
+  readonly #scratch = Buffer.allocUnsafeSlow(READ_BYTES);
+  readonly #smallScratch = this.#scratch.subarray(0, LARGE_READ);
+  readonly #pools = [
+    new BufferPool(LARGE_READ, 64),
+    new BufferPool(2 * LARGE_READ, 16),
+    new BufferPool(READ_BYTES, 32),
+  ] as const;
+  #heldBytes = 0;
+
+  /** Bytes of memory that sinks hold, or that connections keep for their next read. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  get tight(): boolean {
+    return this.#heldBytes > RELAXED_BYTES;
+  }
+
+  /** The buffer that connections share. */
+  get scratch(): Buffer {
+    return this.tight ? this.#smallScratch : this.#scratch;
+  }
+
+  /** A buffer of the smallest size that takes `bytes`. */
+  take(bytes: number): Buffer {
+    const slab = this.#poolFor(bytes).take();
+    this.#heldBytes += slab.length;
+    return slab;
+  }
+
+  give(slab: Buffer): void {
+    this.#heldBytes -= slab.length;
+    this.#poolFor(slab.length).give(slab);
+  }
+
+  #poolFor(bytes: number): BufferPool {
+    return this.#pools.find((pool) => pool.size >= bytes) ?? this.#pools[2];
+  }
 }
 
 /**
@@ -46,30 +84,29 @@ export class ReadBuffer {
     const own = this.#own;
     if (own) {
       this.#own = undefined;
-      return new PooledChunk(chunk, own, this.#memory.large);
+      return new PooledChunk(chunk, own, this.#memory);
     }
-    const pool = chunk.length > this.#memory.small.size ? this.#memory.large : this.#memory.small;
-    const slab = pool.take();
+    const slab = this.#memory.take(chunk.length);
     chunk.copy(slab);
-    return new PooledChunk(slab.subarray(0, chunk.length), slab, pool);
+    return new PooledChunk(slab.subarray(0, chunk.length), slab, this.#memory);
   };
 
   /** The buffer for the next read. Called after each read. */
   next(): Buffer {
-    const fast = this.#retained && this.#lastRead >= LARGE_READ;
+    const fast = this.#retained && this.#lastRead >= LARGE_READ && !this.#memory.tight;
     this.#chunk = undefined;
     this.#retained = false;
     if (!fast) {
       this.dispose();
       return this.#memory.scratch;
     }
-    this.#own ??= this.#memory.large.take();
+    this.#own ??= this.#memory.take(READ_BYTES);
     return this.#own;
   }
 
   /** Gives back the connection's own buffer. Call it once nothing can be read into it any more. */
   dispose(): void {
-    if (this.#own) this.#memory.large.give(this.#own);
+    if (this.#own) this.#memory.give(this.#own);
     this.#own = undefined;
   }
 }
