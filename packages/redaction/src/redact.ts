@@ -42,7 +42,10 @@ function redactQuery(query: string): string {
 
 /** Redacts every URL found in free text, such as FFmpeg's stderr or an error message. */
 export function redactText(text: string): string {
-  return text.replace(/[a-z][a-z0-9+.-]*:\/\/[^\s'"<>]*[^\s'"<>.,:;)\]]/gi, (url) => redactUrl(url));
+  // The login may hold an apostrophe; elsewhere one ends the URL, since messages quote URLs with it.
+  return text.replace(/[a-z][a-z0-9+.-]*:\/\/(?:[^\s"<>@/]*@)?[^\s'"<>]*[^\s'"<>.,:;)\]]/gi, (url) =>
+    redactUrl(url),
+  );
 }
 
 /** A copy of the headers with the values of credentials hidden. */

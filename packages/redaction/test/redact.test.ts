@@ -27,6 +27,12 @@ test('free text loses the credentials of every URL in it', () => {
   );
 });
 
+test('a login with an apostrophe is hidden in free text as well', () => {
+  expect(redactText("opening 'http://o'neil:s3'cret@h/x.ts', then 'http://h/y'")).toBe(
+    "opening 'http://***@h/x.ts', then 'http://h/y'",
+  );
+});
+
 test('secret headers keep their name', () => {
   expect(redactHeaders({ Authorization: 'Basic abc', Referer: 'http://x' })).toEqual({
     Authorization: '***',
