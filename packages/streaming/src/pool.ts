@@ -137,6 +137,7 @@ export class Pool {
         viewer,
         settle: (error) => {
           this.#waiting.delete(waiting);
+          cancelDeadline();
           viewer.res.off('close', onGone);
           if (error) reject(error);
           else resolve();
@@ -146,6 +147,12 @@ export class Pool {
         waiting.settle();
         this.#checkIdle();
       };
+      // A running pool can lose its last access point, and then has no deadline of its own.
+      const { clock, settings } = this.#options;
+      const cancelDeadline = clock.after(settings.streamTimeoutMs, () => {
+        waiting.settle(this.#startTimeout());
+        this.#checkIdle();
+      });
       viewer.res.once('close', onGone);
       this.#waiting.add(waiting);
     });
@@ -229,20 +236,20 @@ export class Pool {
     this.#cancelStart();
     const { clock, settings } = this.#options;
     this.#cancelStart = clock.after(settings.streamTimeoutMs, () => {
-      if (this.#intake.isJoinable) return;
-      const seconds = settings.streamTimeoutMs / 1000;
-      const why = this.#intake.lastError ?? this.#options.inputStatus?.().lastError;
-      this.#onFailed(
-        why instanceof StreampoolError && why.code === 'UPSTREAM_TIMEOUT'
-          ? why
-          : new StreampoolError(
-              'STREAM_START_TIMEOUT',
-              this.#intake.bytesIn > 0
-                ? `no access point (keyframe) within ${seconds} s`
-                : `no picture within ${seconds} s${why ? `: ${why instanceof Error ? why.message : why}` : ''}`,
-            ),
-      );
+      if (!this.#intake.isJoinable) this.#onFailed(this.#startTimeout());
     });
+  }
+
+  #startTimeout(): StreampoolError {
+    const seconds = this.#options.settings.streamTimeoutMs / 1000;
+    const why = this.#intake.lastError ?? this.#options.inputStatus?.().lastError;
+    if (why instanceof StreampoolError && why.code === 'UPSTREAM_TIMEOUT') return why;
+    return new StreampoolError(
+      'STREAM_START_TIMEOUT',
+      this.#intake.bytesIn > 0
+        ? `no access point (keyframe) within ${seconds} s`
+        : `no picture within ${seconds} s${why ? `: ${why instanceof Error ? why.message : why}` : ''}`,
+    );
   }
 
   #onJoinable(): void {

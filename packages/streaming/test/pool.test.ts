@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import { TsScanner } from '@streampool/mpegts';
 import { makeSample } from '@streampool/testkit';
 import { DeliveryClock } from '../src/delivery-clock.ts';
@@ -154,3 +154,45 @@ test('a client that replaces itself does not leave its pool draining', async () 
   await clock.advance(3_500);
   expect(states.at(-1)).toBe('stopped');
 });
+
+test('a viewer of a running stream that shows no keyframe any more is told so in time', async () => {
+  const { join, live, sources, clock, pool } = setup({ streamTimeoutMs: 4_000 });
+  const one = join('one');
+  await settle();
+  await live(1);
+  // More than the ring holds, and no picture to begin with.
+  sources[0]!.sink.data(nullPackets(9 * 1024 * 1024));
+  const two = join('two');
+  await clock.advance(2_000);
+  sources[0]!.sink.data(nullPackets(188));
+  await clock.advance(1_900);
+  expect(two.outcome).toBe('waiting');
+  sources[0]!.sink.data(nullPackets(188));
+  await clock.advance(200);
+  expect(two.outcome).toBe('STREAM_START_TIMEOUT');
+  expect(one.outcome).toBe('playing');
+  expect(pool.snapshot()).toMatchObject({ state: 'live', viewers: 1 });
+});
+
+test('what came before the first keyframe, of a source that was cut, leaves no switch pending', async () => {
+  const { join, live, sources, clock, states, pool } = setup();
+  const one = join('one');
+  await settle();
+  sources[0]!.sink.data(seconds[0]!.subarray(0, 4 * 188));
+  sources[0]!.sink.end(new StreampoolError('UPSTREAM_CUT', 'cut'));
+  await clock.advance(0);
+  await live(2);
+  expect(one.outcome).toBe('playing');
+  one.viewer.leave();
+  const two = join('two');
+  await settle();
+  expect(two.outcome).toBe('playing');
+  expect(states).toEqual(['starting', '(switched)', 'live', 'draining', 'live']);
+  expect(pool.snapshot().state).toBe('live');
+});
+
+function nullPackets(bytes: number): Buffer {
+  const packet = Buffer.alloc(188, 0xff);
+  packet.set([0x47, 0x1f, 0xff, 0x10]);
+  return Buffer.alloc(Math.ceil(bytes / 188) * 188, packet);
+}
