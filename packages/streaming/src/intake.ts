@@ -129,6 +129,7 @@ export class Intake {
   start(): void {
     if (this.#started) return;
     this.#started = true;
+    this.#lastEmitMs = this.#options.clock.now();
     this.#openFeed();
     this.#chain.start();
   }
@@ -175,7 +176,8 @@ export class Intake {
     for (const point of marks.accessPoints) this.ring.addAccessPoint(point);
     this.#bitrate.add(packets.length, now);
     if (marks.pcr !== undefined) this.#pacer.note(marks.pcr);
-    if (marks.seam?.reason === 'source' && this.#recovery) {
+    // Without a seam where nobody can have joined before: there the stream just began anew.
+    if (this.#recovery && (marks.seam?.reason === 'source' || marks.accessPoints.length > 0)) {
       const gapMs = Math.round(now - this.#lastEmitMs);
       const recovery = this.#recovery;
       this.#recovery = undefined;
