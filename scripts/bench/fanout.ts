@@ -152,6 +152,7 @@ function row(result: Measured): Row {
     'FFmpeg CPU-s/GB': result.childrenCpuSecondsPerGb,
     'core %': result.cpuShare * 100,
     'audience core %': result.audienceCpuShare * 100,
+    'other processes core %': result.foreignCpuShare * 100,
     'RSS MB': result.rssBytes / 1e6,
     'KB/viewer': result.rssPerViewer / 1e3,
     'TCP MB': result.tcpBytes / 1e6,

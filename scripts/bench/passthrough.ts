@@ -96,6 +96,7 @@ function row(result: Measured): Row {
     'Gbit/s': (result.gigabytes * 8) / result.seconds,
     'CPU-s/GB': result.cpuSecondsPerGb,
     'core %': result.cpuShare * 100,
+    'others %': result.foreignCpuShare * 100,
     'KB/viewer': result.rssPerViewer / 1e3,
     'TCP MB': result.tcpBytes / 1e6,
     'delay p99 ms': result.probeDelay.count > 0 ? result.probeDelay.p99 : undefined,

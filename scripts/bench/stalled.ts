@@ -79,6 +79,7 @@ function row(name: string, result: RunResult): Row {
     'longest gap ms': result.longestGapMs,
     'first picture p99 ms': result.firstPicture.p99,
     'CPU-s/GB': result.cpuSecondsPerGb,
+    'other processes core %': result.foreignCpuShare * 100,
     'RSS MB': result.rssBytes / 1e6,
     dropped: result.audience.dropped,
     errors: result.audience.syncErrors + result.audience.continuityErrors + result.audience.timestampErrors,

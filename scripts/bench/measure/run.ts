@@ -3,7 +3,7 @@ import { Player } from '@streampool/testkit';
 import type { AudienceReport } from '../load/audience.ts';
 import type { AudienceProcess } from '../load/audience-process.ts';
 import { Histogram, type Percentiles, percentilesOf } from './histogram.ts';
-import { usageOf } from './usage.ts';
+import { hostUsage, usageOf } from './usage.ts';
 
 export interface RunPlan {
   readonly pid: number;
@@ -36,6 +36,8 @@ export interface RunResult {
   readonly cpuShare: number;
   /** The audience's share of one core: near 1, the load is the bottleneck, and delays are its own. */
   readonly audienceCpuShare: number;
+  /** Cores that unrelated processes of the host used meanwhile: near 0, or the figures are theirs. */
+  readonly foreignCpuShare: number;
   readonly rssBytes: number;
   /** What each viewer adds to the server's RSS. */
   readonly rssPerViewer: number;
@@ -76,7 +78,9 @@ export async function runAudience(audience: AudienceProcess, plan: RunPlan): Pro
   const start = await audience.reset();
   const audienceStart = usageOf(audience.pid);
   const first = usageOf(plan.pid, { withChildren: plan.workers ?? false });
+  const hostStart = hostUsage(process.pid);
   const pictures = await join(plan);
+  const hostEnd = hostUsage(process.pid);
   const last = usageOf(plan.pid, { withChildren: plan.workers ?? false });
   const audienceEnd = usageOf(audience.pid);
   const end = await audience.report();
@@ -94,6 +98,10 @@ export async function runAudience(audience: AudienceProcess, plan: RunPlan): Pro
     childrenCpuSecondsPerGb: (last.childrenCpuSeconds - first.childrenCpuSeconds) / gigabytes,
     cpuShare: (last.cpuSeconds - first.cpuSeconds) / seconds,
     audienceCpuShare: (audienceEnd.cpuSeconds - audienceStart.cpuSeconds) / seconds,
+    foreignCpuShare: Math.max(
+      0,
+      (hostEnd.busySeconds - hostStart.busySeconds - (hostEnd.ownSeconds - hostStart.ownSeconds)) / seconds,
+    ),
     rssBytes: last.rssBytes,
     rssPerViewer: (last.rssBytes - before.rssBytes) / Math.max(1, plan.viewers),
     tcpBytes: last.tcpBytes,

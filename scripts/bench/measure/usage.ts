@@ -37,3 +37,22 @@ function tcpMemory(): number {
   const [, pages = '0'] = /^TCP:.* mem (\d+)/m.exec(readFileSync('/proc/net/sockstat', 'utf8')) ?? [];
   return Number(pages) * 4096;
 }
+
+/**
+ * Seconds of CPU that the whole host has used, and what a process and its living descendants have (a
+ * benchmark starts all that belongs to it): the difference between two moments is what others took away from the measurement.
+ */
+export function hostUsage(pid: number): { busySeconds: number; ownSeconds: number } {
+  const [, user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = readFileSync(
+    '/proc/stat',
+    'utf8',
+  )
+    .split('\n')[0]!
+    .split(/ +/)
+    .map(Number);
+  const own = [processInfo(pid) ?? [], descendants(pid)].flat();
+  return {
+    busySeconds: (user + nice + system + irq + softirq + steal) / 100,
+    ownSeconds: own.reduce((sum, info) => sum + info.cpuSeconds, 0),
+  };
+}
