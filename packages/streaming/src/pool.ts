@@ -370,14 +370,14 @@ export class Pool {
   }
 
   async #release(): Promise<void> {
-    try {
-      await this.#intake.close();
-      await this.#options.closeInput?.();
-    } catch (error) {
-      this.#lastError = isStreampoolError(error) ? error.message : String(error);
-    } finally {
-      this.#setClosed();
+    // At once: a source that waits for its input to be opened ends only when the opening is given up.
+    const closing = [this.#intake.close(), this.#options.closeInput?.()];
+    for (const outcome of await Promise.allSettled(closing)) {
+      if (outcome.status === 'fulfilled') continue;
+      const { reason } = outcome;
+      this.#lastError = isStreampoolError(reason) ? reason.message : String(reason);
     }
+    this.#setClosed();
   }
 
   #viewerSnapshot({ request, socketViewer, connectedAt }: Attached): ViewerSnapshot {

@@ -173,3 +173,24 @@ test.each([
   await viewer.ended;
   expect(JSON.parse(viewer.recording.toString())).toMatchObject({ code });
 });
+
+test('stopping during the first opening does not wait for the provider, nor ask the next one', async () => {
+  await setup();
+  provider.live('/backup.ts', sample, { start: 'live' });
+  provider.fault('/live.ts', { kind: 'no-head' });
+  const viewer = play(
+    host.add({
+      kind: 'transcode',
+      url: provider.url('/live.ts'),
+      failoverUrls: [provider.url('/backup.ts')],
+    }),
+    { check: false },
+  );
+  await waitFor(() => provider.stats('/live.ts').current === 1);
+  const began = performance.now();
+  await host.engine.stop('stream-0');
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect((await viewer.waitForHead(1_000)).status).toBe(503);
+  await waitFor(() => provider.stats('/live.ts').current === 0);
+  expect(provider.stats('/backup.ts').total).toBe(0);
+});
