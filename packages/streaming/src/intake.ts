@@ -184,6 +184,8 @@ export class Intake {
       events.recovered({ ...recovery, gapMs });
     }
     this.#lastEmitMs = now;
-    if (marks.accessPoints.length > 0) events.joinable();
+    if (marks.accessPoints.length === 0) return;
+    this.#chain.noteAccessPoint();
+    events.joinable();
   }
 }

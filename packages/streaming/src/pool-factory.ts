@@ -6,6 +6,8 @@ import { DeliveryClock } from './delivery-clock.ts';
 import type { StreamSpec } from './engine-api.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { Pool, type PoolEvents } from './pool.ts';
+import type { Placements, PoolPlacement } from './relay/placements.ts';
+import type { Source } from './source.ts';
 import { type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
 import { FfmpegSource } from './transcode/ffmpeg-source.ts';
 import { type InputDoor, TranscodeInput } from './transcode/transcode-input.ts';
@@ -17,6 +19,8 @@ export interface PoolFactoryOptions {
   readonly door: InputDoor;
   readonly log: Logger;
   readonly clock: Clock;
+  /** In a cluster: where sources are. */
+  readonly placements?: Placements;
 }
 
 export interface PoolPlace {
@@ -41,38 +45,51 @@ export class PoolFactory {
   }
 
   create(spec: StreamSpec, place: PoolPlace): Pool {
-    return spec.kind === 'transcode' ? this.#transcode(spec, place) : this.#shared(spec, place);
+    const placement = this.#options.placements?.of(spec.id);
+    const pool =
+      spec.kind === 'transcode'
+        ? this.#transcode(spec, place, placement)
+        : this.#shared(spec, place, placement);
+    if (placement) void pool.closed.then(() => placement.forget());
+    return pool;
   }
 
-  #shared(spec: StreamSpec, place: PoolPlace): Pool {
+  #shared(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
     const { settings, client, clock } = this.#options;
     const targets = targetsOf(spec);
+    const placed = (own: () => Source): Source => placement?.open(own) ?? own();
     return new Pool({
       spec,
       settings: { ...settings, maxViewers: settings.maxClientsPerSharedStream },
       clock,
       delivery: this.#delivery,
+      relayDelivery: this.#feedDelivery,
+      ...(placement && { placement }),
       ...place,
       intake: {
         alternatives: targets.length,
         policy: this.#upstreamPolicy(targets.length),
         ring: this.#ring(),
         open: ({ index }) =>
-          new UpstreamSource({
-            client,
-            target: targets[index]!,
-            timeouts: this.#timeouts(targets.length),
-            paceMs: this.#paceMs(),
-          }),
+          placed(
+            () =>
+              new UpstreamSource({
+                client,
+                target: targets[index]!,
+                timeouts: this.#timeouts(targets.length),
+                paceMs: this.#paceMs(),
+              }),
+          ),
       },
     });
   }
 
-  #transcode(spec: StreamSpec, place: PoolPlace): Pool {
+  #transcode(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
     const { settings, client, clock, door, log } = this.#options;
     const { ffmpegArgs } = spec;
     if (!ffmpegArgs) throw new StreampoolError('INTERNAL', 'a transcoded stream without FFmpeg arguments');
     const targets = targetsOf(spec);
+    const placed = (own: () => Source): Source => placement?.open(own) ?? own();
     const input = new TranscodeInput({
       targets,
       client,
@@ -96,6 +113,8 @@ export class PoolFactory {
       },
       clock,
       delivery: this.#delivery,
+      relayDelivery: this.#feedDelivery,
+      ...(placement && { placement }),
       ...place,
       intake: {
         alternatives: 1,
@@ -103,16 +122,20 @@ export class PoolFactory {
           ...DEFAULT_CHAIN_POLICY,
           startMs: settings.streamTimeoutMs,
           stallMs: settings.streamTimeoutMs,
+          accessPointMs: this.#accessPointMs(),
         },
         ring: this.#ring(),
         open: () =>
-          new FfmpegSource({
-            ffmpegPath: settings.ffmpegPath,
-            args: ffmpegArgs,
-            input,
-            stopGraceMs: settings.stopGraceMs,
-            log: log.child({ streamId: spec.id }),
-          }),
+          placed(
+            () =>
+              new FfmpegSource({
+                ffmpegPath: settings.ffmpegPath,
+                args: ffmpegArgs,
+                input,
+                stopGraceMs: settings.stopGraceMs,
+                log: log.child({ streamId: spec.id }),
+              }),
+          ),
       },
       closeInput: () => input.close(),
       inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
@@ -139,8 +162,14 @@ export class PoolFactory {
       ...DEFAULT_CHAIN_POLICY,
       startMs: this.#attemptMs(alternatives),
       stallMs: stallTimeoutMs,
+      accessPointMs: this.#accessPointMs(),
       maxAttempts,
     };
+  }
+
+  /** A source that could start within the viewers' patience must be able to come back, too. */
+  #accessPointMs(): number {
+    return Math.max(DEFAULT_CHAIN_POLICY.accessPointMs, this.#options.settings.streamTimeoutMs);
   }
 
   #ring() {

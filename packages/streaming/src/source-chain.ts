@@ -9,6 +9,8 @@ export interface ChainPolicy {
   readonly startMs: number;
   /** Silence of a running source after which it counts as dead. */
   readonly stallMs: number;
+  /** From a source's first byte to its first access point: bytes without pictures (null packets) are no life. */
+  readonly accessPointMs: number;
   /** A source that ran this long without fault clears the record of failures. */
   readonly stableMs: number;
   /** Failed attempts in a row, after the chain was live, until it gives up. */
@@ -19,6 +21,7 @@ export interface ChainPolicy {
 export const DEFAULT_CHAIN_POLICY: ChainPolicy = {
   startMs: 10_000,
   stallMs: 3_000,
+  accessPointMs: 15_000,
   stableMs: 30_000,
   maxAttempts: 12,
   backoff: { firstMs: 250, maxMs: 5_000 },
@@ -72,6 +75,9 @@ export class SourceChain {
   #liveSinceMs = 0;
   #lastDataMs = 0;
   #hasData = false;
+  #hasAccessPoint = false;
+  /** Since when an access point is being waited for. */
+  #fruitlessSinceMs = 0;
   #lossReason = '';
   /** When the last byte of the last running source came. */
   #lostSinceMs = 0;
@@ -122,6 +128,11 @@ export class SourceChain {
     this.#source?.resume();
   }
 
+  /** Tells the chain that viewers can start in what its source sends. */
+  noteAccessPoint(): void {
+    this.#hasAccessPoint = true;
+  }
+
   /** Tells the chain that what its source sends is useless. */
   reject(error: StreampoolError): void {
     if (!this.#done) this.#lost(error);
@@ -139,6 +150,7 @@ export class SourceChain {
     const source = this.#options.open({ index: this.#index });
     this.#source = source;
     this.#hasData = false;
+    this.#hasAccessPoint = false;
     this.#lastDataMs = clock.now();
     if (this.#wasLive) events.nextSource();
     this.#watch(generation, policy.startMs);
@@ -171,6 +183,7 @@ export class SourceChain {
     if (this.#hasData) return;
     this.#hasData = true;
     this.#liveSinceMs = now;
+    this.#fruitlessSinceMs = now;
     this.#watch(generation, this.#options.policy.stallMs);
     if (this.#wasLive) {
       const gapMs = Math.round(now - this.#lostSinceMs);
@@ -182,13 +195,24 @@ export class SourceChain {
   /** Looks again when the deadline could have passed at the earliest, so that data need not re-arm a timer. */
   #watch(generation: number, limitMs: number): void {
     this.#cancelWatch();
-    const { clock } = this.#options;
+    const { clock, policy } = this.#options;
     const look = (): void => {
       if (generation !== this.#generation || this.#done) return;
-      if (this.#paused || this.#source?.starved) this.#lastDataMs = clock.now();
-      const silentMs = clock.now() - this.#lastDataMs;
+      const now = clock.now();
+      if (this.#paused || this.#source?.starved) {
+        this.#lastDataMs = now;
+        this.#fruitlessSinceMs = now;
+      }
+      const silentMs = now - this.#lastDataMs;
       if (silentMs >= limitMs) {
         this.#lost(this.#silence(limitMs));
+        return;
+      }
+      if (this.#hasData && !this.#hasAccessPoint && now - this.#fruitlessSinceMs >= policy.accessPointMs) {
+        const seconds = policy.accessPointMs / 1000;
+        this.#lost(
+          new StreampoolError('STREAM_START_TIMEOUT', `no access point (keyframe) within ${seconds} s`),
+        );
         return;
       }
       this.#cancelWatch = clock.after(Math.max(1, limitMs - silentMs), look);
@@ -210,7 +234,7 @@ export class SourceChain {
     this.#lossReason = error.code;
     const wasRunning = this.#hasData;
     if (wasRunning) this.#lostSinceMs = this.#lastDataMs;
-    if (wasRunning && clock.now() - this.#liveSinceMs >= policy.stableMs) {
+    if (this.#hasAccessPoint && clock.now() - this.#liveSinceMs >= policy.stableMs) {
       this.#failures = 0;
       this.#backoff.reset();
     }
@@ -223,7 +247,9 @@ export class SourceChain {
     }
     // A source that ran is tried again itself first (the failure may have been the connection's); one that did not
     // start, or was lost a second time, makes way for the next alternative.
-    if (!wasRunning || this.#failures > 1) this.#index = (this.#index + 1) % alternatives;
+    // Which node plays says nothing of the provider.
+    const isProviders = error.code !== 'RELAY_LOST' && error.code !== 'OWNER_CHANGED';
+    if (isProviders && (!wasRunning || this.#failures > 1)) this.#index = (this.#index + 1) % alternatives;
     const generation = ++this.#generation;
     this.#hasData = false;
     this.#cancelWatch();

@@ -191,6 +191,22 @@ test('what came before the first keyframe, of a source that was cut, leaves no s
   expect(pool.snapshot().state).toBe('live');
 });
 
+test('a source that comes back with bytes but no pictures is replaced', async () => {
+  const { join, live, sources, clock, states } = setup();
+  join('one');
+  await settle();
+  await live(2);
+  sources[0]!.sink.end(new StreampoolError('UPSTREAM_CUT', 'cut'));
+  for (let second = 0; second < 19; second += 1) {
+    await clock.advance(1_000);
+    if (sources.length === 2) sources[1]!.sink.data(nullPackets(188));
+  }
+  expect(sources.length).toBe(3);
+  expect(states.at(-1)).toBe('switching');
+  await live(2);
+  expect(states).toEqual(['starting', 'live', 'switching', 'live', '(switched)']);
+});
+
 function nullPackets(bytes: number): Buffer {
   const packet = Buffer.alloc(188, 0xff);
   packet.set([0x47, 0x1f, 0xff, 0x10]);

@@ -42,7 +42,7 @@ function setup({ alternatives = 1, slowClose = false, policy = {} } = {}) {
   const clock = new ManualClock();
   const sources: FakeSource[] = [];
   const log: string[] = [];
-  const chain = new SourceChain({
+  const chain: SourceChain = new SourceChain({
     alternatives,
     clock,
     random: () => 0,
@@ -53,7 +53,10 @@ function setup({ alternatives = 1, slowClose = false, policy = {} } = {}) {
       return source;
     },
     events: {
-      data: (chunk) => log.push(`data ${chunk.toString()}`),
+      data: (chunk) => {
+        log.push(`data ${chunk.toString()}`);
+        if (chunk.toString() !== 'null packets') chain.noteAccessPoint();
+      },
       nextSource: () => log.push('next'),
       progress: () => log.push('progress'),
       lost: (error) => log.push(`lost ${error.code}`),
@@ -181,4 +184,24 @@ test('a complete source ends the chain; closing is idempotent and leaves no time
   await chain.close();
   expect(sources[0]!.closed).toBe(true);
   expect(clock.pending).toBe(0);
+});
+
+test('bytes without an access point are a loss, and no life to be trusted', async () => {
+  const { clock, sources, log } = setup({
+    policy: { accessPointMs: 10_000, stableMs: 5_000, maxAttempts: 3 },
+  });
+  sources[0]!.sink.data(Buffer.from('a'));
+  sources[0]!.sink.end(cut());
+  for (let second = 0; second < 40; second += 1) {
+    await clock.advance(1_000);
+    if (!sources.at(-1)!.closed) sources.at(-1)!.sink.data(Buffer.from('null packets'));
+  }
+  expect(sources.length).toBe(3);
+  expect(log.filter((entry) => !entry.startsWith('data') && entry !== 'next')).toEqual([
+    'lost UPSTREAM_CUT',
+    'recovered 0 after 1000',
+    'lost STREAM_START_TIMEOUT',
+    expect.stringMatching(/^recovered/),
+    'failed STREAM_START_TIMEOUT',
+  ]);
 });
