@@ -81,7 +81,8 @@ export class SocketViewer implements Delivery {
   end(): void {
     if (this.#closed) return;
     this.#detach();
-    this.#socket.end();
+    // What the kernel has not taken yet still points into the ring.
+    this.#socket.end(() => this.#release());
     // A viewer that takes nothing would keep the socket for ever.
     this.#socket.setTimeout(Math.min(this.#options.clientTimeoutMs, LINGER_MS), () => this.#socket.destroy());
   }
@@ -141,6 +142,7 @@ export class SocketViewer implements Delivery {
 
   #drop(): void {
     this.#detach();
+    this.#release();
     // A plain close would leave megabytes in the kernel, waiting for a peer that does not read.
     this.#socket.resetAndDestroy();
     this.#options.onLeave('stuck');
@@ -154,7 +156,6 @@ export class SocketViewer implements Delivery {
 
   #detach(): void {
     this.#closed = true;
-    this.#release();
     this.#socket.off('drain', this.#onDrain);
     this.#socket.off('close', this.#onClose);
   }
@@ -168,6 +169,7 @@ export class SocketViewer implements Delivery {
   readonly #onClose = (): void => {
     if (this.#closed) return;
     this.#detach();
+    this.#release();
     this.#options.onLeave('left');
   };
 }

@@ -160,3 +160,28 @@ test('leaving is noticed, ending is proper, both only once', async () => {
   expect((await received.bytes(12 * PACKET)).length).toBe(12 * PACKET);
   expect(ending.log).toEqual([]);
 });
+
+test('what an ended viewer still has to take is not overwritten by the ring', async () => {
+  const { serverSide, player } = await pair();
+  player.pause();
+  const { ring, at, append, viewer } = setup(serverSide, { budgetBlocks: 4, clientTimeoutMs: 60_000 });
+  let ms = 0;
+  while (serverSide.writableLength === 0) {
+    append(1_000, 1, true);
+    ms += 10;
+    at(ms);
+    if (ms > 10_000) throw new Error('the kernel takes everything');
+  }
+  viewer.end();
+  append(20_000, 2, true);
+  expect(ring.stragglingBytes).toBe(BLOCK_BYTES);
+  const received = collect(player);
+  player.resume();
+  await once(player, 'end');
+  const bytes = await received.bytes(viewer.bytes);
+  expect(bytes.length).toBe(viewer.bytes);
+  expect(bytes.subarray(TABLES.length).every((byte) => byte === 1 || byte === 0xee)).toBe(true);
+  player.end();
+  await once(serverSide, 'close');
+  expect(ring.stragglingBytes).toBe(0);
+});
