@@ -79,8 +79,10 @@ export class DeliveryClock {
     const due = Math.floor((now - this.#startedMs) / phaseMs);
     let turns = Math.max(1, Math.min(this.#phases.length, due - this.#turn));
     this.#turn = Math.max(due, this.#turn + 1);
+    // Fixed now: when all leave during a turn and others come, the clock begins anew.
+    const next = this.#turn;
     for (; turns > 0; turns -= 1) {
-      const list = this.#phases[(this.#turn - turns) % this.#phases.length]!;
+      const list = this.#phases[(next - turns) % this.#phases.length]!;
       // Backwards: a delivery that leaves during its turn is replaced by one that has had its own.
       for (let i = list.length - 1; i >= 0; i -= 1) list[i]?.deliver(now);
     }

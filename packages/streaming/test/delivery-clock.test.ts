@@ -91,3 +91,18 @@ test('the timer runs only while somebody wants turns', () => {
   clock.remove(one);
   expect(isRunning()).toBe(false);
 });
+
+test('the last delivery may leave in a late turn and another one come in its place', () => {
+  const { clock, advance } = setup(100);
+  const next = counter();
+  clock.add({
+    deliver() {
+      clock.remove(this);
+      clock.add(next);
+    },
+  });
+  advance(1_000, true);
+  advance(100);
+  expect(next.turns).toBeGreaterThan(0);
+  expect(clock.size).toBe(1);
+});
