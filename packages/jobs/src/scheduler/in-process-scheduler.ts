@@ -1,6 +1,7 @@
-import { redactText } from '@streampool/redaction';
 import type { Logger } from 'pino';
+import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
 import type { EveryOptions, Job, JobFigures, Scheduler } from './scheduler.ts';
+import { deadlineOf } from './scheduler.ts';
 import { systemTimers, type Timers } from './timers.ts';
 
 export interface InProcessSchedulerOptions {
@@ -14,7 +15,6 @@ export interface InProcessSchedulerOptions {
 
 /** Runs come up to this part of the interval early or late, so that processes started together do not stay in step. */
 export const JITTER = 0.1;
-const LEAST_DEADLINE_MS = 10_000;
 
 /** The {@link Scheduler} of a process on its own. */
 export class InProcessScheduler implements Scheduler {
@@ -38,7 +38,7 @@ export class InProcessScheduler implements Scheduler {
     const job = new RepeatedJob({
       name,
       intervalMs,
-      deadlineMs: options.deadlineMs ?? Math.max(intervalMs, LEAST_DEADLINE_MS),
+      deadlineMs: deadlineOf(intervalMs, options),
       run,
       log: this.#log,
       timers: this.#timers,
@@ -72,87 +72,47 @@ export class InProcessScheduler implements Scheduler {
   }
 }
 
-interface RepeatedJobOptions {
-  readonly name: string;
+interface RepeatedJobOptions extends JobRunnerOptions {
   readonly intervalMs: number;
-  readonly deadlineMs: number;
-  readonly run: Job;
-  readonly log: Logger;
-  readonly timers: Timers;
   readonly random: () => number;
 }
 
-/** One job: its timer, its run under way, its figures. */
+/** One job and its timer. */
 class RepeatedJob {
   readonly #options: RepeatedJobOptions;
+  readonly #runner: JobRunner;
   readonly #abort = new AbortController();
   #cancelTimer: () => void = () => {};
-  #running: Promise<void> | undefined;
-  #runs = 0;
-  #failures = 0;
-  #timeouts = 0;
-  #lastDurationMs: number | undefined;
 
   constructor(options: RepeatedJobOptions) {
     this.#options = options;
+    this.#runner = new JobRunner(options);
   }
 
-  schedule(delayMs = this.#jittered(this.#options.intervalMs)): void {
+  schedule(delayMs = this.#jittered()): void {
     if (this.#abort.signal.aborted) return;
-    this.#cancelTimer = this.#options.timers.after(Math.max(0, delayMs), () => {
-      this.#running = this.#runOnce();
-    });
+    this.#cancelTimer = this.#options.timers.after(Math.max(0, delayMs), () => void this.#runAndSchedule());
   }
 
   /** No further run; resolves when the one under way has ended. Never rejects. */
   async cancel(): Promise<void> {
     this.#abort.abort(new Error('the scheduler is closing'));
     this.#cancelTimer();
-    await this.#running;
+    await this.#runner.idle;
   }
 
   figures(): JobFigures {
-    return {
-      name: this.#options.name,
-      runs: this.#runs,
-      failures: this.#failures,
-      timeouts: this.#timeouts,
-      running: this.#running !== undefined,
-      ...(this.#lastDurationMs !== undefined && { lastDurationMs: this.#lastDurationMs }),
-    };
+    return this.#runner.figures();
   }
 
-  async #runOnce(): Promise<void> {
-    const { name, intervalMs, deadlineMs, timers, log, run } = this.#options;
-    const startedAt = timers.now();
-    const timeout = new AbortController();
-    const cancelDeadline = timers.after(deadlineMs, () => {
-      this.#timeouts += 1;
-      // Said at once: a job that ignores its signal would otherwise hang without a word.
-      log.warn({ job: name, deadlineMs }, 'a job is past its deadline and was told to stop');
-      timeout.abort(new Error(`the job ${name} took longer than ${deadlineMs} ms`));
-    });
-    this.#runs += 1;
-    try {
-      await run(AbortSignal.any([this.#abort.signal, timeout.signal]));
-      if (timeout.signal.aborted) this.#failures += 1;
-    } catch (error) {
-      if (!this.#abort.signal.aborted) {
-        this.#failures += 1;
-        const message = redactText(error instanceof Error ? error.message : String(error));
-        log.error({ job: name, code: (error as { code?: unknown }).code, error: message }, 'a job failed');
-      }
-    } finally {
-      cancelDeadline();
-      const tookMs = timers.now() - startedAt;
-      this.#lastDurationMs = tookMs;
-      this.#running = undefined;
-      // The next one is reckoned from this start, but never begins before this one has ended.
-      this.schedule(this.#jittered(intervalMs) - tookMs);
-    }
+  async #runAndSchedule(): Promise<void> {
+    const tookMs = await this.#runner.runOnce(this.#abort.signal);
+    // The next one is reckoned from this start, but never begins before this one has ended.
+    this.schedule(this.#jittered() - tookMs);
   }
 
-  #jittered(ms: number): number {
-    return ms * (1 - JITTER + 2 * JITTER * this.#options.random());
+  #jittered(): number {
+    const { intervalMs, random } = this.#options;
+    return intervalMs * (1 - JITTER + 2 * JITTER * random());
   }
 }

@@ -30,3 +30,10 @@ export interface Scheduler {
   /** Idempotent: no run begins any more; those under way are aborted and waited for, within a deadline. */
   close(): Promise<void>;
 }
+
+const LEAST_DEADLINE_MS = 10_000;
+
+/** The longest one run may take, in ms. */
+export function deadlineOf(intervalMs: number, options: EveryOptions): number {
+  return options.deadlineMs ?? Math.max(intervalMs, LEAST_DEADLINE_MS);
+}

@@ -47,7 +47,7 @@ export class Connection {
     this.prefix = prefix;
     this.#timeoutMs = timeoutMs;
     const redisOptions: PlainOptions = {
-      ...place(url, options.tls),
+      ...redisPlace(url, options.tls),
       lazyConnect: true,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
@@ -155,7 +155,8 @@ export class Connection {
   }
 }
 
-function place(url: string, tls: RedisOptions['tls']): PlainOptions {
+/** Where and how to connect, for clients beside the state's own. @throws StreampoolError CONFIG_INVALID */
+export function redisPlace(url: string, tls?: RedisOptions['tls']): PlainOptions {
   const { caFile, ...options } = parseRedisUrl(url);
   if (!options.tls) return options;
   const secure = { ...options.tls, ...(caFile !== undefined && { ca: readCertificate(caFile) }), ...tls };
