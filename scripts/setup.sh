@@ -38,7 +38,7 @@ ensure_programs() {
     command -v "${pair%%=*}" >/dev/null || missing+=("${pair#*=}")
   done
   [ ${#missing[@]} -eq 0 ] && return
-  packages="$(printf '%s\n' "${missing[@]}" | sort -u | tr '\n' ' ')"
+  packages="$(printf '%s\n' "${missing[@]}" | sort -u | paste -sd ' ')"
   if [ "$(id -u)" -ne 0 ]; then
     if sudo -n true 2>/dev/null; then as_root=(sudo -n); else fail "please install: sudo apt-get install $packages"; fi
   fi

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { endsWithParent } from '@streampool/testkit';
 import { DemoProvider } from './provider.ts';
 
 const command = fileURLToPath(new URL('../../packages/cli/bin/streampool', import.meta.url));
@@ -9,10 +10,10 @@ const port = process.env.PORT || '8085';
 const base = `http://127.0.0.1:${port}${process.env.ROOT_PATH ?? ''}`;
 
 const provider = new DemoProvider();
-const server = spawn(process.execPath, [command, 'serve', ...process.argv.slice(2)], {
-  env: { LOG_LEVEL: 'warn', ...process.env, PORT: port, STREAMPOOL_LIFELINE_FD: '3' },
-  // A lifeline: the server ends with this process, however that comes about.
-  stdio: ['inherit', 'ignore', 'inherit', 'pipe'], // its greeting would stand beside ours; logs go to stderr
+const [program, ...args] = endsWithParent([process.execPath, command, 'serve', ...process.argv.slice(2)]);
+const server = spawn(program, args, {
+  env: { LOG_LEVEL: 'warn', ...process.env, PORT: port },
+  stdio: ['inherit', 'ignore', 'inherit'], // its greeting would stand beside ours; logs go to stderr
 });
 let stopping = false;
 const stop = (): void => {

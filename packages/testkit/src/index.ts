@@ -23,7 +23,7 @@ export {
   processesMarked,
   processInfo,
 } from './processes/census.ts';
-export { type RunOptions, type RunResult, run, runOk } from './processes/run.ts';
+export { endsWithParent, type RunOptions, type RunResult, run, runOk } from './processes/run.ts';
 export {
   freePort,
   type StreampoolOptions,

@@ -56,7 +56,8 @@ export class Stage {
 
   /** A server that has crashed is the reason for whatever failed after it. */
   mustRun(): void {
-    if (!this.server.running) throw new Error(`the server has ended:\n${this.server.logs().slice(-3_000)}`);
+    if (this.server && !this.server.running)
+      throw new Error(`the server has ended:\n${this.server.logs().slice(-3_000)}`);
   }
 
   async close(): Promise<void> {

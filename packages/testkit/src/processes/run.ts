@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 
 export interface RunResult {
   /** Exit code; null when a signal ended it. */
@@ -64,4 +65,14 @@ export async function runOk(
       `${command} ${args.join(' ')} exited with ${result.code}: ${result.stderr.slice(-1_000)}`,
     );
   return result;
+}
+
+const SETPRIV = '/usr/bin/setpriv';
+
+/**
+ * The command line as one whose process is sent SIGTERM when its parent dies, however that comes about, so that a test
+ * run that is killed leaves no server behind. Unchanged where util-linux is not installed. The pid is the command's own.
+ */
+export function endsWithParent(command: readonly [string, ...string[]]): readonly [string, ...string[]] {
+  return existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'TERM', ...command] : command;
 }

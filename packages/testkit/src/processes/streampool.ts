@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type ProcessInfo, processesMarked } from './census.ts';
+import { endsWithParent } from './run.ts';
 import { waitFor } from './wait-for.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../cli/bin/streampool', import.meta.url));
@@ -68,18 +69,16 @@ export async function startStreampool({
       PORT: `${ownPort}`,
       STREAMPOOL_DATA_DIR: directory,
       [MARK]: mark,
-      STREAMPOOL_LIFELINE_FD: '3',
     },
     ...(watchTimers ? { NODE_OPTIONS: `--import ${TIMER_COUNT}`, TIMER_COUNT_FILE: timerFile } : {}),
     ...env,
   };
-  const child = spawn(process.execPath, [COMMAND, ...args], {
+  const [program, ...programArgs] = endsWithParent([process.execPath, COMMAND, ...args]);
+  const child = spawn(program, programArgs, {
     env: Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined)),
     cwd: directory, // where no .env of a developer is
-    // The pipe is a lifeline: the server ends with this process, however that comes about.
-    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  child.stdio[3]?.on('error', () => {});
 
   const log: Buffer[] = [];
   let logBytes = 0;
@@ -88,8 +87,8 @@ export async function startStreampool({
     logBytes += chunk.length;
     while (logBytes > KEPT_LOG_BYTES) logBytes -= log.shift()!.length;
   };
-  child.stdout?.on('data', keep);
-  child.stderr?.on('data', keep);
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
   const logs = (): string => Buffer.concat(log).toString();
 
   let ended = false;
