@@ -46,6 +46,9 @@ export const ERRORS = {
   CAPACITY_EXHAUSTED: { status: 503, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },
 
+  /** Another node owns the stream than the one that was asked, or that played it so far. */
+  OWNER_CHANGED: { status: 409, retryable: true },
+  RELAY_LOST: { status: 503, retryable: true },
   STALE_EPOCH: { status: 409, retryable: false },
   WORKER_ID_TAKEN: { status: 409, retryable: false },
   STATE_UNAVAILABLE: { status: 503, retryable: true },

@@ -54,6 +54,10 @@ export interface PoolSnapshot {
   readonly restarts: number;
   readonly lastError?: string;
   readonly ringBytes: number;
+  /** In a cluster: the bytes come from the node that owns the stream. */
+  readonly relayed?: boolean;
+  /** In a cluster: other nodes that play from this pool. */
+  readonly relays?: number;
 }
 
 export interface ViewerSnapshot {

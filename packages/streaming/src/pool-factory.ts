@@ -117,7 +117,7 @@ export class PoolFactory {
       ...(placement && { placement }),
       ...place,
       intake: {
-        alternatives: 1,
+        alternatives: targets.length,
         policy: {
           ...DEFAULT_CHAIN_POLICY,
           startMs: settings.streamTimeoutMs,
@@ -125,13 +125,14 @@ export class PoolFactory {
           accessPointMs: this.#accessPointMs(),
         },
         ring: this.#ring(),
-        open: () =>
+        open: ({ index }) =>
           placed(
             () =>
               new FfmpegSource({
                 ffmpegPath: settings.ffmpegPath,
                 args: ffmpegArgs,
                 input,
+                index,
                 stopGraceMs: settings.stopGraceMs,
                 log: log.child({ streamId: spec.id }),
               }),

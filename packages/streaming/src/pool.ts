@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { openBareBody } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
@@ -12,6 +14,8 @@ import type {
 } from './engine-api.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { PoolStateMachine } from './pool-state.ts';
+import type { PoolPlacement } from './relay/placements.ts';
+import { RelayFeed, type RelayRequest } from './relay/relay-feed.ts';
 import { SocketViewer } from './socket-viewer.ts';
 import type { SourceProgress } from './source.ts';
 
@@ -39,6 +43,10 @@ export interface PoolOptions {
   readonly settings: PoolSettings;
   readonly clock: Clock;
   readonly delivery: DeliveryClock;
+  /** Turns for other nodes, whose viewers wait for theirs afterwards. */
+  readonly relayDelivery?: DeliveryClock;
+  /** Where the source is, in a cluster. */
+  readonly placement?: PoolPlacement;
   /** Everything about the intake but its listeners, which are the pool's. */
   readonly intake: Omit<IntakeOptions, 'events' | 'clock'>;
   /** Settles when a previous pool of this stream is really gone: two at once would be two provider connections. */
@@ -53,7 +61,7 @@ export interface PoolOptions {
 }
 
 interface Waiting {
-  readonly viewer: ViewerRequest;
+  readonly attach: () => void;
   readonly settle: (error?: StreampoolError) => void;
 }
 
@@ -70,6 +78,10 @@ export class Pool {
   readonly #intake: Intake;
   readonly #waiting = new Set<Waiting>();
   readonly #viewers = new Map<string, Attached>();
+  /** Other nodes that play from this pool: no viewers, but it runs as long as they are there. */
+  readonly #relays = new Set<RelayFeed>();
+  readonly #waitingRelays = new Set<Waiting>();
+  readonly #ringId = randomUUID();
   #startedAt: number | undefined;
   #lastAccess: number;
   #progress: SourceProgress = {};
@@ -122,23 +134,36 @@ export class Pool {
     return this.#viewers.size + this.#waiting.size;
   }
 
+  get #isWanted(): boolean {
+    return this.viewerCount + this.#relays.size + this.#waitingRelays.size > 0;
+  }
+
   /** Resolves once the viewer's response head is written, or the viewer has gone. @throws StreampoolError if the stream cannot be opened */
   join(viewer: ViewerRequest): Promise<void> {
+    return this.#admit(viewer.res, this.#waiting, () => this.#attach(viewer));
+  }
+
+  /** The same for another node, which counts as no viewer. */
+  relay(request: RelayRequest): Promise<void> {
+    return this.#admit(request.res, this.#waitingRelays, () => this.#attachRelay(request));
+  }
+
+  #admit(res: ServerResponse, queue: Set<Waiting>, attach: () => void): Promise<void> {
     this.#lastAccess = this.#options.clock.wallNow();
     this.#cancelIdle();
     this.#wake();
     if (this.#intake.isJoinable) {
-      this.#attach(viewer);
+      attach();
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
       const onGone = (): void => settle();
       const waiting: Waiting = {
-        viewer,
+        attach,
         settle: (error) => {
-          this.#waiting.delete(waiting);
+          queue.delete(waiting);
           cancelDeadline();
-          viewer.res.off('close', onGone);
+          res.off('close', onGone);
           if (error) reject(error);
           else resolve();
         },
@@ -153,8 +178,8 @@ export class Pool {
         waiting.settle(this.#startTimeout());
         this.#checkIdle();
       });
-      viewer.res.once('close', onGone);
-      this.#waiting.add(waiting);
+      res.once('close', onGone);
+      queue.add(waiting);
     });
   }
 
@@ -176,6 +201,7 @@ export class Pool {
   snapshot(): PoolSnapshot {
     let bytesOut = this.#bytesOut;
     for (const { socketViewer } of this.#viewers.values()) bytesOut += socketViewer.bytes;
+    for (const feed of this.#relays) bytesOut += feed.bytes;
     const input = this.#options.inputStatus?.();
     const lastError = this.#lastError ?? input?.lastError;
     const pid = this.#intake.pid;
@@ -184,6 +210,7 @@ export class Pool {
       kind: this.#options.spec.kind,
       state: this.#state.state,
       viewers: this.viewerCount,
+      ...(this.#options.placement && { relayed: this.#options.placement.relayed, relays: this.#relays.size }),
       lastAccess: this.#lastAccess,
       bytesIn: this.#intake.bytesIn,
       bytesOut,
@@ -256,9 +283,9 @@ export class Pool {
     if (this.#state.state === 'starting' || this.#state.state === 'switching')
       this.#state.move('live', 'first access point');
     this.#cancelStart();
-    for (const waiting of [...this.#waiting]) {
+    for (const waiting of [...this.#waiting, ...this.#waitingRelays]) {
       waiting.settle();
-      this.#attach(waiting.viewer);
+      waiting.attach();
     }
     this.#checkIdle();
   }
@@ -322,6 +349,34 @@ export class Pool {
     if (!socketViewer.closed) delivery.add(socketViewer);
   }
 
+  #attachRelay(request: RelayRequest): void {
+    const { settings, clock, relayDelivery, delivery } = this.#options;
+    const feed: RelayFeed | undefined = RelayFeed.open({
+      ...{ ring: this.#intake.ring, ringId: this.#ringId, request },
+      clientTimeoutMs: settings.clientTimeoutMs,
+      program: () => this.#intake.program,
+      now: () => clock.now(),
+      onLeave: () => {
+        if (feed) this.#detachRelay(feed);
+      },
+    });
+    if (!feed) {
+      this.#checkIdle();
+      return;
+    }
+    this.#relays.add(feed);
+    feed.deliver(clock.now());
+    if (this.#relays.has(feed)) (relayDelivery ?? delivery).add(feed);
+  }
+
+  #detachRelay(feed: RelayFeed): void {
+    if (!this.#relays.delete(feed)) return;
+    const { relayDelivery, delivery } = this.#options;
+    (relayDelivery ?? delivery).remove(feed);
+    this.#bytesOut += feed.bytes;
+    this.#checkIdle();
+  }
+
   #detach(clientId: string, reason: DetachReason): void {
     this.#remove(clientId, reason);
     this.#checkIdle();
@@ -338,13 +393,13 @@ export class Pool {
   }
 
   #checkIdle(): void {
-    if (this.viewerCount > 0 || this.#state.isFinal || this.#state.state === 'idle') return;
+    if (this.#isWanted || this.#state.isFinal || this.#state.state === 'idle') return;
     // Asked again at each keyframe: what is left of the time must not begin anew.
     if (this.#state.state === 'draining') return;
     this.#state.move('draining', 'the last viewer left');
     this.#cancelIdle();
     this.#cancelIdle = this.#options.clock.after(this.#options.settings.sharedStreamTimeoutMs, () => {
-      if (this.viewerCount === 0) void this.stop('no viewers');
+      if (!this.#isWanted) void this.stop('no viewers');
     });
   }
 
@@ -359,7 +414,18 @@ export class Pool {
     this.#state.move(state, reason);
     this.#options.onFinal();
     const told = error ?? new StreampoolError('STREAM_STOPPED', `the stream was stopped: ${reason}`);
-    for (const waiting of [...this.#waiting]) waiting.settle(told);
+    for (const waiting of [...this.#waiting, ...this.#waitingRelays]) waiting.settle(told);
+    for (const feed of [...this.#relays]) {
+      feed.deliver(this.#options.clock.now());
+      feed.end(
+        viewersSee === 'ended' || viewersSee === 'failed'
+          ? viewersSee
+          : viewersSee === 'shutdown'
+            ? 'leaving'
+            : 'stopped',
+      );
+      this.#detachRelay(feed);
+    }
     for (const [clientId, { socketViewer }] of [...this.#viewers]) {
       // One last turn, so that nobody misses the end of a complete stream.
       socketViewer.deliver(this.#options.clock.now());

@@ -16,6 +16,8 @@ export interface SocketViewerOptions {
   readonly ring: Ring;
   /** A socket whose response head has been written and that nobody else writes to. */
   readonly socket: Socket;
+  /** Absolute offset to begin at, which the ring holds; the newest access point by default. */
+  readonly startAt?: number;
   /** A viewer whose socket took nothing for this long, while there was something to take, is dropped. */
   readonly clientTimeoutMs: number;
   readonly program: () => ProgramMap | undefined;
@@ -47,6 +49,7 @@ export class SocketViewer implements Delivery {
     this.#options = options;
     this.#ring = options.ring;
     this.#socket = options.socket;
+    this.#cursor = options.startAt ?? -1;
     this.#progressMs = options.now();
     this.#socket.on('error', ignore);
     this.#socket.once('close', this.#onClose);
@@ -121,6 +124,7 @@ export class SocketViewer implements Delivery {
       const skipped = point.offset - this.#cursor;
       this.skips += 1;
       this.#options.onSkip?.(skipped);
+      if (this.#closed) return false;
       const program = this.#options.program();
       if (program) this.#write(discontinuityPackets(program, point));
     }

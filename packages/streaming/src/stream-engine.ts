@@ -15,6 +15,9 @@ import type { EngineSettings } from './engine-settings.ts';
 import { Events } from './events.ts';
 import type { Pool } from './pool.ts';
 import { PoolFactory } from './pool-factory.ts';
+import type { ClusterOptions } from './relay/ownership.ts';
+import { Placements } from './relay/placements.ts';
+import type { RelayRequest } from './relay/relay-feed.ts';
 import type { InputDoor } from './transcode/transcode-input.ts';
 
 export interface StreamEngineOptions {
@@ -23,12 +26,15 @@ export interface StreamEngineOptions {
   readonly door: InputDoor;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Absent: this process is on its own, and plays every stream itself. */
+  readonly cluster?: ClusterOptions;
 }
 
 /** The data plane of one process: which pools run, and which viewer belongs to which. */
 export class StreamEngine implements StreamEngineApi {
   readonly #events: Events<EngineEvents>;
   readonly #factory: PoolFactory;
+  readonly #placements: Placements | undefined;
   readonly #direct: DirectViewers;
   /** Pools that can be joined, by stream; more than one only at the limit of viewers per pool. */
   readonly #pools = new Map<string, Set<Pool>>();
@@ -41,7 +47,13 @@ export class StreamEngine implements StreamEngineApi {
     this.#events = new Events((error) =>
       options.log.error({ err: error }, 'a listener of the engine failed'),
     );
-    this.#factory = new PoolFactory({ ...options, clock });
+    const { cluster } = options;
+    this.#placements = cluster && new Placements({ ...options, cluster, clock });
+    this.#factory = new PoolFactory({
+      ...options,
+      clock,
+      ...(this.#placements && { placements: this.#placements }),
+    });
     this.#direct = new DirectViewers({
       ...options,
       clock,
@@ -54,6 +66,24 @@ export class StreamEngine implements StreamEngineApi {
       throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down', { retryAfterSeconds: 5 });
     if (spec.kind === 'direct') await this.#direct.watch(spec, viewer);
     else await this.#poolFor(spec, viewer.clientId).join(viewer);
+  }
+
+  /**
+   * Plays a stream that this node owns to another node. Resolves once the response head has been written.
+   * @throws StreampoolError as `watch` does
+   */
+  async relay(spec: StreamSpec, request: RelayRequest): Promise<void> {
+    if (this.#closed) throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down');
+    if (spec.kind === 'direct')
+      throw new StreampoolError('INVALID_REQUEST', 'a direct stream is not relayed');
+    this.#placements?.own(spec.id, request.epoch);
+    const [pool = this.#createPool(spec)] = this.#pools.get(spec.id) ?? [];
+    await pool.relay(request);
+  }
+
+  /** Another node owns the stream: what plays it here becomes a relay from that node, without a viewer noticing. */
+  disown(streamId: string): void {
+    this.#placements?.disown(streamId);
   }
 
   async stop(streamId: string): Promise<number> {

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isStreampoolError } from '@streampool/errors';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
 import { pino } from 'pino';
 import {
+  type ClusterOptions,
   DEFAULT_ENGINE_SETTINGS,
   type EngineEvents,
   type EngineSettings,
@@ -24,30 +25,38 @@ export class EngineHost {
   readonly engine: StreamEngine;
   readonly events: { [K in keyof EngineEvents]: EngineEvents[K][0] & { event: K } }[keyof EngineEvents][] =
     [];
+  /** Looks at requests first; true: it has taken this one. */
+  onInternal?: (req: IncomingMessage, res: ServerResponse, url: URL) => boolean;
   readonly #door: Door;
   readonly #server: Server;
   readonly #specs = new Map<string, StreamSpec>();
   #clients = 0;
 
-  static async start(settings: Partial<EngineSettings> = {}): Promise<EngineHost> {
+  static async start(settings: Partial<EngineSettings> = {}, cluster?: ClusterOptions): Promise<EngineHost> {
     const client = new HttpUpstreamClient();
     const door = await Door.listen({
       client,
       timeouts: { connectMs: 2_000, firstByteMs: 2_000, stallMs: 3_000 },
     });
-    const host = new EngineHost(client, door, settings);
+    const host = new EngineHost(client, door, settings, cluster);
     host.#server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 });
     await once(host.#server, 'listening');
     return host;
   }
 
-  private constructor(client: HttpUpstreamClient, door: Door, settings: Partial<EngineSettings>) {
+  private constructor(
+    client: HttpUpstreamClient,
+    door: Door,
+    settings: Partial<EngineSettings>,
+    cluster?: ClusterOptions,
+  ) {
     this.#door = door;
     this.engine = new StreamEngine({
       settings: { ...DEFAULT_ENGINE_SETTINGS, deliveryIntervalMs: 50, ...settings },
       client,
       door,
       log: pino({ level: 'silent' }),
+      ...(cluster && { cluster }),
     });
     for (const event of [
       'pool_state',
@@ -59,6 +68,7 @@ export class EngineHost {
       this.engine.on(event, (info: object) => this.events.push({ event, ...info } as never));
     this.#server = createServer((req, res) => {
       const url = new URL(req.url ?? '/', 'http://host');
+      if (this.onInternal?.(req, res, url)) return;
       const spec = this.#specs.get(url.pathname.slice(1));
       if (!spec) {
         res.writeHead(404).end();
@@ -96,6 +106,20 @@ export class EngineHost {
     const complete = full.kind === 'transcode' && !full.ffmpegArgs ? { ...full, ffmpegArgs: REMUX } : full;
     this.#specs.set(complete.id, complete);
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/${complete.id}`;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  spec(id: string): StreamSpec {
+    return this.#specs.get(id)!;
+  }
+
+  /** What the death of the process would be to others: every connection is reset and none is taken any more. */
+  die(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
   }
 
   /** The states that pools went to, in order. */

@@ -10,6 +10,8 @@ export interface FfmpegSourceOptions {
   /** As `resolveTranscode` gives them, the input still a placeholder. */
   readonly args: readonly string[];
   readonly input: TranscodeInput;
+  /** Which URL to read, where the input is not running already. */
+  readonly index: number;
   readonly stopGraceMs: number;
   readonly log: Logger;
 }
@@ -66,9 +68,9 @@ export class FfmpegSource implements Source {
   }
 
   async #start(sink: SourceSink): Promise<void> {
-    const { input, ffmpegPath, args, stopGraceMs, log } = this.#options;
+    const { input, index, ffmpegPath, args, stopGraceMs, log } = this.#options;
     try {
-      this.#prepared = await input.prepare();
+      this.#prepared = await input.prepare(index);
     } catch (error) {
       if (!this.#closed) sink.end(asStreampoolError(error));
       return;

@@ -57,11 +57,12 @@ export class TranscodeInput {
   #intake: Intake | undefined;
   #intakeFailure: StreampoolError | undefined;
   #intakeEnded = false;
+  /** Provider connections of former intakes, opened after their first. */
+  #formerRestarts = 0;
   #recoveredMs = Number.NEGATIVE_INFINITY;
   readonly #readers = new Set<SocketViewer>();
   #lastError: string | undefined;
   #closed = false;
-  #lastOpening: PreparedInput | undefined;
 
   constructor(options: TranscodeInputOptions) {
     this.#options = options;
@@ -74,7 +75,7 @@ export class TranscodeInput {
 
   /** Provider connections opened after the first. */
   get restarts(): number {
-    return this.#intake?.restarts ?? 0;
+    return this.#formerRestarts + (this.#intake?.restarts ?? 0);
   }
 
   get lastError(): string | undefined {
@@ -91,23 +92,32 @@ export class TranscodeInput {
     );
   }
 
-  /** @throws StreampoolError the last alternative's failure, when none can be opened */
-  async prepare(): Promise<PreparedInput> {
+  /**
+   * What runs is kept, whatever the index says: it has its own way through the alternatives.
+   * @param index of the target to open where nothing runs
+   * @throws StreampoolError why that cannot be opened
+   */
+  async prepare(index: number): Promise<PreparedInput> {
     if (this.#intake && !this.#intakeFailure && !this.#intakeEnded) return this.#feed(this.#intake);
-    if (this.#lastOpening?.failure()) this.#index = (this.#index + 1) % this.#options.targets.length;
-    let failure: StreampoolError | undefined;
-    for (let tried = 0; tried < this.#options.targets.length && !this.#closed; tried += 1) {
-      try {
-        this.#lastOpening = await this.#prepare(this.#options.targets[this.#index]!);
-        return this.#lastOpening;
-      } catch (error) {
-        failure = asStreampoolError(error);
-        this.#lastError = failure.message;
-        if (tried + 1 < this.#options.targets.length)
-          this.#index = (this.#index + 1) % this.#options.targets.length;
-      }
+    await this.#forgetIntake();
+    this.#index = index;
+    try {
+      return await this.#prepare(this.#options.targets[index]!);
+    } catch (error) {
+      const failure = asStreampoolError(error);
+      this.#lastError = failure.message;
+      throw failure;
     }
-    throw failure ?? new StreampoolError('STREAM_STOPPED', 'the stream was stopped');
+  }
+
+  /** What is over must not be taken for the next input; and its connection must be gone before the next is opened. */
+  async #forgetIntake(): Promise<void> {
+    const intake = this.#intake;
+    if (!intake) return;
+    this.#lastError = intake.lastError?.message ?? this.#lastError;
+    this.#formerRestarts += intake.restarts;
+    this.#intake = undefined;
+    await intake.close();
   }
 
   /** Idempotent. Resolves when the provider's connection is closed. */
@@ -132,17 +142,21 @@ export class TranscodeInput {
 
   #throughDoor(target: UpstreamTarget): PreparedInput {
     let failure: StreampoolError | undefined;
+    let bytesBefore = 0;
     const opening = this.#options.door.open(target, {
       onError: (error) => {
         failure = error;
+        bytesBefore = opening.stats.bytes;
         this.#lastError = error.message;
       },
     });
+    // A missing segment in the middle of a film explains nothing once FFmpeg has read on.
+    const unanswered = () => (opening.stats.bytes > bytesBefore ? undefined : failure);
     return {
       url: opening.url,
       kind: 'other',
-      failure: () => failure,
-      isComplete: () => failure === undefined,
+      failure: unanswered,
+      isComplete: () => unanswered() === undefined,
       close: () => opening.close(),
     };
   }
