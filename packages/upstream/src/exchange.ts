@@ -14,17 +14,25 @@ export interface ExchangeRequest {
   readonly head: string;
 }
 
+/** What is needed until the response head is there; a body may go on for days without it. */
+interface Opening {
+  readonly request: ExchangeRequest;
+  readonly timeouts: UpstreamTimeouts;
+  readonly signal: AbortSignal | undefined;
+  readonly parser: ResponseHeadParser;
+  deadline: NodeJS.Timeout | undefined;
+  resolve(exchange: Exchange): void;
+  reject(error: unknown): void;
+}
+
 type State = 'connecting' | 'waiting' | 'held' | 'streaming' | 'over';
 
 /** One request and its response on a connection of its own. See {@link UpstreamResponse} for its use. */
 export class Exchange implements UpstreamResponse, ConnectionHandler {
-  readonly #request: ExchangeRequest;
-  readonly #timeouts: UpstreamTimeouts;
+  readonly url: string;
+  readonly #method: string;
   readonly #connection: Connection;
-  readonly #settle: { resolve(exchange: Exchange): void; reject(error: unknown): void };
-  readonly #signal: AbortSignal | undefined;
-  #parser: ResponseHeadParser | undefined = new ResponseHeadParser();
-  #deadline: NodeJS.Timeout | undefined;
+  #opening: Opening | undefined;
   #state: State = 'connecting';
   #status = 0;
   #headers: Readonly<Record<string, string>> = {};
@@ -62,10 +70,16 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
     signal: AbortSignal | undefined,
     settle: { resolve(exchange: Exchange): void; reject(error: unknown): void },
   ) {
-    this.#request = request;
-    this.#timeouts = timeouts;
-    this.#settle = settle;
-    this.#signal = signal;
+    this.url = request.target.href;
+    this.#method = request.method;
+    this.#opening = {
+      ...settle,
+      request,
+      timeouts,
+      signal,
+      parser: new ResponseHeadParser(),
+      deadline: undefined,
+    };
     this.#connection = new Connection(context, request.target, this);
     signal?.addEventListener('abort', this.#onAbort);
     this.#startDeadline(timeouts.connectMs, 'the connection');
@@ -77,10 +91,6 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
 
   get headers(): Readonly<Record<string, string>> {
     return this.#headers;
-  }
-
-  get url(): string {
-    return this.#request.target.href;
   }
 
   get contentLength(): number | undefined {
@@ -147,8 +157,9 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
   connected(): void {
     if (this.#state !== 'connecting') return;
     this.#state = 'waiting';
-    this.#startDeadline(this.#timeouts.firstByteMs, 'an answer');
-    this.#connection.write(this.#request.head);
+    const { request, timeouts } = this.#opening!;
+    this.#startDeadline(timeouts.firstByteMs, 'an answer');
+    this.#connection.write(request.head);
   }
 
   read(chunk: Buffer): void {
@@ -184,49 +195,52 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
     this.#finish();
   }
 
-  readonly #onAbort = (): void => this.#fail(this.#signal?.reason);
+  readonly #onAbort = (): void => this.#fail(this.#opening?.signal?.reason);
 
   #host(): string {
-    return this.#request.target.hostHeader;
+    return this.#opening?.request.target.hostHeader ?? '';
   }
 
   #startDeadline(ms: number, what: string): void {
-    clearTimeout(this.#deadline);
-    this.#deadline = setTimeout(() => {
+    const opening = this.#opening!;
+    clearTimeout(opening.deadline);
+    opening.deadline = setTimeout(() => {
       this.#fail(new StreampoolError('UPSTREAM_TIMEOUT', `Waited ${ms} ms for ${what} of ${this.#host()}`));
     }, ms);
   }
 
-  #stopWaiting(): void {
-    clearTimeout(this.#deadline);
-    this.#signal?.removeEventListener('abort', this.#onAbort);
-    this.#parser = undefined;
+  #stopWaiting(): Opening | undefined {
+    const opening = this.#opening;
+    this.#opening = undefined;
+    clearTimeout(opening?.deadline);
+    opening?.signal?.removeEventListener('abort', this.#onAbort);
+    return opening;
   }
 
   #fail(error: unknown): void {
     if (this.#state !== 'connecting' && this.#state !== 'waiting') return;
+    const opening = this.#stopWaiting();
     this.close();
-    void this.#connection.closed.then(() => this.#settle.reject(error));
+    void this.#connection.closed.then(() => opening?.reject(error));
   }
 
   #readHead(chunk: Buffer): void {
-    const parser = this.#parser;
+    const parser = this.#opening?.parser;
     if (!parser) return;
     try {
       const rest = parser.push(chunk);
       if (!parser.head) return;
       this.#status = parser.head.status;
       this.#headers = parser.head.headers;
-      this.#framing = bodyFraming(this.#request.method, parser.head);
+      this.#framing = bodyFraming(this.#method, parser.head);
       if (rest.length > 0) this.#backlog.push(Buffer.from(rest));
     } catch (error) {
       this.#fail(error);
       return;
     }
-    this.#stopWaiting();
     this.#state = 'held';
     this.#hold();
-    this.#settle.resolve(this);
+    this.#stopWaiting()?.resolve(this);
   }
 
   #hold(): void {

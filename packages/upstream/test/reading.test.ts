@@ -67,15 +67,15 @@ describe('retained chunks', () => {
     const buffer = new ReadBuffer(memory);
     const shared = buffer.next();
     expect(shared).toBe(memory.scratch);
-    buffer.offer(shared.subarray(10, 100_000), 100_000);
+    buffer.offer(shared.subarray(10, 200_000), 200_000);
     const copied = buffer.retain();
     expect(copied.bytes.buffer).not.toBe(shared.buffer);
-    expect(copied.bytes).toHaveLength(99_990);
+    expect(copied.bytes).toHaveLength(199_990);
     expect(() => buffer.retain()).toThrow('once');
 
     const own = buffer.next();
     expect(own.buffer).not.toBe(shared.buffer);
-    buffer.offer(own.subarray(0, 100_000), 100_000);
+    buffer.offer(own.subarray(0, 200_000), 200_000);
     const kept = buffer.retain();
     expect(kept.bytes.buffer).toBe(own.buffer);
 

@@ -234,12 +234,13 @@ describe('viewers that do not read', () => {
   });
 });
 
+const timersRunning = () => process.getActiveResourcesInfo().filter((what) => what === 'Timeout').length;
+
 test('viewers who leave at any moment leave nothing behind', async () => {
-  const timers = new Set<NodeJS.Timeout>();
+  const timersBefore = timersRunning();
   const source = await provider((socket, _head, index) => {
     const later = (ms: number, run: () => void) => {
       const timer = setTimeout(run, ms);
-      timers.add(timer);
       socket.on('close', () => clearTimeout(timer));
     };
     later(index % 4 === 0 ? 0 : 15, () => {
@@ -266,8 +267,10 @@ test('viewers who leave at any moment leave nothing behind', async () => {
   const reasons = await Promise.all(server.viewers.map((viewer) => viewer.closed));
   expect(reasons.every((reason) => reason === 'left')).toBe(true);
   expect(reasons.length).toBeGreaterThan(50);
+  expect(server.client.stats().heldBytes).toBe(0);
   await until(() => source.sockets.size === 0, 'the provider sees them all go');
   await Promise.all([server.close(), source.close()]);
+  await until(() => timersRunning() <= timersBefore, 'no timers are left');
 });
 
 test('closing ends both sides, and one still waiting is told why', async () => {

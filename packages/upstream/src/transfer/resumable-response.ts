@@ -40,7 +40,8 @@ export class ResumableResponse implements UpstreamResponse {
   readonly closed: Promise<void>;
   readonly #client: UpstreamClient;
   readonly #request: UpstreamRequest;
-  readonly #options: ResumableOptions;
+  readonly #timeouts: UpstreamTimeouts;
+  readonly #onBreak: ResumableOptions['onBreak'];
   readonly #policy: ResumePolicy;
   readonly #first: UpstreamResponse;
   readonly #point: ResumePoint | undefined;
@@ -78,7 +79,8 @@ export class ResumableResponse implements UpstreamResponse {
   ) {
     this.#client = client;
     this.#request = request;
-    this.#options = options;
+    this.#timeouts = options.timeouts;
+    this.#onBreak = options.onBreak;
     this.#policy = options.policy ?? DEFAULT_RESUME_POLICY;
     this.#first = first;
     this.#current = first;
@@ -174,7 +176,7 @@ export class ResumableResponse implements UpstreamResponse {
     }
     // A provider may answer with fewer bytes than asked for; that is a break like any other.
     const cause = error ?? new StreampoolError('UPSTREAM_CUT', 'The provider sent less than it announced');
-    this.#options.onBreak?.(cause, this.#position(point));
+    this.#onBreak?.(cause, this.#position(point));
     this.#tryAgain(cause, point);
   }
 
@@ -209,7 +211,7 @@ export class ResumableResponse implements UpstreamResponse {
     let response: UpstreamResponse | undefined;
     try {
       response = await this.#client.open(request, {
-        timeouts: this.#options.timeouts,
+        timeouts: this.#timeouts,
         signal: abort.signal,
       });
       this.#current = response;
