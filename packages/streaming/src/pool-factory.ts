@@ -32,6 +32,8 @@ export interface PoolPlace {
 /** FFmpeg reads its input in turns of this length: its delay adds to every viewer's. */
 const FEED_INTERVAL_MS = 20;
 
+const INPUT_RETAIN_MS = 2_000;
+
 /** Builds the pool that a stream's kind asks for: what its sources are, and what feeds them. */
 export class PoolFactory {
   readonly #options: PoolFactoryOptions;
@@ -95,7 +97,7 @@ export class PoolFactory {
       client,
       timeouts: this.#timeouts(targets.length),
       policy: this.#upstreamPolicy(targets.length),
-      ring: this.#ring(),
+      ring: this.#inputRing(),
       paceMs: FEED_INTERVAL_MS,
       door,
       clock,
@@ -171,6 +173,12 @@ export class PoolFactory {
   /** A source that could start within the viewers' patience must be able to come back, too. */
   #accessPointMs(): number {
     return Math.max(DEFAULT_CHAIN_POLICY.accessPointMs, this.#options.settings.streamTimeoutMs);
+  }
+
+  /** Only FFmpeg reads it, and FFmpeg that falls behind by seconds does better to skip. */
+  #inputRing() {
+    const { budgetBytes, retainMs } = this.#ring();
+    return { budgetBytes, retainMs: Math.min(INPUT_RETAIN_MS, retainMs) };
   }
 
   #ring() {
