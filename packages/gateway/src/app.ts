@@ -18,8 +18,14 @@ import type { Services } from './routes/services.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { watchRoutes } from './routes/watch.ts';
 
+/** What a load balancer, Prometheus and an operator ask of a worker. */
+const WATCHING: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/info']);
+
 /** Every operation of the API. */
 export function allRoutes(services: Services): Route[] {
+  if (services.config.api === 'watching') {
+    return [...watchRoutes, ...serverRoutes(services).filter(({ path }) => WATCHING.has(path))];
+  }
   return [
     ...watchRoutes,
     ...createRoutes(services),

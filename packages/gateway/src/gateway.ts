@@ -25,7 +25,7 @@ export interface Gateway {
 
 /** The gateway of a process: API, metrics, and the door for viewers. Nothing listens before `listen()`. */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { config, engine, state } = options;
+  const { config, engine, state, nodeDoor } = options;
   const log = options.log.child({}, { serializers: { err: loggable } });
   const metrics = new Metrics(engine, options.version);
   let closing: Promise<void> | undefined;
@@ -40,6 +40,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const app = gatewayApp(services, log);
   const door = new ViewerDoor({ services, log, onHandedOver: (req) => http.handOver(req.socket) });
   const http: HttpServer = new HttpServer((req, res) => {
+    if (nodeDoor?.serve(req, res, () => http.handOver(req.socket))) return;
     if (!door.serve(req, res)) app(req, res);
   });
   const unlisten = engine.on('viewer_detached', (viewer) => {

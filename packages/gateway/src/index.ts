@@ -4,6 +4,7 @@ export type {
   GatewayConfig,
   GatewayFacts,
   GatewayOptions,
+  NodeDoor,
   ProbeUrl,
   ProfileSummary,
   ResolvedTranscode,
@@ -11,3 +12,4 @@ export type {
   TranscodeApi,
   TranscodeRequest,
 } from './options.ts';
+export { streamSpec } from './streams/stream-spec.ts';

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClusterState, SharingStrategy } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
@@ -25,6 +26,8 @@ export interface GatewayConfig {
   readonly closeTimeoutMs: number;
   /** Told by `/info`; the gateway does not act on them. */
   readonly facts: GatewayFacts;
+  /** `watching`: only `/stream`, health and metrics, for a worker. The whole API by default. */
+  readonly api?: 'all' | 'watching';
 }
 
 /** What `/info` says of the installation. No secrets. */
@@ -36,6 +39,8 @@ export interface GatewayFacts {
   readonly heartbeatIntervalMs: number;
   readonly maxClientsPerSharedStream: number;
   readonly sharingStrategy: SharingStrategy;
+  /** Several nodes with a common state. */
+  readonly clustered?: boolean;
 }
 
 /** A transcoding profile as it is listed. */
@@ -85,6 +90,12 @@ export interface TranscodeApi {
 /** Opens a URL as the data plane would and reports how it answered. @throws StreampoolError UPSTREAM_* */
 export type ProbeUrl = (url: string) => Promise<{ status: number }>;
 
+/** Where other nodes of the cluster come in. */
+export interface NodeDoor {
+  /** Serves the request if it is one of another node; `handOver` is called when nothing else may be answered on its socket. */
+  serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean;
+}
+
 export interface GatewayOptions {
   readonly state: ClusterState;
   readonly engine: StreamEngineApi;
@@ -95,4 +106,6 @@ export interface GatewayOptions {
   readonly version: string;
   /** Id under which this process writes to the state: its own records are replaced by what the engine says now. */
   readonly nodeId: string;
+  /** Looks at every request first. */
+  readonly nodeDoor?: NodeDoor;
 }

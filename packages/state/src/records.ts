@@ -87,6 +87,8 @@ export interface WorkerRecord {
   /** Where other nodes reach it. */
   readonly url: string;
   readonly status: WorkerStatus;
+  /** A gateway holds viewers' sockets and owns no streams. Absent: a worker. */
+  readonly role?: 'worker' | 'gateway';
   readonly version: string;
   readonly ownedStreams: number;
   readonly viewers: number;

@@ -14,6 +14,8 @@ export interface StreamSyncOptions {
   /** Monotonic, ms. */
   readonly now: () => number;
   readonly startTicks: (pid: number) => number | undefined;
+  /** False: what runs here is never claimed. */
+  readonly mayOwn: boolean;
   readonly onLost: (streamId: string, by: { owner: string; epoch: number }) => void;
   readonly onRemoved: (streamId: string) => void;
 }
@@ -47,7 +49,7 @@ export class StreamSync {
       return false;
     }
     this.#refused.delete(streamId);
-    if (isActive(to) || to === 'idle' || !snapshot) return true;
+    if (isActive(to) || to === 'idle' || !snapshot || !this.#isOwners(snapshot)) return true;
     this.#ends.set(streamId, { ...this.#figures(snapshot), state: to });
     return true;
   }
@@ -61,7 +63,7 @@ export class StreamSync {
     const wanted = new Map<string, PoolSnapshot | undefined>();
     for (const streamId of this.#ends.keys()) wanted.set(streamId, undefined);
     for (const [streamId, snapshot] of this.#running()) {
-      if (isActive(snapshot.state)) wanted.set(streamId, snapshot);
+      if (isActive(snapshot.state) && this.#isOwners(snapshot)) wanted.set(streamId, snapshot);
     }
     const unowned = [...wanted].filter(
       ([streamId]) => !ownerships.get(streamId) && (full || !this.#refused.has(streamId)),
@@ -76,9 +78,11 @@ export class StreamSync {
     for (const ownership of this.#options.ownerships.all()) {
       const snapshot = running.get(ownership.streamId);
       const figures =
-        snapshot && isActive(snapshot.state) ? this.#figures(snapshot) : this.#ends.get(ownership.streamId);
+        snapshot && isActive(snapshot.state)
+          ? this.#isOwners(snapshot) && this.#figures(snapshot)
+          : this.#ends.get(ownership.streamId);
       if (!figures) {
-        // Claimed ahead of its start: the lease is renewed, and that is all there is to say.
+        // Claimed ahead of its start, or not played by the source itself yet: the lease is renewed, and that is all there is to say.
         if (full) reports.push({ streamId: ownership.streamId, epoch: ownership.epoch });
       } else if (full || isNews(figures, ownership.said)) {
         reports.push(reportOf(ownership, figures, ownership.said, this.#options.time));
@@ -182,6 +186,11 @@ export class StreamSync {
       onRemoved(streamId);
     }
     return false;
+  }
+
+  /** A relay is its owner's to tell of. */
+  #isOwners(snapshot: PoolSnapshot): boolean {
+    return this.#options.mayOwn && snapshot.relayed !== true;
   }
 
   #running(): Map<string, PoolSnapshot> {

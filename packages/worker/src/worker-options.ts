@@ -28,6 +28,8 @@ export interface WorkerOptions extends WorkerHooks {
   /** Where other nodes reach this one. */
   readonly url: string;
   readonly version: string;
+  /** A gateway has viewers, but never owns a stream. A worker by default. */
+  readonly role?: 'worker' | 'gateway';
   /** This machine's name; one and the same for all processes on it. */
   readonly host?: string;
   /** The most streams it takes; 0 means no limit. */
@@ -58,6 +60,7 @@ export type CompleteWorkerOptions = Required<Omit<WorkerOptions, keyof WorkerHoo
 export function completeOptions(options: WorkerOptions): CompleteWorkerOptions {
   const heartbeatMs = options.heartbeatMs ?? 5_000;
   return {
+    role: 'worker',
     host: hostname(),
     capacity: 0,
     flushMs: 100,

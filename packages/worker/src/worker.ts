@@ -77,6 +77,7 @@ export class Worker {
       workerId: id,
       now: () => clock.now(),
       startTicks,
+      mayOwn: this.#options.role === 'worker',
       onLost: (streamId, by) => this.#onLost(streamId, by),
       onRemoved: (streamId) => this.#call('onStreamRemoved', streamId),
     });
@@ -280,13 +281,14 @@ export class Worker {
   }
 
   #record(): Heartbeat['worker'] {
-    const { id, host, url, version, capacity, load, engine } = this.#options;
+    const { id, host, url, version, capacity, load, engine, role } = this.#options;
     return {
       id,
       host,
       pid: process.pid,
       url,
       status: this.#draining ? 'draining' : 'ready',
+      ...(role === 'gateway' && { role }),
       version,
       ownedStreams: this.#ownerships.size,
       viewers: engine.pools().reduce((sum, pool) => sum + pool.viewers, 0),

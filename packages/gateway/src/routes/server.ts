@@ -81,9 +81,9 @@ export function serverRoutes(services: Services): Route[] {
             device: hardware?.device ?? null,
             ffmpeg_args: [],
           },
-          // Clients read from here whether streams are shared; they are, without Redis.
+          // Clients read from here whether streams are shared; they are, with or without Redis.
           redis: {
-            enabled: false,
+            enabled: facts.clustered ?? false,
             pooling_enabled: facts.sharingStrategy !== 'disabled',
             max_clients_per_stream: facts.maxClientsPerSharedStream,
             stream_timeout: seconds(facts.sharedStreamTimeoutMs),
@@ -104,7 +104,7 @@ export function serverRoutes(services: Services): Route[] {
           worker: {
             worker_id: nodeId,
             heartbeat_interval: seconds(facts.heartbeatIntervalMs),
-            multi_worker_mode: false,
+            multi_worker_mode: facts.clustered ?? false,
           },
         };
       },

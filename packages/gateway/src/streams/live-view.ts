@@ -79,6 +79,8 @@ export class LiveView {
     const pools = poolsByStream(this.#options.engine.pools());
     return records.map((record) => {
       const pool = pools.get(record.id);
+      // What its owner says of it is truer than what a relay knows, but for viewers that have just come here.
+      if (pool?.relayed) return { record, pool, viewers: Math.max(record.viewers, pool.viewers) };
       if (pool) return { record: { ...record, ...runtimeOf(pool) }, pool, viewers: pool.viewers };
       // This process owns it by the records, but has no pool: it has ended since the last heartbeat.
       const over = record.owner === this.#options.nodeId && record.state !== 'failed';

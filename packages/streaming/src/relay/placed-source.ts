@@ -65,8 +65,9 @@ export class PlacedSource implements Source {
     return this.#own ? (this.#own.starved ?? false) : this.#reader !== undefined;
   }
 
+  /** Until it is known that the stream is played here, too. */
   get relayed(): boolean {
-    return this.#place?.here === false;
+    return this.#place?.here !== true;
   }
 
   start(sink: SourceSink): void {

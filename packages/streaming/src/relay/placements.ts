@@ -81,6 +81,6 @@ export class PoolPlacements implements PoolPlacement {
   }
 
   get relayed(): boolean {
-    return this.source?.relayed ?? false;
+    return this.source?.relayed ?? true;
   }
 }

@@ -1,0 +1,122 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { redactText } from '@streampool/redaction';
+import type { ClusterState, StreamDefinition } from '@streampool/state';
+import type { Ownership, RelayPosition, StreamEngine, StreamSpec } from '@streampool/streaming';
+import type { Logger } from 'pino';
+
+export interface RelayDoorOptions {
+  /** The secret that all nodes share. */
+  readonly token: string;
+  readonly state: Pick<ClusterState, 'getDefinition'>;
+  readonly ownership: Ownership;
+  readonly engine: Pick<StreamEngine, 'relay'>;
+  /** What the data plane must know of a stream. */
+  readonly specOf: (definition: StreamDefinition) => StreamSpec;
+  readonly log: Logger;
+}
+
+const PATH = /^\/internal\/(?:streams\/([^/?#]+)\/relay(?:\?(.*))?$)?/s;
+
+/**
+ * Where other nodes come in: `GET /internal/streams/{id}/relay` with the shared token. The request names the stream only;
+ * what it is made of, credentials included, the worker reads from the state. It claims the stream if it is free, or if
+ * `deposes` names the epoch of an owner that the asking node saw die.
+ */
+export class RelayDoor {
+  readonly #options: RelayDoorOptions;
+
+  constructor(options: RelayDoorOptions) {
+    this.#options = options;
+  }
+
+  /** Serves the request if it is one of another node. `handOver` is called when the data plane has the socket. */
+  serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean {
+    const [path, id, query] = PATH.exec(req.url ?? '') ?? [];
+    if (path === undefined) return false;
+    this.#relay(req, res, id, new URLSearchParams(query)).then(
+      () => {
+        if (res.headersSent && res.socket === null) handOver();
+      },
+      (error: unknown) => this.#refuse(res, error),
+    );
+    return true;
+  }
+
+  async #relay(
+    req: IncomingMessage,
+    res: ServerResponse,
+    id: string | undefined,
+    query: URLSearchParams,
+  ): Promise<void> {
+    const { state, ownership, engine, specOf } = this.#options;
+    this.#checkToken(req);
+    if (id === undefined || req.method !== 'GET') {
+      throw new StreampoolError('NOT_FOUND', 'There is nothing at this path');
+    }
+    const streamId = decodeURIComponent(id);
+    const definition = await state.getDefinition(streamId);
+    if (!definition) throw new StreampoolError('STREAM_NOT_FOUND', 'There is no such stream');
+    const deposes = wholeNumber(query.get('deposes'));
+    const place = await ownership.acquire(
+      streamId,
+      deposes === undefined ? {} : { deposes: { owner: '', epoch: deposes } },
+    );
+    if (!place.here) {
+      throw new StreampoolError('OWNER_CHANGED', `the stream is owned by ${place.owner}`, {
+        info: { owner: place.owner, epoch: place.epoch },
+      });
+    }
+    const node = req.headers['x-streampool-node'];
+    const resume = positionOf(query);
+    await engine.relay(specOf(definition), {
+      node: typeof node === 'string' ? node : '',
+      epoch: place.epoch,
+      ...(resume && { resume }),
+      req,
+      res,
+    });
+  }
+
+  /** @throws StreampoolError TOKEN_MISSING, TOKEN_WRONG */
+  #checkToken(req: IncomingMessage): void {
+    const presented = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
+    if (presented === undefined) throw new StreampoolError('TOKEN_MISSING', 'INTERNAL_TOKEN is required');
+    // Digests are of one length, so that the comparison tells nothing by its time.
+    const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+    if (!timingSafeEqual(digest(presented), digest(this.#options.token))) {
+      throw new StreampoolError('TOKEN_WRONG', 'INTERNAL_TOKEN is another one here');
+    }
+  }
+
+  #refuse(res: ServerResponse, thrown: unknown): void {
+    const error = isStreampoolError(thrown)
+      ? thrown
+      : new StreampoolError('INTERNAL', 'An internal error, described in the log of the worker');
+    if (error.code === 'INTERNAL') this.#options.log.error({ err: thrown }, 'a relay could not be served');
+    if (res.headersSent || res.destroyed) {
+      res.destroy();
+      return;
+    }
+    const body = Buffer.from(
+      JSON.stringify({ code: error.code, detail: redactText(error.message), info: error.info }),
+    );
+    res.writeHead(error.status, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': body.length,
+      Connection: 'close',
+    });
+    res.end(body);
+  }
+}
+
+function positionOf(query: URLSearchParams): RelayPosition | undefined {
+  const [epoch, offset] = [wholeNumber(query.get('epoch')), wholeNumber(query.get('offset'))];
+  const ring = query.get('ring');
+  return epoch === undefined || offset === undefined || !ring ? undefined : { epoch, ring, offset };
+}
+
+function wholeNumber(text: string | null): number | undefined {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
+}

@@ -1,0 +1,39 @@
+import { StreampoolError } from '@streampool/errors';
+import type { ClusterState } from '@streampool/state';
+import type { Deposed, Ownership, Placement } from '@streampool/streaming';
+import { RemoteOwnership } from './remote-ownership.ts';
+import type { Worker } from './worker.ts';
+
+export interface WorkerOwnershipOptions {
+  readonly worker: Pick<Worker, 'id' | 'acquire' | 'epochOf' | 'status'>;
+  readonly state: Pick<ClusterState, 'getStream' | 'listWorkers'>;
+  /** Of the store. */
+  readonly leaseMs: number;
+}
+
+/** Ownership as a worker sees it: it claims what its viewers want, and relays what others own. */
+export class WorkerOwnership implements Ownership {
+  readonly #options: WorkerOwnershipOptions;
+  readonly #others: RemoteOwnership;
+
+  constructor(options: WorkerOwnershipOptions) {
+    this.#options = options;
+    this.#others = new RemoteOwnership({ ...options, self: options.worker.id });
+  }
+
+  async acquire(streamId: string, options: { deposes?: Deposed }): Promise<Placement> {
+    const { worker, state } = this.#options;
+    if (worker.status === 'draining' && worker.epochOf(streamId) === undefined) {
+      const elsewhere = await this.#others.acquire(streamId, options).catch(() => undefined);
+      if (elsewhere) return elsewhere;
+    }
+    const { deposes } = options;
+    const claim = await worker.acquire(streamId, deposes ? { deposes: deposes.epoch } : {});
+    // The state is away: it is played here, and the nodes agree when the state is back.
+    if (!claim) return { here: true, epoch: 0 };
+    if (claim.granted) return { here: true, epoch: claim.epoch };
+    const owner = (await state.listWorkers()).find(({ id }) => id === claim.owner);
+    if (!owner) throw new StreampoolError('STATE_UNAVAILABLE', 'the owner of the stream has no address');
+    return { here: false, url: owner.url, owner: owner.id, epoch: claim.epoch };
+  }
+}
