@@ -8,6 +8,7 @@ import type { ConnectionContext } from './socket/connection.ts';
 import { ConnectionCounters } from './socket/connection-counters.ts';
 import { PaceWheel } from './socket/pace-wheel.ts';
 import { ReadMemory } from './socket/read-memory.ts';
+import { TurnQueue } from './socket/turn-queue.ts';
 import type {
   UpstreamClient,
   UpstreamRequest,
@@ -36,6 +37,7 @@ export class HttpUpstreamClient implements UpstreamClient {
     this.#context = {
       memory: new ReadMemory(),
       wheel: new PaceWheel(),
+      turns: new TurnQueue(),
       guard: this.guard,
       counters: new ConnectionCounters(),
       verifyTls: options.verifyTls ?? true,

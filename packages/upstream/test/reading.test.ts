@@ -5,6 +5,7 @@ import { HttpUpstreamClient, type RetainedChunk } from '../src/index.ts';
 import { PACE_GRAIN_MS, PaceWheel } from '../src/socket/pace-wheel.ts';
 import { READ_BYTES, ReadBuffer, ReadMemory } from '../src/socket/read-memory.ts';
 import { ReadPace } from '../src/socket/read-pace.ts';
+import { TURN_BYTES } from '../src/socket/turn-queue.ts';
 import { collect, TIMEOUTS, until } from './collect.ts';
 import { wireServer } from './wire-server.ts';
 
@@ -147,6 +148,38 @@ test('a paused response holds the provider back, and goes on where it was', asyn
   }
   expect(received).toBe(total);
   expect(response.bytesReceived).toBe(total);
+  await server.close();
+});
+
+test('a fast source gives others their turn of the event loop', async () => {
+  const server = await wireServer((socket) => {
+    socket.write(HEAD);
+    pour(socket, 100_000_000);
+  });
+  const client = new HttpUpstreamClient();
+  const response = await client.open({ url: server.url, headers: {} }, TIMEOUTS);
+  let thisTurn = 0;
+  let most = 0;
+  let ended = false;
+  const turn = (): void => {
+    thisTurn = 0;
+    if (!ended) setImmediate(turn);
+  };
+  setImmediate(turn);
+  await new Promise<void>((done) => {
+    response.start({
+      data: (chunk) => {
+        thisTurn += chunk.length;
+        most = Math.max(most, thisTurn);
+        // Slower than the source, so that there is always more to read.
+        for (const until = performance.now() + 0.5; performance.now() < until; );
+      },
+      end: () => done(),
+    });
+  });
+  ended = true;
+  expect(response.bytesReceived).toBe(100_000_000);
+  expect(most).toBeLessThan(TURN_BYTES + READ_BYTES);
   await server.close();
 });
 

@@ -8,11 +8,13 @@ import { guardedLookup } from './guarded-lookup.ts';
 import type { PaceWheel } from './pace-wheel.ts';
 import { ReadBuffer, type ReadMemory } from './read-memory.ts';
 import { ReadPace } from './read-pace.ts';
+import { TURN_BYTES, type TurnQueue } from './turn-queue.ts';
 
 /** What all connections of one client share. */
 export interface ConnectionContext {
   readonly memory: ReadMemory;
   readonly wheel: PaceWheel;
+  readonly turns: TurnQueue;
   readonly guard: AddressGuard;
   readonly counters: ConnectionCounters;
   readonly verifyTls: boolean;
@@ -42,8 +44,10 @@ export class Connection {
   readonly #buffer: ReadBuffer;
   #pace: ReadPace | undefined;
   #paused = false;
-  /** Waiting for the wheel. */
+  /** Waiting for the wheel or for the next turn. */
   #resting = false;
+  /** Bytes read since others last had a turn. */
+  #turnBytes = 0;
   #reading = false;
   #over = false;
 
@@ -146,9 +150,16 @@ export class Connection {
     } finally {
       this.#reading = false;
     }
+    this.#turnBytes += bytes;
+    this.#pace?.count(bytes);
     if (this.#over || this.#paused || this.#resting) return false;
+    if (this.#turnBytes >= TURN_BYTES) {
+      this.#turnBytes = 0;
+      this.#resting = true;
+      this.#context.turns.next(this.#wake);
+      return false;
+    }
     if (!this.#pace) return true;
-    this.#pace.count(bytes);
     // A full buffer means that more is waiting: going on costs nothing extra, pausing would throttle a fast source.
     if (bytes === buffer.length) return true;
     const pauseMs = this.#pace.pauseMs(performance.now());
