@@ -1,6 +1,7 @@
 import { Command, Help, Option } from 'commander';
 import { configCommand } from './commands/config.ts';
-import { serveCommand } from './commands/serve.ts';
+import { nodeCommand } from './commands/node.ts';
+import { type ServeOptions, serveCommand } from './commands/serve.ts';
 import { clients, type ShowOptions, status, streams, workers } from './commands/show.ts';
 import { documentedDefault } from './config/describe.ts';
 import { SETTING_NAMES, type SettingName, settingOf } from './config/settings.ts';
@@ -22,22 +23,38 @@ export function program({ print, exit }: Terminal): Command {
     .showHelpAfterError('(streampool --help says what there is)')
     .configureHelp({ sortSubcommands: false });
 
-  const serve = root
-    .command('serve')
-    .description('Run the server: API, streams and state in one process')
-    .option('--ready-file <path>', 'Write {"pid", "url", "port"} there as JSON once requests are taken');
-  for (const name of SETTING_NAMES) {
-    const { option, about, env } = settingOf(name);
-    if (option) serve.option(option, `${about} (${env}; default: ${documentedDefault(name)})`);
+  const running: [name: string, about: string, run: (options: ServeOptions) => Promise<number>][] = [
+    ['serve', 'Run the server: API, streams and state in one process', (options) => serveCommand(options)],
+    [
+      'gateway',
+      'Run a gateway of a cluster: the API, and viewers whose streams workers play (needs Redis)',
+      (options) => nodeCommand('gateway', options),
+    ],
+    [
+      'worker',
+      'Run a worker of a cluster: it plays streams to gateways, other workers and players (needs Redis)',
+      (options) => nodeCommand('worker', options),
+    ],
+  ];
+  for (const [name, about, run] of running) {
+    const command = root
+      .command(name)
+      .description(about)
+      .option('--ready-file <path>', 'Write {"pid", "url", "port"} there as JSON once requests are taken');
+    for (const setting of SETTING_NAMES) {
+      const { option, about: what, env } = settingOf(setting);
+      if (!option || (setting === 'dataDir' && name !== 'serve')) continue;
+      command.option(option, `${what} (${env}; default: ${documentedDefault(setting)})`);
+    }
+    command.addHelpText('after', () => `\n${settingsHelp()}`);
+    command.action(async (options: Record<string, string>) => {
+      const overrides = Object.fromEntries(
+        Object.entries(options).filter(([option]) => SETTING_NAMES.includes(option as SettingName)),
+      );
+      const { readyFile } = options;
+      exit(await run({ overrides, ...(readyFile !== undefined && { readyFile }) }));
+    });
   }
-  serve.addHelpText('after', () => `\n${settingsHelp()}`);
-  serve.action(async (options: Record<string, string>) => {
-    const overrides = Object.fromEntries(
-      Object.entries(options).filter(([name]) => SETTING_NAMES.includes(name as SettingName)),
-    );
-    const { readyFile } = options;
-    exit(await serveCommand({ overrides, ...(readyFile !== undefined && { readyFile }) }));
-  });
 
   root
     .command('config')

@@ -21,6 +21,8 @@ test('--help documents every command, every option and every setting', async () 
   const root = program({ print: () => {}, exit: () => {} });
   expect(root.commands.map((command) => command.name())).toEqual([
     'serve',
+    'gateway',
+    'worker',
     'config',
     'status',
     'streams',

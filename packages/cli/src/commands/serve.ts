@@ -1,12 +1,27 @@
 import { isStreampoolError } from '@streampool/errors';
+import type { Logger } from 'pino';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { NAMES_WITHOUT_EFFECT, setWithoutEffect } from '../config/names-without-effect.ts';
-import type { SettingName } from '../config/settings.ts';
+import type { Config, SettingName } from '../config/settings.ts';
 import { processLog } from '../output/logger.ts';
 import { greeting, writeReadyFile } from '../serve/announce.ts';
-import { serve } from '../serve/serve.ts';
+import { type RunningServer, serve } from '../serve/serve.ts';
 import { onShutdownSignal } from '../serve/shutdown-signals.ts';
 import { version } from '../version.ts';
+
+/** What a command runs. */
+export interface Role {
+  readonly start: (loaded: LoadedConfig, log: Logger) => Promise<RunningServer>;
+  /** Printed when it takes requests. */
+  readonly greeting: (config: Config, port: number) => string;
+  readonly usesRedis: boolean;
+}
+
+const SERVE: Role = {
+  start: ({ config }, log) => serve(config, { log, version }),
+  greeting: (config, port) => greeting(config, port, version),
+  usesRedis: false,
+};
 
 export interface ServeOptions {
   /** Settings of the command line. */
@@ -15,7 +30,7 @@ export interface ServeOptions {
 }
 
 /** Runs until a signal ends it. Resolves with the exit code. @throws StreampoolError CONFIG_INVALID before anything is started */
-export async function serveCommand(options: ServeOptions): Promise<number> {
+export async function serveCommand(options: ServeOptions, role: Role = SERVE): Promise<number> {
   const loaded = loadConfig({ env: process.env, directory: process.cwd(), overrides: options.overrides });
   const { config } = loaded;
   const { log, flush } = processLog(config);
@@ -30,8 +45,8 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   process.on('uncaughtException', crash);
   process.on('unhandledRejection', crash);
 
-  warnOfNamesWithoutEffect(loaded, log);
-  const starting = serve(config, { log, version });
+  warnOfNamesWithoutEffect(loaded, log, role);
+  const starting = role.start(loaded, log);
   const stopListening = onShutdownSignal({
     stop(reason) {
       log.info({ reason, deadlineMs: config.shutdownTimeoutMs }, 'shutting down');
@@ -59,7 +74,7 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   try {
     const { port } = await starting;
     log.info({ host: config.host, port, version }, 'ready');
-    process.stdout.write(greeting(config, port, version));
+    process.stdout.write(role.greeting(config, port));
     if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, config, port);
   } catch (error) {
     if (!isStreampoolError(error)) throw error;
@@ -74,8 +89,9 @@ export async function serveCommand(options: ServeOptions): Promise<number> {
   return code;
 }
 
-function warnOfNamesWithoutEffect({ env }: LoadedConfig, log: ReturnType<typeof processLog>['log']): void {
+function warnOfNamesWithoutEffect({ env }: LoadedConfig, log: Logger, { usesRedis }: Role): void {
   for (const name of setWithoutEffect(env)) {
+    if (usesRedis && name.startsWith('REDIS_')) continue;
     log.warn({ setting: name }, `${name} has no effect: ${NAMES_WITHOUT_EFFECT[name]}`);
   }
 }

@@ -7,14 +7,14 @@ import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } 
 /** One thing that can be set, by an environment variable of that name. */
 export interface Setting<T> {
   readonly env: string;
-  readonly group: 'Server' | 'Access' | 'Streaming' | 'Providers' | 'FFmpeg' | 'State';
+  readonly group: 'Server' | 'Access' | 'Streaming' | 'Providers' | 'FFmpeg' | 'State' | 'Cluster';
   readonly about: string;
   readonly type: ValueType<T>;
   /** As it would be written; absent: not set. */
   readonly default?: string;
   /** Never shown. */
   readonly secret?: boolean;
-  /** The option of `streampool serve` that sets it, too. */
+  /** The option of `streampool serve`, `gateway` and `worker` that sets it, too. */
   readonly option?: string;
 }
 
@@ -293,6 +293,71 @@ export const SETTINGS = {
     about: 'How often what dead workers and lost viewers have left behind is removed',
     type: duration(second, hour),
     default: '30s',
+  }),
+  redisUrl: optional({
+    env: 'REDIS_URL',
+    group: 'Cluster',
+    about: 'The Redis that gateways and workers have in common',
+    type: text(
+      'redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix:// and a place',
+      /^(?:rediss?(?:\+sentinel)?|unix):\/\/.+$/i,
+    ),
+    secret: true,
+  }),
+  redisEnabled: setting({
+    env: 'REDIS_ENABLED',
+    group: 'Cluster',
+    about: 'Whether REDIS_HOST and the like say where Redis is, without REDIS_URL',
+    type: flag,
+    default: 'false',
+  }),
+  redisHost: setting({
+    env: 'REDIS_HOST',
+    group: 'Cluster',
+    about: 'The host of Redis',
+    type: text('an address or a host name', /^[\w.:%-]+$/),
+    default: 'localhost',
+  }),
+  redisPort: setting({
+    env: 'REDIS_SERVER_PORT',
+    group: 'Cluster',
+    about: 'The port of Redis',
+    type: wholeNumber(1, 65_535),
+    default: '6379',
+  }),
+  redisDb: setting({
+    env: 'REDIS_DB',
+    group: 'Cluster',
+    about: 'The database of Redis',
+    type: wholeNumber(0, 65_535),
+    default: '0',
+  }),
+  redisPassword: optional({
+    env: 'REDIS_PASSWORD',
+    group: 'Cluster',
+    about: 'The password of Redis',
+    type: text('a password'),
+    secret: true,
+  }),
+  redisKeyPrefix: setting({
+    env: 'REDIS_KEY_PREFIX',
+    group: 'Cluster',
+    about: 'Put before every key in Redis; one and the same for all nodes of a cluster',
+    type: text('letters, digits and . _ : -', /^[\w.:-]{0,64}$/),
+    default: '',
+  }),
+  internalToken: optional({
+    env: 'INTERNAL_TOKEN',
+    group: 'Cluster',
+    about: 'The secret that gateways and workers show each other',
+    type: text('at least 16 visible characters', /^[!-~]{16,}$/),
+    secret: true,
+  }),
+  workerUrl: optional({
+    env: 'WORKER_URL',
+    group: 'Cluster',
+    about: 'Where other nodes reach this one; by default HOST and PORT, which is right on one machine only',
+    type: text('http:// or https:// and a host, without a / at the end', /^https?:\/\/[^\s/?#@]+$/),
   }),
 };
 

@@ -28,7 +28,7 @@ export function engineSettings(config: Config): EngineSettings {
   };
 }
 
-export function gatewayConfig(config: Config): GatewayConfig {
+export function gatewayConfig(config: Config, { clustered = false } = {}): GatewayConfig {
   return {
     host: config.host,
     port: config.port,
@@ -49,6 +49,7 @@ export function gatewayConfig(config: Config): GatewayConfig {
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       maxClientsPerSharedStream: config.maxClientsPerSharedStream,
       sharingStrategy: config.sharingStrategy,
+      clustered,
     },
   };
 }

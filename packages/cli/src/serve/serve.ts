@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import { createGateway } from '@streampool/gateway';
 import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, openSqliteState } from '@streampool/state';
@@ -9,6 +9,7 @@ import { Worker } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { baseUrl } from './announce.ts';
+import { cannotListen } from './cannot-listen.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { engineSettings, expiry, gatewayConfig } from './from-config.ts';
 import { urlProbe } from './probe-url.ts';
@@ -125,17 +126,4 @@ async function takeOverFromPredecessors(
         'stop it, or set WORKER_ID (to share its state) or STREAMPOOL_DATA_DIR (for one of its own)',
     );
   }
-}
-
-function cannotListen(error: NodeJS.ErrnoException, { host, port }: Config): unknown {
-  if (isStreampoolError(error)) return error;
-  const where = `${host}:${port}`;
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: `${where} is in use: stop what listens there, or set PORT (or --port) to another one`,
-    EACCES: `this user may not listen on ${where}: ports below 1024 need a privilege`,
-    EADDRNOTAVAIL: `${host} is not an address of this machine: set HOST`,
-    ENOTFOUND: `${host} is not an address of this machine: set HOST`,
-  };
-  const reason = reasons[error.code ?? ''];
-  return reason === undefined ? error : new StreampoolError('CONFIG_INVALID', reason, { cause: error });
 }

@@ -1,0 +1,136 @@
+import { hostname } from 'node:os';
+import { createGateway, type Gateway, type NodeDoor, streamSpec } from '@streampool/gateway';
+import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@streampool/jobs';
+import { type ClusterState, RedisClusterState } from '@streampool/state';
+import { type Ownership, StreamEngine } from '@streampool/streaming';
+import { Door, HttpUpstreamClient } from '@streampool/upstream';
+import { RelayDoor, RemoteOwnership, Worker, WorkerOwnership } from '@streampool/worker';
+import type { Logger } from 'pino';
+import type { Config } from '../config/settings.ts';
+import { baseUrl } from '../serve/announce.ts';
+import { cannotListen } from '../serve/cannot-listen.ts';
+import { engineSettings, expiry, gatewayConfig } from '../serve/from-config.ts';
+import { urlProbe } from '../serve/probe-url.ts';
+import type { RunningServer } from '../serve/serve.ts';
+import { Teardown } from '../serve/teardown.ts';
+import { transcoding } from '../serve/transcoding.ts';
+import type { ClusterConfig } from './cluster-config.ts';
+
+export type NodeRole = 'gateway' | 'worker';
+
+export interface NodeOptions {
+  readonly role: NodeRole;
+  readonly config: Config;
+  readonly cluster: ClusterConfig;
+  readonly log: Logger;
+  readonly version: string;
+}
+
+/**
+ * One node of a cluster: the same data plane, viewer door and records as `serve`, with the state in Redis and sources
+ * wherever their owners are. A worker owns streams and plays them to other nodes; a gateway has the API and owns none.
+ * Resolves when requests are taken. @throws StreampoolError CONFIG_INVALID, STATE_UNAVAILABLE; what was opened is closed again
+ */
+export async function runNode(options: NodeOptions): Promise<RunningServer> {
+  const teardown = new Teardown(options.log);
+  try {
+    const port = await open(options, teardown);
+    return { port, close: () => teardown.run() };
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+}
+
+async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
+  const { role, config, cluster, log, version } = options;
+  const { nodeId, redisUrl, internalToken } = cluster;
+  const host = hostname();
+  const prefix = config.redisKeyPrefix;
+  const state: ClusterState = new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) });
+  teardown.add('state', () => state.close());
+  if (role === 'worker') await releaseFromPredecessors(state, host, log);
+
+  const client = new HttpUpstreamClient({
+    policy: { allowPrivate: config.allowPrivateUpstreams },
+    verifyTls: config.verifyUpstreamTls,
+  });
+  const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
+  const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
+  teardown.add('door', () => door.close());
+
+  // The worker listens to the engine, and the engine asks the worker who owns what.
+  let ownership: Ownership = new RemoteOwnership({ state, leaseMs: expiry(config).leaseMs });
+  const asked: Ownership = { acquire: (streamId, how) => ownership.acquire(streamId, how) };
+  const engine = new StreamEngine({
+    settings: engineSettings(config),
+    client,
+    door,
+    log,
+    cluster: { ownership: asked, node: nodeId, token: internalToken },
+  });
+  teardown.add('engine', () => engine.close());
+
+  const specOf = (definition: Parameters<typeof streamSpec>[0]) =>
+    streamSpec(definition, config.defaultUserAgent);
+  const nodeDoor: NodeDoor = new RelayDoor({
+    ...{ state, engine, specOf, log, ownership: asked, token: internalToken },
+  });
+  const gateway: Gateway = createGateway({
+    ...{ state, engine, log, version, nodeId },
+    transcode: await transcoding(config, log),
+    probe: urlProbe(client, timeouts, config.defaultUserAgent),
+    config: {
+      ...gatewayConfig(config, { clustered: true }),
+      ...(role === 'worker' && { api: 'watching' }),
+    },
+    ...(role === 'worker' && { nodeDoor }),
+  });
+  const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
+    throw cannotListen(error, config);
+  });
+
+  // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.
+  const worker = new Worker({
+    ...{ id: nodeId, host, state, engine, log, version, role },
+    url: config.workerUrl ?? baseUrl({ ...config, rootPath: '' }, port),
+    heartbeatMs: config.heartbeatIntervalMs,
+    clientTtlMs: expiry(config).clientTtlMs,
+    onStreamRemoved: (streamId) => void engine.stop(streamId),
+    onOwnershipLost: (streamId) => engine.disown(streamId),
+    onReplaced: (detail) =>
+      log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
+  });
+  if (role === 'worker') {
+    ownership = new WorkerOwnership({ worker, state, leaseMs: expiry(config).leaseMs });
+  }
+  teardown.add('worker', () => worker.close());
+  if (role === 'worker') runJobs({ ...options, state, host, teardown });
+
+  // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
+  teardown.add('gateway', async () => {
+    const closed = gateway.close();
+    await engine.close();
+    await closed;
+  });
+  await worker.start();
+  return port;
+}
+
+/** One run per interval in the whole cluster reaps records; each host's workers look after its processes. */
+function runJobs(options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown }): void {
+  const { config, cluster, log, state, host, teardown } = options;
+  const scheduler = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log });
+  teardown.add('jobs', () => scheduler.close());
+  const reaper = new Reaper({ state, log, self: cluster.nodeId });
+  scheduler.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
+  const processReaper = new ProcessReaper({ state, host, log });
+  const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
+  scheduler.every(`orphans-${host}`, config.cleanupIntervalMs, killOrphans);
+}
+
+/** What workers of this host owned that have ended is free at once, without waiting for their leases. */
+async function releaseFromPredecessors(state: ClusterState, host: string, log: Logger): Promise<void> {
+  const removed = await removeEndedWorkers(state, { host });
+  if (removed.length > 0) log.info({ workers: removed }, 'took over from workers that have ended');
+}

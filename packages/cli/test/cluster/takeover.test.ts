@@ -1,0 +1,90 @@
+import { type Player, waitFor } from '@streampool/testkit';
+import { COPY } from '../e2e/stage.ts';
+import { ClusterStage } from './cluster-stage.ts';
+
+const stage = new ClusterStage();
+beforeAll(() => stage.open({ gateways: 2, workers: 3 }), 60_000);
+beforeEach(() => {
+  stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
+});
+afterEach(() => stage.hangUp());
+afterAll(() => stage.close(), 30_000);
+
+function expectClean({ check: { syncErrors, continuityErrors, timestampErrors, notes } }: Player): void {
+  expect({ syncErrors, continuityErrors, timestampErrors, notes }).toEqual({
+    ...{ syncErrors: 0, continuityErrors: 0, timestampErrors: 0, notes: [] },
+  });
+}
+
+test('twenty first viewers at once, at gateways and at workers, share one FFmpeg and one provider connection', async () => {
+  const url = stage.provider.url('/live.ts?first');
+  const { id } = await stage.create('transcode', { url, profile: 'lowlatency' });
+  const doors = [...stage.gateways, ...stage.workers];
+  const players = Array.from({ length: 20 }, (_, i) => stage.play(doors[i % doors.length]!, id));
+  const pids = new Set<number>();
+  await waitFor(() => {
+    for (const pid of stage.ffmpegs()) pids.add(pid);
+    return players.every((player) => player.firstPictureMs !== undefined || player.end);
+  });
+  expect(players.map((player) => player.end).filter(Boolean)).toEqual([]);
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
+  expect(pids.size).toBe(1);
+  expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, max: 1, total: 1 });
+  for (const player of players) {
+    expect(player.check.firstPicture!.undecodable).toBe(0);
+    expectClean(player);
+  }
+  // Every viewer is in the records once, under the node that holds its socket; no node is a viewer.
+  await waitFor(async () => (await stage.state.getStream(id))?.viewers === 20, {
+    what: '20 viewers in the records',
+  });
+  const { items } = await stage.state.listClients({ streamId: id });
+  const names = ['gateway-0', 'gateway-1', 'worker-0', 'worker-1', 'worker-2'];
+  expect(names.map((name) => items.filter(({ node }) => node === name).length)).toEqual([4, 4, 4, 4, 4]);
+  const record = await stage.state.getStream(id);
+  expect(record).toMatchObject({ state: 'live', epoch: 1, ffmpegPid: [...pids][0] });
+  expect(record!.owner).toMatch(/^worker-/);
+
+  await stage.hangUp();
+  await waitFor(() => stage.ffmpegs().length === 0, { what: 'no FFmpeg left' });
+});
+
+test('kill -9 of the owner: every socket is kept, the stream goes on, one FFmpeg and a new owner', async () => {
+  const url = stage.provider.url('/live.ts?killed');
+  const { id } = await stage.create('transcode', { url, profile: COPY });
+  const players = Array.from({ length: 20 }, (_, i) => stage.play(stage.gateways[i % 2]!, id));
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
+  const before = (await stage.state.getStream(id))!;
+  const owner = await stage.ownerOf(id);
+  const survivors = stage.workers.filter((worker) => worker !== owner);
+  const follower = stage.play(survivors[0]!, id);
+  await follower.waitForMedia(1);
+  players.push(follower);
+  for (const player of players) player.resetGap();
+
+  await owner.kill();
+  await Promise.all(players.map((player) => player.waitForMedia(3)));
+  expect(players.map((player) => player.end).filter(Boolean)).toEqual([]);
+  for (const player of players) expectClean(player);
+  const longest = Math.max(...players.map((player) => player.longestGapMs));
+  expect(longest).toBeLessThan(5_000);
+  await waitFor(() => stage.ffmpegs().length === 1, { what: 'one FFmpeg' });
+  const after = (await stage.state.getStream(id))!;
+  expect(after.epoch).toBeGreaterThan(before.epoch);
+  expect(after.owner).not.toBe(before.owner);
+  expect(after.owner).toMatch(/^worker-/);
+  await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
+});
+
+test('nobody gets a stream from a worker without the token', async () => {
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?token'), shared: true });
+  const worker = stage.workers.find(({ running }) => running)!;
+  const ask = async (headers: Record<string, string>): Promise<number> => {
+    const answer = await fetch(`${worker.url}/internal/streams/${id}/relay`, { headers });
+    await answer.body?.cancel();
+    return answer.status;
+  };
+  expect(await ask({})).toBe(401);
+  expect(await ask({ authorization: 'Bearer wrong' })).toBe(403);
+  expect(await ask({ authorization: 'Bearer a-secret-of-this-test' })).toBe(200);
+});
