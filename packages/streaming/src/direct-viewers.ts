@@ -18,10 +18,14 @@ export interface DirectViewersOptions {
   readonly emit: <K extends keyof EngineEvents>(event: K, ...args: EngineEvents[K]) => void;
 }
 
+/** How long a film may be paused before its connections are closed: players read nothing meanwhile. */
+const PAUSED_FILE_MS = 30 * 60_000;
+
 /** A direct stream and its connections: there is nothing shared, but operators count it like a pool. */
 interface DirectStream {
   readonly spec: StreamSpec;
   readonly connections: Set<DirectViewer>;
+  readonly byClient: Map<string, Set<DirectViewer>>;
   readonly startedAt: number;
   lastAccess: number;
   /** Of connections that are gone. */
@@ -52,18 +56,20 @@ export class DirectViewers {
       timeouts: {
         connectMs: settings.connectTimeoutMs,
         firstByteMs: settings.streamTimeoutMs * 0.9,
+        openMs: settings.streamTimeoutMs * 0.95,
         // Nobody else shares this connection: ending it costs the viewer more than waiting does.
         stallMs: settings.streamTimeoutMs,
       },
       clientTimeoutMs: settings.clientTimeoutMs,
-      paceMs: Math.min(50, settings.deliveryIntervalMs / 2),
+      pausedFileMs: Math.max(PAUSED_FILE_MS, settings.clientTimeoutMs),
+      // There is no batching behind this: reading sets the pace of writing.
+      paceMs: settings.deliveryIntervalMs,
       onBreak: (error) => {
         stream.restarts += 1;
         stream.lastError = error.message;
       },
     });
-    const isFirst = !connectionsOf(stream, viewer.clientId).length;
-    stream.connections.add(connection);
+    const isFirst = add(stream, connection);
     stream.lastAccess = this.#options.clock.wallNow();
     void connection.closed.then((reason) => this.#onClosed(stream, connection, reason));
     if (isFirst) this.#options.emit('viewer_attached', connection.snapshot());
@@ -86,7 +92,9 @@ export class DirectViewers {
   }
 
   disconnect(clientId: string): boolean {
-    const connections = [...this.#streams.values()].flatMap((stream) => connectionsOf(stream, clientId));
+    const connections = [...this.#streams.values()].flatMap((stream) => [
+      ...(stream.byClient.get(clientId) ?? []),
+    ]);
     for (const connection of connections) connection.close('kicked');
     return connections.length > 0;
   }
@@ -130,6 +138,7 @@ export class DirectViewers {
     const stream: DirectStream = {
       spec,
       connections: new Set(),
+      byClient: new Map(),
       startedAt: now,
       lastAccess: now,
       bytesIn: 0,
@@ -147,12 +156,12 @@ export class DirectViewers {
   #onClosed(stream: DirectStream, connection: DirectViewer, reason: DetachReason): void {
     const { emit, clock } = this.#options;
     const last = connection.snapshot();
-    stream.connections.delete(connection);
+    const isLast = remove(stream, connection);
     stream.bytesIn += connection.bytesIn;
     stream.bytesOut += last.bytes;
     stream.lastAccess = clock.wallNow();
     if (connection.error && reason === 'failed') stream.lastError = connection.error.message;
-    if (connectionsOf(stream, connection.clientId).length === 0) emit('viewer_detached', { ...last, reason });
+    if (isLast) emit('viewer_detached', { ...last, reason });
     if (stream.connections.size > 0) return;
     this.#streams.delete(stream.spec.id);
     emit('pool_state', {
@@ -164,8 +173,23 @@ export class DirectViewers {
   }
 }
 
-function connectionsOf(stream: DirectStream, clientId: string): DirectViewer[] {
-  return [...stream.connections].filter((connection) => connection.clientId === clientId);
+/** True if it is its client's first. */
+function add(stream: DirectStream, connection: DirectViewer): boolean {
+  stream.connections.add(connection);
+  const own = stream.byClient.get(connection.clientId);
+  if (own) own.add(connection);
+  else stream.byClient.set(connection.clientId, new Set([connection]));
+  return own === undefined;
+}
+
+/** True if it was its client's last. */
+function remove(stream: DirectStream, connection: DirectViewer): boolean {
+  stream.connections.delete(connection);
+  const own = stream.byClient.get(connection.clientId);
+  own?.delete(connection);
+  if (own?.size !== 0) return false;
+  stream.byClient.delete(connection.clientId);
+  return true;
 }
 
 /** One snapshot per viewer, its connections summed up. */

@@ -157,7 +157,8 @@ describe('leaving', () => {
     for (let i = 0; i < 60; i++) {
       const leave = new AbortController();
       const open = client.open({ url: server.url, headers: {} }, { ...TIMEOUTS, signal: leave.signal });
-      const timer = setTimeout(() => leave.abort(new Error('left')), (i % 20) * 2);
+      // Every fourth stays for the head, however slow the machine is.
+      const timer = i % 4 === 0 ? undefined : setTimeout(() => leave.abort(new Error('left')), (i % 20) * 2);
       ends.push(
         open.then(
           async (response) => {

@@ -12,6 +12,8 @@ export interface DirectOptions {
   readonly timeouts: ProviderTimeouts;
   /** A viewer whose socket takes nothing for this long, while there is something to take, is dropped; ms. */
   readonly clientTimeoutMs: number;
+  /** The same for a file, whose viewer may have paused; `clientTimeoutMs` by default. */
+  readonly pausedFileMs?: number;
   /** How long reads of a continuous source may pause so that the kernel batches; ms, 0 reads at once. */
   readonly paceMs: number;
   /** Told of each break of a provider's connection that is being mended without the viewer noticing. */
@@ -145,7 +147,8 @@ export class DirectViewer {
       return;
     }
     // Node's socket timer counts a partly sent write as activity, so only a viewer that takes nothing runs into it.
-    res.setTimeout(this.#options.clientTimeoutMs, this.#onIdle);
+    const { clientTimeoutMs, pausedFileMs = clientTimeoutMs } = this.#options;
+    res.setTimeout(Number.isFinite(plan.length) ? pausedFileMs : clientTimeoutMs, this.#onIdle);
     const pump = new SocketPump(socket, response, (error) => this.#bodyEnded(window, error));
     const window = new BodyWindow(pump, plan.skip, plan.length, () => response.close());
     this.#pump = pump;
