@@ -194,3 +194,17 @@ test('stopping during the first opening does not wait for the provider, nor ask 
   await waitFor(() => provider.stats('/live.ts').current === 0);
   expect(provider.stats('/backup.ts').total).toBe(0);
 });
+
+test('an input that FFmpeg cannot read makes way for the next URL', async () => {
+  await setup();
+  provider.route('/noise.ts', (exchange) =>
+    exchange.reply(200, Buffer.alloc(300_000, 0x11), { 'content-type': 'video/mp4' }),
+  );
+  const url = host.add({
+    kind: 'transcode',
+    url: provider.url('/noise.ts'),
+    failoverUrls: [provider.url('/live.ts')],
+  });
+  await play(url).waitForPicture();
+  expect(host.engine.pools()[0]).toMatchObject({ state: 'live', failoverIndex: 1 });
+});
