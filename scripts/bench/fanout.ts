@@ -3,10 +3,11 @@
  * and the same verified viewers. See `scripts/bench/fanout --help`.
  */
 import { parseArgs } from 'node:util';
-import { createStream, ffmpegsOf, metric, Player } from '@streampool/testkit';
+import { createStream, ffmpegsOf, metric, Player, type SampleOptions } from '@streampool/testkit';
 import { AudienceProcess } from './load/audience-process.ts';
 import { printComparison, type Row, say } from './measure/report.ts';
 import { type RunResult, runAudience } from './measure/run.ts';
+import { Floor } from './servers/floor.ts';
 import { Nginx } from './servers/nginx.ts';
 import { ProviderProcess } from './servers/provider-process.ts';
 import { startServer } from './servers/streampool.ts';
@@ -23,6 +24,7 @@ const { values } = parseArgs({
     'source-tick': { type: 'string', default: '20' },
     'connect-per-second': { type: 'string', default: '500' },
     'no-nginx': { type: 'boolean', default: false },
+    floor: { type: 'boolean', default: false },
     'no-check': { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -42,6 +44,7 @@ if (values.help) {
   --source-tick 20        ms between two writes of the source
   --connect-per-second 500
   --no-nginx              leave nginx out
+  --floor                 also measure a bare loop that writes one buffer to every socket: the least Node can do here
   --no-check              the audience counts bytes only (joiners and probes still check)
   --json                  one JSON object on stdout
 
@@ -61,12 +64,13 @@ const COPY = '-probesize 500000 -i {input_url} -map 0 -copy_unknown -c copy -f m
 /** Node's histogram of the event loop holds the time between two looks at the clock, which are this far apart at best. */
 const LOOP_RESOLUTION_MS = 10;
 
+const sample: SampleOptions = {
+  ...{ codec: 'h264', constantRate: true, bFrames: 0, seconds: 24, gopSeconds: 2, size: '1280x720' },
+  // The rest is sound and packet headers.
+  ...{ videoKbps: Math.round(mbit * 1_000 * 0.925), audio: [{ kbps: 128 }] },
+};
 const provider = await ProviderProcess.start({
-  sample: {
-    ...{ codec: 'h264', constantRate: true, bFrames: 0, seconds: 24, gopSeconds: 2, size: '1280x720' },
-    // The rest is sound and packet headers.
-    ...{ videoKbps: Math.round(mbit * 1_000 * 0.925), audio: [{ kbps: 128 }] },
-  },
+  sample,
   live: [{ paths, options: { start: 'keyframe', stamps: true, tickMs: Number(values['source-tick']) } }],
 });
 const audience = new AudienceProcess();
@@ -143,6 +147,18 @@ async function measureNginx(): Promise<Measured> {
   }
 }
 
+async function measureFloor(): Promise<Measured> {
+  say('floor: one buffer, written to every socket');
+  const floor = await Floor.start({ sample, intervalMs: Number(values.interval) });
+  try {
+    const bare = { joiners: 0, probes: 0, check: false };
+    const result = await runAudience(audience, { ...plan, ...bare, pid: floor.pid, urls: [floor.url] });
+    return { ...result, server: 'floor', ffmpegs: 0, upstreamConnections: 0 };
+  } finally {
+    await floor.close();
+  }
+}
+
 function row(result: Measured): Row {
   return {
     server: result.server,
@@ -176,7 +192,9 @@ function row(result: Measured): Row {
 try {
   const results = [await measureStreampool()];
   if (!values['no-nginx']) results.push(await measureNginx());
-  const [ours, nginx] = results;
+  if (values.floor) results.push(await measureFloor());
+  const ours = results[0];
+  const nginx = results.find(({ server }) => server === 'nginx');
   const ratio = nginx && ours ? ours.cpuSecondsPerGb / nginx.cpuSecondsPerGb : undefined;
   if (values.json) {
     const options = {
