@@ -426,11 +426,15 @@ export class Pool {
       );
       this.#detachRelay(feed);
     }
+    const { clock, delivery } = this.#options;
     for (const [clientId, { socketViewer }] of [...this.#viewers]) {
-      // One last turn, so that nobody misses the end of a complete stream.
-      socketViewer.deliver(this.#options.clock.now());
-      socketViewer.end();
+      socketViewer.deliver(clock.now());
+      if (viewersSee !== 'ended') socketViewer.end();
       this.#detach(clientId, viewersSee);
+      if (socketViewer.closed) continue;
+      // Nobody shall miss the end of a complete stream.
+      delivery.add(socketViewer);
+      socketViewer.finish(clock.now(), () => delivery.remove(socketViewer));
     }
     void this.#release();
   }

@@ -12,6 +12,9 @@ const CAREFUL_SLICE_BYTES = 64 * 1024;
 /** How long the rest of an ended response may take. */
 const LINGER_MS = 10_000;
 
+/** How long a viewer may take to catch up with the end of a complete stream: more than a ring holds, played in real time. */
+const CATCH_UP_MS = 30_000;
+
 export interface SocketViewerOptions {
   readonly ring: Ring;
   /** A socket whose response head has been written and that nobody else writes to. */
@@ -42,6 +45,8 @@ export class SocketViewer implements Delivery {
   #careful = false;
   #closed = false;
   #progressMs: number;
+  #onFinished: (() => void) | undefined;
+  #finishByMs = Number.POSITIVE_INFINITY;
   bytes = 0;
   skips = 0;
 
@@ -69,6 +74,12 @@ export class SocketViewer implements Delivery {
   }
 
   deliver(nowMs: number): void {
+    this.#takeTurn(nowMs);
+    if (this.#closed || this.#onFinished === undefined) return;
+    if (this.lagBytes === 0 || nowMs > this.#finishByMs) this.end();
+  }
+
+  #takeTurn(nowMs: number): void {
     if (this.#closed) return;
     if (this.#pinned !== undefined) {
       if (this.#socket.writableLength > 0) {
@@ -88,6 +99,20 @@ export class SocketViewer implements Delivery {
     this.#socket.end(() => this.#release());
     // A viewer that takes nothing would keep the socket for ever.
     this.#socket.setTimeout(Math.min(this.#options.clientTimeoutMs, LINGER_MS), () => this.#socket.destroy());
+  }
+
+  /**
+   * Nothing will be added to the ring: ends the response properly once the viewer has got what is there. Until then it
+   * wants its turns. `onFinished` is called once, when it wants none any more, for whatever reason.
+   */
+  finish(nowMs: number, onFinished: () => void): void {
+    if (this.#closed) {
+      onFinished();
+      return;
+    }
+    this.#onFinished = onFinished;
+    this.#finishByMs = nowMs + CATCH_UP_MS;
+    this.deliver(nowMs);
   }
 
   #send(nowMs: number): void {
@@ -162,12 +187,12 @@ export class SocketViewer implements Delivery {
     this.#closed = true;
     this.#socket.off('drain', this.#onDrain);
     this.#socket.off('close', this.#onClose);
+    this.#onFinished?.();
   }
 
   readonly #onDrain = (): void => {
     if (this.#closed || this.#socket.writableLength > 0) return;
-    this.#release();
-    this.#send(this.#options.now());
+    this.deliver(this.#options.now());
   };
 
   readonly #onClose = (): void => {

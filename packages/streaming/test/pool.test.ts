@@ -207,6 +207,42 @@ test('a source that comes back with bytes but no pictures is replaced', async ()
   expect(states).toEqual(['starting', 'live', 'switching', 'live', '(switched)']);
 });
 
+test('the end of a complete stream reaches viewers that are behind, too', async () => {
+  const { join, live, sources, states, detached, delivery } = setup();
+  const fast = join('fast');
+  const slow = join('slow');
+  await settle();
+  await live(1);
+  slow.viewer.socket.blocked = true;
+  await live(2);
+  sources[0]!.sink.end();
+  await settle();
+  expect(states.at(-1)).toBe('stopped');
+  expect(detached.sort()).toEqual(['fast ended', 'slow ended']);
+  expect(fast.viewer.socket.ended).toBe(true);
+  expect(slow.viewer.socket.ended).toBe(false);
+  slow.viewer.socket.unblock();
+  expect(slow.viewer.socket.ended).toBe(true);
+  expect(slow.viewer.socket.bytes).toBe(fast.viewer.socket.bytes);
+  expect(delivery.size).toBe(0);
+});
+
+test('a viewer that does not take the end of a complete stream is not waited for', async () => {
+  const { join, live, turn, sources, clock, delivery } = setup({ clientTimeoutMs: 60_000 });
+  const one = join('one');
+  await settle();
+  await live(1);
+  one.viewer.socket.blocked = true;
+  await live(2);
+  sources[0]!.sink.end();
+  await clock.advance(29_000);
+  turn();
+  expect(delivery.size).toBe(1);
+  await clock.advance(2_000);
+  turn();
+  expect(delivery.size).toBe(0);
+});
+
 function nullPackets(bytes: number): Buffer {
   const packet = Buffer.alloc(188, 0xff);
   packet.set([0x47, 0x1f, 0xff, 0x10]);

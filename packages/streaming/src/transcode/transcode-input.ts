@@ -190,7 +190,7 @@ export class TranscodeInput {
         },
         ended: () => {
           this.#intakeEnded = true;
-          this.#endReaders();
+          for (const reader of [...this.#readers]) this.#finishReader(reader);
         },
         failed: (error) => {
           this.#intakeFailure = error;
@@ -220,7 +220,8 @@ export class TranscodeInput {
       mine.add(reader);
       delivery.add(reader);
       reader.deliver(clock.now());
-      if (this.#intakeEnded || this.#intakeFailure || this.#closed) this.#endReader(reader);
+      if (this.#intakeFailure || this.#closed) this.#endReader(reader);
+      else if (this.#intakeEnded) this.#finishReader(reader);
     });
     const forget = (reader: SocketViewer): void => {
       delivery.remove(reader);
@@ -241,6 +242,14 @@ export class TranscodeInput {
 
   #endReaders(): void {
     for (const reader of [...this.#readers]) this.#endReader(reader);
+  }
+
+  /** FFmpeg may be seconds behind, held back by its own viewers: it still gets the rest. */
+  #finishReader(reader: SocketViewer): void {
+    reader.finish(this.#options.clock.now(), () => {
+      this.#options.delivery.remove(reader);
+      this.#readers.delete(reader);
+    });
   }
 
   #endReader(reader: SocketViewer): void {
