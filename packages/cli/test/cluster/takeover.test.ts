@@ -76,6 +76,21 @@ test('kill -9 of the owner: every socket is kept, the stream goes on, one FFmpeg
   await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
 });
 
+test('SIGTERM of the owner: it says that it is leaving, and another worker takes over with every socket kept', async () => {
+  const url = stage.provider.url('/live.ts?leaving');
+  const { id } = await stage.create('streams', { url, shared: true });
+  const players = Array.from({ length: 10 }, (_, i) => stage.play(stage.gateways[i % 2]!, id));
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
+  const before = (await stage.state.getStream(id))!;
+  await (await stage.ownerOf(id)).stop();
+  await Promise.all(players.map((player) => player.waitForMedia(2)));
+  expect(players.map((player) => player.end).filter(Boolean)).toEqual([]);
+  for (const player of players) expectClean(player);
+  const after = (await stage.state.getStream(id))!;
+  expect(after.epoch).toBeGreaterThan(before.epoch);
+  expect(after.owner).not.toBe(before.owner);
+});
+
 test('nobody gets a stream from a worker without the token', async () => {
   const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?token'), shared: true });
   const worker = stage.workers.find(({ running }) => running)!;
