@@ -284,6 +284,8 @@ export class Pool {
       this.#state.move('live', 'first access point');
     this.#cancelStart();
     for (const waiting of [...this.#waiting, ...this.#waitingRelays]) {
+      // A listener may have stopped the pool meanwhile: then they have been told.
+      if (this.#state.isFinal) return;
       waiting.settle();
       waiting.attach();
     }

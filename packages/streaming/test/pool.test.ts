@@ -55,6 +55,7 @@ function setup({ alternatives = 1, after = Promise.resolve(), ...rest }: Setup =
     },
   });
   let finals = 0;
+  let attached = (): void => {};
   const pool = new Pool({
     spec: SPEC,
     settings,
@@ -75,7 +76,7 @@ function setup({ alternatives = 1, after = Promise.resolve(), ...rest }: Setup =
     events: {
       pool_state: ({ to }) => states.push(to),
       source_switched: () => states.push('(switched)'),
-      viewer_attached: () => {},
+      viewer_attached: () => attached(),
       viewer_detached: ({ clientId, reason }) => detached.push(`${clientId} ${reason}`),
       viewer_skipped: () => {},
     },
@@ -116,6 +117,9 @@ function setup({ alternatives = 1, after = Promise.resolve(), ...rest }: Setup =
     live,
     turn: () => turn(),
     finals: () => finals,
+    onAttached: (run: () => void) => {
+      attached = run;
+    },
   };
 }
 
@@ -241,6 +245,21 @@ test('a viewer that does not take the end of a complete stream is not waited for
   await clock.advance(2_000);
   turn();
   expect(delivery.size).toBe(0);
+});
+
+test('stopping in the middle of letting viewers in attaches nobody to a dead pool', async () => {
+  const { join, live, pool, delivery, onAttached } = setup();
+  onAttached(() => void pool.stop('a listener had enough'));
+  const one = join('one');
+  const two = join('two');
+  await settle();
+  await live(1);
+  await pool.closed;
+  expect(one.viewer.socket.ended).toBe(true);
+  expect(two.outcome).toBe('STREAM_STOPPED');
+  expect(two.viewer.response.headersSent).toBe(false);
+  expect(delivery.size).toBe(0);
+  expect(pool.viewers()).toEqual([]);
 });
 
 function nullPackets(bytes: number): Buffer {
