@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
@@ -64,6 +65,8 @@ export class StreamEngine implements StreamEngineApi {
   async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
     if (this.#closed)
       throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down', { retryAfterSeconds: 5 });
+    // Its 'close' has been and would be waited for in vain.
+    if (hasLeft(viewer.res)) return;
     if (spec.kind === 'direct') await this.#direct.watch(spec, viewer);
     else await this.#poolFor(spec, viewer.clientId).join(viewer);
   }
@@ -76,6 +79,7 @@ export class StreamEngine implements StreamEngineApi {
     if (this.#closed) throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down');
     if (spec.kind === 'direct')
       throw new StreampoolError('INVALID_REQUEST', 'a direct stream is not relayed');
+    if (hasLeft(request.res)) return;
     this.#placements?.own(spec.id, request.epoch);
     const [pool = this.#createPool(spec)] = this.#pools.get(spec.id) ?? [];
     await pool.relay(request);
@@ -166,6 +170,10 @@ export class StreamEngine implements StreamEngineApi {
   *#allPools(): Generator<Pool> {
     for (const pools of this.#pools.values()) yield* pools;
   }
+}
+
+function hasLeft(res: ServerResponse): boolean {
+  return res.destroyed || res.socket?.destroyed === true;
 }
 
 function remember<T>(map: Map<string, Set<T>>, key: string, value: T): void {
