@@ -33,6 +33,7 @@ interface DirectStream {
   bytesOut: number;
   restarts: number;
   lastError: string | undefined;
+  state: 'live' | 'stopped' | 'failed';
 }
 
 /**
@@ -106,7 +107,7 @@ export class DirectViewers {
       return {
         streamId: stream.spec.id,
         kind: 'direct',
-        state: 'live',
+        state: stream.state,
         viewers: viewersOf(stream).length,
         startedAt: stream.startedAt,
         lastAccess: stream.lastAccess,
@@ -133,7 +134,7 @@ export class DirectViewers {
 
   #streamOf(spec: StreamSpec): DirectStream {
     const known = this.#streams.get(spec.id);
-    if (known) return known;
+    if (known?.state === 'live') return known;
     const now = this.#options.clock.wallNow();
     const stream: DirectStream = {
       spec,
@@ -145,6 +146,7 @@ export class DirectViewers {
       bytesOut: 0,
       restarts: 0,
       lastError: undefined,
+      state: 'live',
     };
     this.#streams.set(spec.id, stream);
     const move = { streamId: spec.id, reason: 'first viewer' };
@@ -163,13 +165,16 @@ export class DirectViewers {
     if (connection.error && reason === 'failed') stream.lastError = connection.error.message;
     if (isLast) emit('viewer_detached', { ...last, reason });
     if (stream.connections.size > 0) return;
-    this.#streams.delete(stream.spec.id);
+    const failure = reason === 'failed' ? connection.error : undefined;
+    stream.state = failure ? 'failed' : 'stopped';
+    // Still there while this is told, so that whoever listens can read why.
     emit('pool_state', {
       streamId: stream.spec.id,
       from: 'live',
-      to: 'stopped',
-      reason: 'the last viewer left',
+      to: stream.state,
+      reason: failure?.code ?? 'the last viewer left',
     });
+    if (this.#streams.get(stream.spec.id) === stream) this.#streams.delete(stream.spec.id);
   }
 }
 

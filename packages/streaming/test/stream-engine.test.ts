@@ -1,4 +1,4 @@
-import type { StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import { pino } from 'pino';
 import {
@@ -59,3 +59,47 @@ test.each(['direct', 'shared', 'transcode'] as const)(
     expect(clock.pending).toBe(0);
   },
 );
+
+test('a direct stream is one pool and each client one viewer, however many connections it has', async () => {
+  const { engine, clock, states } = setup();
+  const attached: string[] = [];
+  const detached: string[] = [];
+  engine.on('viewer_attached', ({ clientId }) => attached.push(clientId));
+  engine.on('viewer_detached', ({ clientId, reason }) => detached.push(`${clientId} ${reason}`));
+  const [one, again, two] = [new FakeViewer('one'), new FakeViewer('one'), new FakeViewer('two')];
+  for (const viewer of [one, again, two]) engine.watch(spec('direct'), viewer.request).catch(() => {});
+  await settle();
+  expect(engine.pools()).toMatchObject([{ kind: 'direct', state: 'live', viewers: 2 }]);
+  expect(engine.viewers('direct').map(({ clientId }) => clientId)).toEqual(['one', 'two']);
+  expect(attached).toEqual(['one', 'two']);
+  one.leave();
+  await settle();
+  expect(detached).toEqual([]);
+  again.leave();
+  await settle();
+  expect(detached).toEqual(['one left']);
+  expect(await engine.stop('direct')).toBe(1);
+  expect(detached).toEqual(['one left', 'two stopped']);
+  expect(states.map(({ to }) => to)).toEqual(['starting', 'live', 'stopped']);
+  expect(engine.pools()).toEqual([]);
+  expect(clock.pending).toBe(0);
+});
+
+test('why a direct stream could not be opened is there to be read when it is said to have failed', async () => {
+  const { engine, refusals } = setup();
+  const seen: unknown[] = [];
+  engine.on('pool_state', ({ to, reason }) => {
+    const [pool] = engine.pools();
+    if (to !== 'starting' && to !== 'live')
+      seen.push({ to, reason, state: pool?.state, error: pool?.lastError });
+  });
+  const watched = engine.watch(spec('direct'), new FakeViewer('one').request);
+  await settle();
+  refusals[0]?.(new StreampoolError('UPSTREAM_CONNECT_FAILED', 'refused'));
+  await expect(watched).rejects.toMatchObject({ code: 'UPSTREAM_CONNECT_FAILED' });
+  await settle();
+  expect(seen).toEqual([
+    { to: 'failed', reason: 'UPSTREAM_CONNECT_FAILED', state: 'failed', error: 'refused' },
+  ]);
+  expect(engine.pools()).toEqual([]);
+});
