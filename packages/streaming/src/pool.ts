@@ -110,7 +110,7 @@ export class Pool {
         },
         lost: (error) => this.#onLost(error),
         recovered: (info) => this.#onRecovered(info),
-        ended: () => this.#finish('stopped', 'ended', 'the content is complete'),
+        ended: () => this.#onEnded(),
         failed: (error) => this.#onFailed(error),
       },
     });
@@ -304,6 +304,13 @@ export class Pool {
       gapMs: info.gapMs,
       failoverIndex: this.#options.inputStatus?.().index ?? info.index,
     });
+  }
+
+  #onEnded(): void {
+    if (this.#state.isFinal) return;
+    if (this.#state.state === 'starting')
+      this.#onFailed(new StreampoolError('STREAM_FAILED', 'the source ended before its first picture'));
+    else this.#finish('stopped', 'ended', 'the content is complete');
   }
 
   #onFailed(error: StreampoolError): void {

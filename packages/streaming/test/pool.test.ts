@@ -262,6 +262,106 @@ test('stopping in the middle of letting viewers in attaches nobody to a dead poo
   expect(pool.viewers()).toEqual([]);
 });
 
+test('the source of a pool is opened when the former pool is gone, and never if nobody waits until then', async () => {
+  let release = (): void => {};
+  const after = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const { pool, join, sources, clock } = setup({ after });
+  const one = join('one');
+  await clock.advance(2_000);
+  expect(sources.length).toBe(0);
+  await pool.stop('stopped by request');
+  release();
+  await settle();
+  expect(one.outcome).toBe('STREAM_STOPPED');
+  expect(sources.length).toBe(0);
+  expect(clock.pending).toBe(0);
+});
+
+test('stopping settles when the source is gone, and is asked for any number of times', async () => {
+  const { pool, join, live, sources, states, finals } = setup();
+  join('one');
+  await settle();
+  await live(1);
+  let release = (): void => {};
+  sources[0]!.closing = new Promise((resolve) => {
+    release = resolve;
+  });
+  let stopped = 0;
+  for (let i = 0; i < 3; i += 1) void pool.stop(`reason ${i}`).then(() => (stopped += 1));
+  await settle();
+  expect({ stopped, finals: finals() }).toEqual({ stopped: 0, finals: 1 });
+  release();
+  await settle();
+  expect(stopped).toBe(3);
+  expect(states).toEqual(['starting', 'live', 'stopped']);
+  // A source that does not know yet that it is closed.
+  sources[0]!.sink.data(seconds[0]!);
+  sources[0]!.sink.end();
+  expect(states.at(-1)).toBe('stopped');
+});
+
+test('viewers that leave while they wait are forgotten; the next one is still in time', async () => {
+  const { pool, join, live, states, clock, sources } = setup();
+  const waiting = Array.from({ length: 100 }, (_, i) => join(`v${i}`));
+  await settle();
+  expect(pool.viewerCount).toBe(100);
+  for (const { viewer } of waiting) viewer.leave();
+  await settle();
+  expect(pool.viewerCount).toBe(0);
+  expect(waiting.every(({ outcome }) => outcome === 'left')).toBe(true);
+  expect(states).toEqual(['starting', 'draining']);
+  await clock.advance(8_000);
+  const late = join('late');
+  expect(states.at(-1)).toBe('starting');
+  await clock.advance(900);
+  sources[0]!.sink.data(nullPackets(188));
+  await live(2);
+  expect(late.outcome).toBe('playing');
+  expect(states).toEqual(['starting', 'draining', 'starting', 'live']);
+});
+
+test('a hundred viewers leaving at once drain the pool once', async () => {
+  const { pool, join, live, states, detached, delivery, clock } = setup();
+  const all = Array.from({ length: 100 }, (_, i) => join(`v${i}`));
+  await settle();
+  await live(1);
+  expect(delivery.size).toBe(100);
+  for (const { viewer } of all) viewer.leave();
+  expect(states).toEqual(['starting', 'live', 'draining']);
+  expect(new Set(detached).size).toBe(100);
+  expect(delivery.size).toBe(0);
+  await clock.advance(10_000);
+  await pool.closed;
+  expect(states.at(-1)).toBe('stopped');
+  expect(clock.pending).toBe(0);
+});
+
+test('content that is over before its first keyframe refuses those who wait', async () => {
+  const { join, sources, clock } = setup();
+  const one = join('one');
+  await settle();
+  sources[0]!.sink.data(nullPackets(188 * 8));
+  sources[0]!.sink.end();
+  await settle();
+  expect(one.outcome).toBe('STREAM_FAILED');
+  expect(clock.pending).toBe(0);
+});
+
+test('a source without any byte fails everybody who waits, at the deadline of the first', async () => {
+  const { join, clock, states, pool } = setup({ streamTimeoutMs: 4_000 });
+  const one = join('one');
+  await clock.advance(3_000);
+  const two = join('two');
+  await clock.advance(1_100);
+  expect([one.outcome, two.outcome]).toEqual(['STREAM_START_TIMEOUT', 'STREAM_START_TIMEOUT']);
+  expect(states).toEqual(['starting', 'failed']);
+  expect(pool.snapshot().lastError).toMatch('within 4 s');
+  await pool.closed;
+  expect(clock.pending).toBe(0);
+});
+
 function nullPackets(bytes: number): Buffer {
   const packet = Buffer.alloc(188, 0xff);
   packet.set([0x47, 0x1f, 0xff, 0x10]);
