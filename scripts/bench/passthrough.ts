@@ -3,7 +3,7 @@
  * beside nginx. See `scripts/bench/passthrough --help`.
  */
 import { parseArgs } from 'node:util';
-import { createStream } from '@streampool/testkit';
+import { createStream, type SampleOptions } from '@streampool/testkit';
 import { AudienceProcess } from './load/audience-process.ts';
 import { printTable, type Row, say } from './measure/report.ts';
 import { type RunResult, runAudience } from './measure/run.ts';
@@ -35,13 +35,14 @@ if (values.help) {
   process.exit();
 }
 
+const sample: SampleOptions = {
+  ...{ codec: 'h264', constantRate: true, bFrames: 0, seconds: 24, gopSeconds: 2, size: '1280x720' },
+  ...{ videoKbps: 3_700, audio: [{ kbps: 128 }] },
+};
 const provider = await ProviderProcess.start({
-  sample: {
-    ...{ codec: 'h264', constantRate: true, bFrames: 0, seconds: 24, gopSeconds: 2, size: '1280x720' },
-    ...{ videoKbps: 3_700, audio: [{ kbps: 128 }] },
-  },
+  sample,
   live: [{ paths: ['/live.ts'], options: { stamps: true, tickMs: Number(values['source-tick']) } }],
-  endless: ['/endless.ts'],
+  endless: { path: '/endless.ts', sample: { ...sample, seconds: 2 } },
 });
 const audience = new AudienceProcess();
 const seconds = Number(values.seconds);

@@ -4,14 +4,15 @@ import { FakeProvider, type LiveOptions, makeSample, type SampleOptions } from '
 export interface ProviderPlan {
   readonly sample: SampleOptions;
   readonly live?: { readonly paths: readonly string[]; readonly options: LiveOptions }[];
-  readonly endless?: readonly string[];
+  /** Served as fast as it is read. Short: a loop that fits the CPU's cache leaves the memory to the server under test. */
+  readonly endless?: { readonly path: string; readonly sample: SampleOptions };
 }
 
 process.once('message', async (plan: ProviderPlan) => {
   const sample = await makeSample(plan.sample);
   const provider = await FakeProvider.start();
   for (const { paths, options } of plan.live ?? []) provider.live(paths, sample, options);
-  for (const path of plan.endless ?? []) provider.endless(path, sample);
+  if (plan.endless) provider.endless(plan.endless.path, await makeSample(plan.endless.sample));
   process.on('message', () => process.send?.({ connections: provider.connections }));
   process.send?.({ port: provider.port, kbps: (sample.bytes * 8) / sample.seconds / 1_000 });
 });
