@@ -125,6 +125,7 @@ export class PoolFactory {
           startMs: settings.streamTimeoutMs,
           stallMs: settings.streamTimeoutMs,
           accessPointMs: this.#accessPointMs(),
+          maxAttempts: settings.maxAttempts,
         },
         ring: this.#ring(),
         open: ({ index }) =>

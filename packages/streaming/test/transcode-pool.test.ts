@@ -208,3 +208,15 @@ test('an input that FFmpeg cannot read makes way for the next URL', async () => 
   await play(url).waitForPicture();
   expect(host.engine.pools()[0]).toMatchObject({ state: 'live', failoverIndex: 1 });
 });
+
+test('an FFmpeg that is lost again and again is given up after the attempts that were set', async () => {
+  await setup({ maxAttempts: 2 });
+  const viewer = play(host.add({ kind: 'transcode', url: provider.url('/live.ts') }));
+  await viewer.waitForBytes(30_000);
+  const first = pid();
+  process.kill(first, 'SIGKILL');
+  await waitFor(() => pid() !== first && pid() !== 0);
+  process.kill(pid(), 'SIGKILL');
+  expect(await viewer.ended).toBe('fin');
+  expect(host.states.at(-1)).toBe('failed');
+});
