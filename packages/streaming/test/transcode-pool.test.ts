@@ -215,8 +215,12 @@ test('an FFmpeg that is lost again and again is given up after the attempts that
   await viewer.waitForBytes(30_000);
   const first = pid();
   process.kill(first, 'SIGKILL');
-  await waitFor(() => pid() !== first && pid() !== 0);
-  process.kill(pid(), 'SIGKILL');
+  let second = 0;
+  await waitFor(() => {
+    second = pid();
+    return second !== first && second !== 0;
+  });
+  process.kill(second, 'SIGKILL');
   expect(await viewer.ended).toBe('fin');
   expect(host.states.at(-1)).toBe('failed');
 });
