@@ -86,6 +86,8 @@ export interface WorkerRecord {
   readonly pid: number;
   /** Where other nodes reach it. */
   readonly url: string;
+  /** Where players reach it, if that is another place. */
+  readonly publicUrl?: string;
   readonly status: WorkerStatus;
   /** A gateway holds viewers' sockets and owns no streams. Absent: a worker. */
   readonly role?: 'worker' | 'gateway';

@@ -27,6 +27,8 @@ export interface WorkerOptions extends WorkerHooks {
   readonly log: Logger;
   /** Where other nodes reach this one. */
   readonly url: string;
+  /** Where players reach this one; `url` by default. */
+  readonly publicUrl?: string;
   readonly version: string;
   /** A gateway has viewers, but never owns a stream. A worker by default. */
   readonly role?: 'worker' | 'gateway';
@@ -61,6 +63,7 @@ export function completeOptions(options: WorkerOptions): CompleteWorkerOptions {
   const heartbeatMs = options.heartbeatMs ?? 5_000;
   return {
     role: 'worker',
+    publicUrl: options.url,
     host: hostname(),
     capacity: 0,
     flushMs: 100,

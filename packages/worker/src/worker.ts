@@ -281,12 +281,13 @@ export class Worker {
   }
 
   #record(): Heartbeat['worker'] {
-    const { id, host, url, version, capacity, load, engine, role } = this.#options;
+    const { id, host, url, publicUrl, version, capacity, load, engine, role } = this.#options;
     return {
       id,
       host,
       pid: process.pid,
       url,
+      ...(publicUrl !== url && { publicUrl }),
       status: this.#draining ? 'draining' : 'ready',
       ...(role === 'gateway' && { role }),
       version,

@@ -11,9 +11,10 @@ export function describeWorkers(store: () => Store): void {
     const second = await state.heartbeat(beat('w1'));
     expect(second.generation).toBe(first.generation);
     expect(second.nowMs).toBeGreaterThanOrEqual(first.nowMs + 50);
-    await state.heartbeat(beat('w0'));
+    const w0 = worker('w0', { publicUrl: 'https://w0.tv.example', role: 'gateway', startTicks: 7 });
+    const third = await state.heartbeat({ ...beat('w0'), worker: w0 });
     const workers = await state.listWorkers();
-    expect(workers.map(({ id }) => id)).toEqual(['w0', 'w1']);
+    expect(workers[0]).toEqual({ ...w0, heartbeatMs: third.nowMs });
     expect(workers[1]).toEqual({ ...worker('w1'), heartbeatMs: second.nowMs });
   });
 
