@@ -59,6 +59,8 @@ export interface Heartbeat {
   /** Viewers that have gone since the last beat. One that another node has taken over in the meantime stays. */
   readonly gone: readonly { streamId: string; clientId: string }[];
   readonly events?: readonly NewEvent[];
+  /** Streams it relays from their owners, under the epochs it believes in. */
+  readonly follows?: readonly { streamId: string; epoch: number }[];
 }
 
 export interface HeartbeatReply {
@@ -67,7 +69,9 @@ export interface HeartbeatReply {
    * it is not their owner any more. `owner` is empty where nobody is: the caller may claim again.
    */
   readonly stale: readonly { streamId: string; owner: string; epoch: number }[];
-  /** Mentioned streams that the store does not know: removed, or lost with its memory (then `generation` is another). */
+  /** Followed streams that have another owner since, under a higher epoch than the follower believes in. */
+  readonly moved: readonly { streamId: string; owner: string; epoch: number }[];
+  /** Mentioned streams (but for followed ones) that the store does not know: removed, or lost with its memory (then `generation` is another). */
   readonly missing: readonly string[];
   /** Names this life of the store's data; another one means that the store came back empty. */
   readonly generation: string;

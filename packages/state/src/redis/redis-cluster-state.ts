@@ -171,6 +171,7 @@ export class RedisClusterState implements ClusterState {
       worker,
       process,
       streams: beat.streams.map(reportChange),
+      follows: (beat.follows ?? []).map(({ streamId, epoch }) => [streamId, epoch]),
       events: (beat.events ?? []).map(eventArguments),
     };
     // A fresh name each time: the same process may beat first in two lives of the data.
@@ -185,17 +186,18 @@ export class RedisClusterState implements ClusterState {
       calls.push(['remove-clients', worker.id, '0', JSON.stringify(pairs)]);
     }
     const [reply, ...rest] = (await this.#redis.runAll(calls)) as [
-      [number, string, WorkerStatus, string[], [string, string, number][]],
+      [number, string, WorkerStatus, string[], OwnerRow[], OwnerRow[]],
       ...string[][],
     ];
-    const [nowMs, generation, status, missingStreams, stale] = reply;
+    const [nowMs, generation, status, missingStreams, stale, moved] = reply;
     const missing = new Set([...missingStreams, ...rest.slice(0, touches).flat()]);
     return {
       nowMs,
       generation,
       status,
       missing: [...missing],
-      stale: stale.map(([streamId, owner, epoch]) => ({ streamId, owner, epoch })),
+      stale: stale.map(ownerOf),
+      moved: moved.map(ownerOf),
     };
   }
 
@@ -283,6 +285,13 @@ export class RedisClusterState implements ClusterState {
       if (outcome !== 1) return outcome === 2;
     }
   }
+}
+
+/** How beat.lua tells of a stream's owner. */
+type OwnerRow = [streamId: string, owner: string, epoch: number];
+
+function ownerOf([streamId, owner, epoch]: OwnerRow): { streamId: string; owner: string; epoch: number } {
+  return { streamId, owner, epoch };
 }
 
 function eventArguments({ type, streamId, data }: NewEvent): [string, string, string] {

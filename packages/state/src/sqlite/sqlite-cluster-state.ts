@@ -253,6 +253,12 @@ export class SqliteClusterState implements ClusterState {
     }
     for (const { streamId, clientId } of beat.gone) this.#clients.gone(streamId, clientId, worker.id);
     if (beat.events) this.#events.add(beat.events, nowMs);
-    return { stale, missing: [...missing], generation: this.#generation, status, nowMs };
+    const moved = (beat.follows ?? []).flatMap(({ streamId, epoch }) => {
+      const row = this.#streams.row(streamId);
+      return row && row.owner !== '' && row.epoch > epoch
+        ? [{ streamId, owner: row.owner, epoch: row.epoch }]
+        : [];
+    });
+    return { stale, moved, missing: [...missing], generation: this.#generation, status, nowMs };
   }
 }

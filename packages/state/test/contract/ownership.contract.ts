@@ -239,6 +239,35 @@ export function describeOwnership(store: () => Store): void {
     expect(await state.getStream(S)).toMatchObject({ owner: '', epoch });
   });
 
+  test('a beat learns which of the streams it follows have another owner', async () => {
+    const { state } = store();
+    for (const n of [2, 3]) await state.putStream(definition(n));
+    for (const n of [1, 2, 3]) await state.claim(idOf(n), w1);
+    const follows = [1, 2, 3, 9].map((n) => ({ streamId: idOf(n), epoch: 1 }));
+    expect((await state.heartbeat(beat('gw', { follows }))).moved).toEqual([]);
+    await state.claim(idOf(2), w2, { deposes: 1 });
+    // Nobody plays it: there is nothing to move to, and its owner of before may come back.
+    await state.claim(idOf(3), w2, { deposes: 1 });
+    await state.release(idOf(3), 2);
+    const reply = await state.heartbeat(beat('gw', { follows }));
+    expect(reply.moved).toEqual([{ streamId: idOf(2), owner: 'w2', epoch: 2 }]);
+    // A stream that is only followed is nobody's report: its absence is not the follower's to mend.
+    expect(reply).toMatchObject({ missing: [], stale: [] });
+    const upToDate = [{ streamId: idOf(2), epoch: 2 }];
+    expect((await state.heartbeat(beat('gw', { follows: upToDate }))).moved).toEqual([]);
+    expect((await state.heartbeat(beat('gw'))).moved).toEqual([]);
+  });
+
+  test('an owner that was adopted is one that a stream has moved to', async () => {
+    const { state } = store();
+    await state.claim(S, w2);
+    const follows = [{ streamId: S, epoch: 1 }];
+    await state.heartbeat(beat('w1', { streams: [{ streamId: S, epoch: 7 }] }));
+    expect((await state.heartbeat(beat('gw', { follows }))).moved).toEqual([
+      { streamId: S, owner: 'w1', epoch: 7 },
+    ]);
+  });
+
   test('viewers survive a change of owner', async () => {
     const { state } = store();
     await state.claim(S, w1);

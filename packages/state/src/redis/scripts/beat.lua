@@ -1,9 +1,11 @@
 -- One beat of a node but for its viewers, which follow in steps (touch-clients, farewell-clients) of the same round trip.
 -- KEYS[1]  prefix
--- ARGV[1]  JSON { worker, process, streams: [report, …], events: [[type, stream id, data as JSON], …] }
+-- ARGV[1]  JSON { worker, process, streams: [report, …], follows: [[stream id, epoch], …],
+--                 events: [[type, stream id, data as JSON], …] }
 -- ARGV[2]  lease, ms
 -- ARGV[3]  a name for this life of the data, used if it has none yet
--- returns  { now, generation, status, { missing stream id, … }, { { stream id, owner, epoch } of a stale report, … } }
+-- returns  { now, generation, status, { missing stream id, … }, { { stream id, owner, epoch } of a stale report, … },
+--            { { stream id, owner, epoch } of a followed stream that has moved on, … } }
 -- errors   WORKER_ID_TAKEN
 -- @include clock
 -- @include reports
@@ -39,6 +41,13 @@ for _, report in ipairs(beat.streams) do
   if outcome == 'missing' then missing[#missing + 1] = report.id end
   if outcome == 'stale' then stale[#stale + 1] = { report.id, owner, epoch } end
 end
+local moved = {}
+for _, follow in ipairs(beat.follows) do
+  local row = redis.call('HMGET', stream_key(follow[1]), 'owner', 'epoch')
+  if row[1] and row[1] ~= '' and tonumber(row[2]) > follow[2] then
+    moved[#moved + 1] = { follow[1], row[1], tonumber(row[2]) }
+  end
+end
 for _, event in ipairs(beat.events) do add_event(event[1], event[2], event[3], now) end
 redis.call('HSETNX', META, 'generation', ARGV[3])
-return { now, redis.call('HGET', META, 'generation'), worker.status, missing, stale }
+return { now, redis.call('HGET', META, 'generation'), worker.status, missing, stale, moved }
