@@ -9,6 +9,8 @@ export {
 } from './fixtures/sample.ts';
 export { readStamp, stampPacket } from './fixtures/stamps.ts';
 export { TsLoop, type TsLoopOptions } from './fixtures/ts-loop.ts';
+export type { BlackHole } from './network/delayed-pipe.ts';
+export { FaultyTcpProxy, type ProxyDelays } from './network/faulty-tcp-proxy.ts';
 export { type Download, download, type PlaybackEnd, Player, type PlayerOptions } from './player/player.ts';
 export { type FirstPicture, TsCheck } from './player/ts-check.ts';
 export {
@@ -23,6 +25,7 @@ export {
   processesMarked,
   processInfo,
 } from './processes/census.ts';
+export { RedisServer, type RedisServerOptions } from './processes/redis-server.ts';
 export { endsWithParent, type RunOptions, type RunResult, run, runOk } from './processes/run.ts';
 export {
   freePort,
