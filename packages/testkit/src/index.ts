@@ -1,3 +1,5 @@
+export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
+export type { ClusterNode } from './cluster/cluster-node.ts';
 export { type Census, type CyclePlan, type CycleResult, runCycles } from './cycles/run-cycles.ts';
 export { decodeErrors, type Probe, type ProbedStream, probe, probePackets } from './fixtures/inspect.ts';
 export {
@@ -23,6 +25,7 @@ export {
   openFiles,
   type ProcessInfo,
   processesMarked,
+  processesWithPath,
   processInfo,
 } from './processes/census.ts';
 export { RedisServer, type RedisServerOptions } from './processes/redis-server.ts';

@@ -1,65 +1,45 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createConnection } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { RedisClusterState } from '@streampool/state';
+import { RedisClusterState, type StreamRecord } from '@streampool/state';
 import {
+  Cluster,
+  type ClusterNode,
+  type ClusterOptions,
   type CreatedStream,
   createStream,
   FakeProvider,
-  ffmpegsOf,
   makeSample,
   Player,
   type Sample,
-  type StreampoolProcess,
-  startStreampool,
   waitFor,
 } from '@streampool/testkit';
 import { TIMES } from '../e2e/stage.ts';
 
 /** Gateways and workers as processes of their own, their Redis, a provider and viewers. */
 export class ClusterStage {
-  readonly gateways: StreampoolProcess[] = [];
-  readonly workers: StreampoolProcess[] = [];
+  cluster!: Cluster;
   provider!: FakeProvider;
   sample!: Sample;
   /** What operators would see in Redis. */
   state!: RedisClusterState;
-  readonly #directory = mkdtempSync(join(tmpdir(), 'streampool-cluster-'));
   readonly #players: Player[] = [];
-  #redis: ChildProcess | undefined;
+  #proxied = false;
 
-  async open({ gateways, workers }: { gateways: number; workers: number }): Promise<void> {
-    const redisUrl = await this.#startRedis();
-    this.state = new RedisClusterState({ url: redisUrl });
+  async open({ env = {}, ...options }: ClusterOptions): Promise<void> {
+    this.#proxied = options.proxied ?? false;
     this.sample = await makeSample({ seconds: 4, gopSeconds: 1, videoKbps: 1_400, constantRate: true });
     this.provider = await FakeProvider.start();
-    const node = (role: string, name: string): Promise<StreampoolProcess> =>
-      startStreampool({
-        args: [role],
-        // Five processes that start at once, maybe on a busy machine.
-        readyTimeoutMs: 50_000,
-        env: {
-          ...TIMES,
-          STREAM_TIMEOUT: '6',
-          REDIS_URL: redisUrl,
-          INTERNAL_TOKEN: 'a-secret-of-this-test',
-          WORKER_ID: name,
-          HEARTBEAT_INTERVAL: '1',
-          HARDWARE_ENCODERS: 'none',
-        },
-      });
-    const [w, g] = await Promise.all([
-      Promise.all(Array.from({ length: workers }, (_, i) => node('worker', `worker-${i}`))),
-      Promise.all(Array.from({ length: gateways }, (_, i) => node('gateway', `gateway-${i}`))),
-    ]);
-    this.workers.push(...w);
-    this.gateways.push(...g);
-    await waitFor(async () => (await this.state.listWorkers()).length === workers + gateways, {
-      what: 'all nodes being registered',
+    this.cluster = await Cluster.start({
+      ...options,
+      env: { ...TIMES, STREAM_TIMEOUT: '6', HEARTBEAT_INTERVAL: '1', ...env },
     });
+    this.state = new RedisClusterState({ url: this.cluster.redis.url });
+  }
+
+  get gateways(): readonly ClusterNode[] {
+    return this.cluster.gateways;
+  }
+
+  get workers(): readonly ClusterNode[] {
+    return this.cluster.workers;
   }
 
   create(kind: 'streams' | 'transcode', body: Readonly<Record<string, unknown>>): Promise<CreatedStream> {
@@ -67,56 +47,87 @@ export class ClusterStage {
   }
 
   /** Watches a stream at that node. */
-  play(node: StreampoolProcess, streamId: string): Player {
+  play(node: ClusterNode, streamId: string): Player {
     const player = new Player(`${node.url}/stream/${streamId}`);
     this.#players.push(player);
     return player;
   }
 
+  /** So many viewers, spread over the nodes, each of whom has seen a second of it. */
+  async audience(nodes: readonly ClusterNode[], streamId: string, count: number): Promise<Player[]> {
+    const players = Array.from({ length: count }, (_, i) => this.play(nodes[i % nodes.length]!, streamId));
+    await Promise.all(players.map((player) => player.waitForMedia(1)));
+    for (const player of players) player.resetGap();
+    return players;
+  }
+
+  async record(streamId: string): Promise<StreamRecord> {
+    const record = await this.state.getStream(streamId);
+    if (!record) throw new Error(`there is no record of ${streamId}`);
+    return record;
+  }
+
   /** The worker that owns a stream by the records. */
-  async ownerOf(streamId: string): Promise<StreampoolProcess> {
-    const owner = (await this.state.getStream(streamId))?.owner ?? '';
-    return this.workers[Number(owner.replace('worker-', ''))]!;
+  ownerOf(streamId: string): Promise<ClusterNode> {
+    return this.cluster.ownerOf(streamId);
   }
 
-  /** FFmpeg processes of all nodes. */
+  /** FFmpeg processes of all nodes, dead ones included. */
   ffmpegs(): number[] {
-    return [...this.gateways, ...this.workers].flatMap(({ pid }) => ffmpegsOf(pid).map((info) => info.pid));
+    return this.cluster.ffmpegs().map(({ pid }) => pid);
   }
 
+  /** Resolves when the records of a stream say what is given; rejects with what they say instead. */
+  async waitForRecord(
+    streamId: string,
+    wanted: Partial<StreamRecord>,
+    timeoutMs = 10_000,
+  ): Promise<StreamRecord> {
+    let record: StreamRecord | undefined;
+    const isWanted = async (): Promise<boolean> => {
+      record = await this.state.getStream(streamId).catch(() => undefined);
+      return Object.entries(wanted).every(([name, value]) => record?.[name as keyof StreamRecord] === value);
+    };
+    const what = (): string => `${JSON.stringify(wanted)} in the record, which is ${JSON.stringify(record)}`;
+    await waitFor(isWanted, { timeoutMs, what });
+    return record!;
+  }
+
+  /** All viewers hang up. */
   async hangUp(): Promise<void> {
     await Promise.all(this.#players.splice(0).map((player) => player.close()));
   }
 
-  async close(): Promise<void> {
+  /** Everybody runs again, and every network is right. */
+  async repair(): Promise<void> {
     await this.hangUp();
-    await Promise.all([...this.gateways, ...this.workers].map((node) => node.stop()));
-    await this.state?.close();
-    await this.provider?.close();
-    if (this.#redis) {
-      const gone = once(this.#redis, 'exit');
-      this.#redis.kill('SIGKILL');
-      await gone;
+    await this.cluster.redis.start();
+    this.cluster.redis.continue();
+    for (const node of this.cluster.nodes) {
+      if (node.running) node.continue();
+      await Promise.all(this.#proxied ? [node.toRedis.resume(), node.fromPeers.resume()] : []);
     }
-    rmSync(this.#directory, { recursive: true, force: true });
+    await Promise.all(this.cluster.nodes.map((node) => node.start()));
   }
 
-  async #startRedis(): Promise<string> {
-    const path = join(this.#directory, 'redis.sock');
-    const args = ['--port', '0', '--unixsocket', path, '--save', '', '--appendonly', 'no'];
-    this.#redis = spawn('redis-server', args, { cwd: this.#directory, stdio: 'ignore' });
-    await waitFor(
-      async () => {
-        const socket = createConnection(path);
-        const connected = await once(socket, 'connect').then(
-          () => true,
-          () => false,
-        );
-        socket.destroy();
-        return connected;
-      },
-      { what: 'redis-server' },
-    );
-    return `unix://${path}`;
+  async close(): Promise<void> {
+    await this.hangUp();
+    await this.state?.close();
+    await this.cluster?.close();
+    await this.provider?.close();
   }
+}
+
+/** Every viewer still has its socket, and its stream had no error. */
+export function expectUndisturbed(players: readonly Player[]): void {
+  const seen = players.map(({ end, check: { syncErrors, continuityErrors, timestampErrors, notes } }) => ({
+    ...{ end, syncErrors, continuityErrors, timestampErrors, notes },
+  }));
+  const wanted = { end: undefined, syncErrors: 0, continuityErrors: 0, timestampErrors: 0, notes: [] };
+  expect(seen).toEqual(players.map(() => wanted));
+}
+
+/** The longest time that any of them was without bytes, ms. */
+export function longestGap(players: readonly Player[]): number {
+  return Math.max(...players.map((player) => player.longestGapMs));
 }

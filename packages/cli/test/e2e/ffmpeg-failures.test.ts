@@ -78,6 +78,7 @@ test('kill -9 of the server leaves no FFmpeg behind', async () => {
     const player = stage.play(`${server.url}/stream/${stream_id}`);
     await player.waitForPicture();
     expect(ffmpegsOf(server.pid)).toHaveLength(1);
+    expect(server.offspring().map(({ name }) => name)).toContain('ffmpeg');
     await server.kill();
     await waitFor(() => server.offspring().length === 0, {
       timeoutMs: 5_000,

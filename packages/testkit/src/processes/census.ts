@@ -81,14 +81,27 @@ export function ffmpegsOf(pid: number): ProcessInfo[] {
  */
 export function processesMarked(name: string, value: string): ProcessInfo[] {
   const mark = `${name}=${value}`;
-  return allProcesses().filter((info) => {
-    if (info.state === 'Z') return false;
-    try {
-      return readFileSync(`/proc/${info.pid}/environ`, 'utf8').split('\0').includes(mark);
-    } catch {
-      return false;
-    }
-  });
+  return allProcesses().filter((info) => environmentOf(info).includes(mark));
+}
+
+/**
+ * Processes whose PATH has that entry. Programs that keep their environment to themselves (Streampool does, before FFmpeg)
+ * pass on PATH all the same, so an entry that leads nowhere marks everything that a process starts. Zombies do not count.
+ */
+export function processesWithPath(entry: string): ProcessInfo[] {
+  return allProcesses().filter((info) =>
+    environmentOf(info).some((text) => text.startsWith('PATH=') && text.slice(5).split(':').includes(entry)),
+  );
+}
+
+/** `name=value` each; none of a zombie, or of what has gone. */
+function environmentOf({ pid, state }: ProcessInfo): string[] {
+  if (state === 'Z') return [];
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0');
+  } catch {
+    return [];
+  }
 }
 
 export interface OpenFile {

@@ -5,13 +5,12 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type ProcessInfo, processesMarked } from './census.ts';
+import { type ProcessInfo, processesWithPath } from './census.ts';
 import { endsWithParent } from './run.ts';
 import { waitFor } from './wait-for.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../cli/bin/streampool', import.meta.url));
 const TIMER_COUNT = new URL('./timer-count.ts', import.meta.url).href;
-const MARK = 'STREAMPOOL_TESTKIT_MARK';
 const KEPT_LOG_BYTES = 4 * 1024 * 1024;
 
 export interface StreampoolOptions {
@@ -57,7 +56,8 @@ export async function startStreampool({
   readyTimeoutMs = 20_000,
   watchTimers = false,
 }: StreampoolOptions = {}): Promise<StreampoolProcess> {
-  const mark = randomUUID();
+  // Leads nowhere, and is found in the environment of everything that this process starts.
+  const mark = `/nonexistent/${randomUUID()}`;
   const directory = dataDir ?? mkdtempSync(join(tmpdir(), 'streampool-'));
   const ownPort = port ?? (await freePort());
   const timerFile = join(directory, 'timer-count');
@@ -68,11 +68,11 @@ export async function startStreampool({
       HOST: '127.0.0.1',
       PORT: `${ownPort}`,
       STREAMPOOL_DATA_DIR: directory,
-      [MARK]: mark,
     },
     ...(watchTimers ? { NODE_OPTIONS: `--import ${TIMER_COUNT}`, TIMER_COUNT_FILE: timerFile } : {}),
     ...env,
   };
+  environment.PATH = `${environment.PATH}:${mark}`;
   const [program, ...programArgs] = endsWithParent([process.execPath, COMMAND, ...args]);
   const child = spawn(program, programArgs, {
     env: Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined)),
@@ -99,7 +99,7 @@ export async function startStreampool({
       resolve(code);
     });
   });
-  const offspring = (): ProcessInfo[] => processesMarked(MARK, mark).filter((info) => info.pid !== child.pid);
+  const offspring = (): ProcessInfo[] => processesWithPath(mark).filter((info) => info.pid !== child.pid);
   const tidy = (): void => {
     if (dataDir === undefined) rmSync(directory, { recursive: true, force: true });
   };
