@@ -12,6 +12,7 @@ export const ERRORS = {
   NOT_FOUND: { status: 404, retryable: false },
   STREAM_NOT_FOUND: { status: 404, retryable: false },
   CLIENT_NOT_FOUND: { status: 404, retryable: false },
+  WORKER_NOT_FOUND: { status: 404, retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false },
   RANGE_NOT_SATISFIABLE: { status: 416, retryable: false },
   BODY_TOO_LARGE: { status: 413, retryable: false },
@@ -44,6 +45,8 @@ export const ERRORS = {
   STREAM_STOPPED: { status: 503, retryable: true },
   STREAM_START_TIMEOUT: { status: 504, retryable: true },
   CAPACITY_EXHAUSTED: { status: 503, retryable: true },
+  /** A switch of sources that was asked for made way for a later one. */
+  SWITCH_SUPERSEDED: { status: 409, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },
 
   /** Another node owns the stream than the one that was asked, or that played it so far. */

@@ -17,6 +17,7 @@ import { serverRoutes } from './routes/server.ts';
 import type { Services } from './routes/services.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { watchRoutes } from './routes/watch.ts';
+import { workerRoutes } from './routes/workers.ts';
 
 /** What a load balancer, Prometheus and an operator ask of a worker. */
 const WATCHING: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/info']);
@@ -34,6 +35,7 @@ export function allRoutes(services: Services): Route[] {
     ...clientRoutes(services),
     ...statsRoutes(services),
     ...serverRoutes(services),
+    ...workerRoutes(services),
   ];
 }
 

@@ -1,5 +1,4 @@
 import { StreampoolError } from '@streampool/errors';
-import { redactUrl } from '@streampool/redaction';
 import { type Route, route } from '../http/route.ts';
 import {
   infoAnswer,
@@ -7,7 +6,6 @@ import {
   profilesAnswer,
   readinessAnswer,
   testConnectionAnswer,
-  workersAnswer,
 } from '../schemas/server-responses.ts';
 import { testConnectionBody } from '../schemas/stream-requests.ts';
 import type { Services } from './services.ts';
@@ -122,34 +120,6 @@ export function serverRoutes(services: Services): Route[] {
           profiles: transcode.listProfiles(),
           hardware_acceleration: { available: hardware !== undefined, type: hardware?.type ?? null },
           default_variables: transcode.defaultVariables(),
-        };
-      },
-    }),
-    route({
-      method: 'get',
-      path: '/workers',
-      access: 'token',
-      tag,
-      summary: 'List workers',
-      answers: { 200: { description: 'Workers', schema: workersAnswer } },
-      async handle() {
-        const workers = await state.listWorkers();
-        return {
-          workers: workers.map((worker) => ({
-            worker_id: worker.id,
-            host: worker.host,
-            pid: worker.pid,
-            url: redactUrl(worker.url),
-            status: worker.status,
-            version: worker.version,
-            owned_streams: worker.ownedStreams,
-            viewers: worker.viewers,
-            capacity: worker.capacity,
-            load: worker.load,
-            started_at: new Date(worker.startedAtMs).toISOString(),
-            heartbeat_at: new Date(worker.heartbeatMs).toISOString(),
-          })),
-          total: workers.length,
         };
       },
     }),

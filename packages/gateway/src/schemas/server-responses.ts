@@ -104,9 +104,11 @@ export const workersAnswer = z.object({
   workers: z.array(
     z.object({
       worker_id: z.string(),
+      role: z.enum(['worker', 'gateway']),
       host: z.string(),
       pid: z.int(),
-      url: z.string(),
+      url: z.string().describe('Where other nodes reach it'),
+      public_url: z.string().describe('Where players reach it'),
       status: z.string(),
       version: z.string(),
       owned_streams: z.int(),
@@ -118,6 +120,13 @@ export const workersAnswer = z.object({
     }),
   ),
   total: z.int(),
+});
+
+export const drainAnswer = z.object({
+  worker_id: z.string(),
+  status: z.enum(['ready', 'draining']),
+  owned_streams: z.int().describe('As of its last heartbeat'),
+  viewers: z.int().describe('As of its last heartbeat'),
 });
 
 export const testConnectionAnswer = z.object({

@@ -71,6 +71,7 @@ export type CreateStreamBody = z.output<typeof createStreamBody>;
 export type CreateTranscodeBody = z.output<typeof createTranscodeBody>;
 
 export const streamParams = z.object({ id: z.string().min(1).max(128).describe('The stream’s id') });
+export const workerParams = z.object({ id: z.string().min(1).max(128).describe('The worker’s id') });
 export const clientParams = z.object({ id: z.string().min(1).max(128).describe('The client’s id') });
 
 const field = z.string({ error: 'is required' }).min(1).max(256).describe('Name of a metadata field');
