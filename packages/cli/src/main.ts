@@ -15,7 +15,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await root.parseAsync(argv, { from: 'user' });
   } catch (error) {
-    if (error instanceof CommandProblem) end(EXIT_FAILURE, error.message);
+    if (error instanceof CommandProblem && argv.includes('--json')) {
+      process.stdout.write(`${JSON.stringify({ code: error.code, detail: error.message })}\n`);
+    }
+    if (error instanceof CommandProblem)
+      end(error.code === 'USAGE' ? EXIT_USAGE : EXIT_FAILURE, error.message);
     if (isStreampoolError(error))
       end(error.code === 'CONFIG_INVALID' ? EXIT_USAGE : EXIT_FAILURE, error.message);
     throw error;

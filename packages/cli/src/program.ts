@@ -1,8 +1,11 @@
 import { Command, Help, Option } from 'commander';
 import { configCommand } from './commands/config.ts';
+import { type DrainOptions, drainCommand } from './commands/drain.ts';
 import { nodeCommand } from './commands/node.ts';
+import { type Ask, clients, status, streams, workers } from './commands/reports.ts';
 import { type ServeOptions, serveCommand } from './commands/serve.ts';
-import { clients, type ShowOptions, status, streams, workers } from './commands/show.ts';
+import { type ShowOptions, showCommand } from './commands/show.ts';
+import { processSurroundings } from './commands/surroundings.ts';
 import { documentedDefault } from './config/describe.ts';
 import { SETTING_NAMES, type SettingName, settingOf } from './config/settings.ts';
 import { version } from './version.ts';
@@ -65,27 +68,42 @@ export function program({ print, exit }: Terminal): Command {
     )
     .action((options) => print(configCommand(options)));
 
-  const asking: [name: string, about: string, run: (options: ShowOptions) => Promise<string>][] = [
+  const asking: [name: string, about: string, ask: Ask][] = [
     ['status', 'Print how a running server is doing', status],
     ['streams', 'List the streams of a running server', streams],
     ['clients', 'List the viewers of a running server', clients],
     ['workers', 'List the workers of a running server', workers],
   ];
-  for (const [name, about, run] of asking) {
-    root
-      .command(name)
-      .description(about)
-      .option(
-        '--url <url>',
-        'The server (STREAMPOOL_URL; default: the one that HOST, PORT and ROOT_PATH describe)',
-      )
-      .option('--token <token>', 'Its API token (API_TOKEN)')
-      .option('--json', 'Print JSON')
-      .action(async (options: ShowOptions) => print(await run(options)));
+  for (const [name, about, ask] of asking) {
+    asksServer(root.command(name).description(about))
+      .option('--watch [seconds]', 'Ask again and again (every 2 s), and show the newest answer')
+      .option('--json', 'Print JSON; with --watch one line each time')
+      .action((options: ShowOptions) => showCommand(ask, options, processSurroundings()));
   }
+
+  asksServer(
+    root
+      .command('drain')
+      .description('Let a worker hand over its streams and end')
+      .argument('<worker>', 'Its id, as streampool workers lists it'),
+  )
+    .addOption(new Option('--cancel', 'Take it back: the worker takes streams again').conflicts('wait'))
+    .option('--wait [seconds]', 'Stay until it has ended or has nothing left (10 minutes at most)')
+    .option('--json', 'Print JSON')
+    .action((worker: string, options: DrainOptions) => drainCommand(worker, options, processSurroundings()));
 
   root.addHelpText('after', () => `\n${commandsHelp(root)}\n${settingsHelp()}`);
   return root;
+}
+
+/** Options of every command that asks a running server. */
+function asksServer(command: Command): Command {
+  return command
+    .option(
+      '--url <url>',
+      'The server (STREAMPOOL_URL; default: the one that HOST, PORT and ROOT_PATH describe)',
+    )
+    .option('--token <token>', 'Its API token (API_TOKEN)');
 }
 
 /** The options of every command, so that one page says everything. */

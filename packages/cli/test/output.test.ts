@@ -19,6 +19,29 @@ test('a table is as wide as it needs to be', () => {
   ).toBe(['NAME           N', 'a              5', 'long name  12345', 'red            -'].join('\n'));
 });
 
+describe('a table in a terminal that is too narrow', () => {
+  const columns = [
+    { title: 'NAME', cell: (row: { name: string }) => row.name },
+    { title: 'URL', cell: () => 'http://provider.example/live.ts' },
+    { title: 'N', cell: () => 12_345, align: 'right' as const },
+  ];
+
+  test('the widest text gives way, numbers stay whole', () => {
+    expect(table(columns, [{ name: 'a' }], { width: 32 })).toBe(
+      ['NAME  URL                      N', 'a     http://provider.ex…  12345'].join('\n'),
+    );
+  });
+
+  test('no line is wider than the terminal, however narrow that is', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 1, max: 120 }), (name, width) => {
+        const lines = table(columns, [{ name }, { name: 'x' }], { width }).split('\n');
+        expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(width);
+      }),
+    );
+  });
+});
+
 test.each([
   [0, '0 B'],
   [999, '999 B'],

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CommandProblem } from '../src/api/client.ts';
-import { clients, status, streams, workers } from '../src/commands/show.ts';
+import { clients, status, streams, workers } from '../src/commands/reports.ts';
+import { show } from '../src/commands/show.ts';
 
 let server: Server;
 let url = '';
@@ -34,22 +35,23 @@ const stream = {
   bitrate_kbps: 4012.6,
   speed: 1.01,
   profile: 'default',
+  owner: 'w1',
   current_url: 'http://***@h/a.ts',
   last_error: null,
 };
 
 test('streams as a table, and as JSON', async () => {
   answers = { '/streams': { streams: [stream], total: 1 } };
-  expect(await streams({ url: `${url}/`, token: 'tok' })).toBe(
+  expect(await show(streams, { url: `${url}/`, token: 'tok' })).toBe(
     [
-      'STREAM  KIND       STATE  VIEWERS  KBIT/S  SPEED  PROFILE  URL                LAST ERROR',
-      'abc     transcode  live        12    4013   1.01  default  http://***@h/a.ts  -',
+      'STREAM  KIND       STATE  VIEWERS  KBIT/S  SPEED  PROFILE  OWNER  URL                LAST ERROR',
+      'abc     transcode  live        12    4013   1.01  default  w1     http://***@h/a.ts  -',
     ].join('\n'),
   );
   expect(seen[0]!.headers['x-api-token']).toBe('tok');
-  expect(JSON.parse(await streams({ url, json: true }))).toEqual({ streams: [stream], total: 1 });
+  expect(JSON.parse(await show(streams, { url, json: true }))).toEqual({ streams: [stream], total: 1 });
   answers = { '/streams': { streams: [], total: 0 } };
-  expect(await streams({ url })).toBe('No streams.');
+  expect(await show(streams, { url })).toBe('No streams.');
 });
 
 test('viewers and workers', async () => {
@@ -67,6 +69,7 @@ test('viewers and workers', async () => {
           bytes_served: 2_500_000,
           lag_bytes: 0,
           skips: 1,
+          node: 'g1',
         },
       ],
     },
@@ -74,6 +77,7 @@ test('viewers and workers', async () => {
       workers: [
         {
           worker_id: 'w1',
+          role: 'worker',
           host: 'h',
           pid: 7,
           status: 'ready',
@@ -87,8 +91,12 @@ test('viewers and workers', async () => {
       ],
     },
   };
-  expect(await clients({ url })).toMatch(/\ntv +abc +10\.0\.0\.9 +- +1m 0\ds +2\.5 MB +0 B +1 +VLC$/);
-  expect(await workers({ url })).toMatch(/\nw1 +h +7 +ready +3 +9 +0\.26 +1m 0\ds +1m 0\ds ago +1\.0\.0$/);
+  expect(await show(clients, { url })).toMatch(
+    /\ntv +abc +g1 +10\.0\.0\.9 +- +1m 0\ds +2\.5 MB +0 B +1 +VLC$/,
+  );
+  expect(await show(workers, { url })).toMatch(
+    /\nw1 +worker +h +7 +ready +3 +9 +0\.26 +1m 0\ds +1m 0\ds ago +1\.0\.0$/,
+  );
 });
 
 test('status', async () => {
@@ -105,7 +113,7 @@ test('status', async () => {
       worker: { worker_id: 'w1' },
     },
   };
-  const shown = await status({ url });
+  const shown = await show(status, { url });
   expect(shown).toContain('version   1.2.3');
   expect(shown).toContain('up        1h 01m');
   expect(shown).toContain('streams   2 watched of 5');
@@ -115,11 +123,11 @@ test('status', async () => {
 test('what cannot be asked is said in a sentence', async () => {
   const port = Number(new URL(url).port);
   statusCode = 401;
-  await expect(streams({ url })).rejects.toThrow('asks for its API token');
+  await expect(show(streams, { url })).rejects.toThrow('asks for its API token');
   statusCode = 404;
-  await expect(streams({ url })).rejects.toThrow('answered 404: There is nothing');
+  await expect(show(streams, { url })).rejects.toThrow('answered 404 NOT_FOUND: There is nothing');
   server.closeAllConnections();
   await new Promise((resolve) => server.close(resolve));
-  await expect(streams({ url: `http://bob:s3cret@127.0.0.1:${port}` })).rejects.toThrow(CommandProblem);
-  await expect(streams({ url })).rejects.toThrow('ECONNREFUSED');
+  await expect(show(streams, { url: `http://bob:s3cret@127.0.0.1:${port}` })).rejects.toThrow(CommandProblem);
+  await expect(show(streams, { url })).rejects.toThrow('ECONNREFUSED');
 });

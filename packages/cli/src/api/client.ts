@@ -6,9 +6,21 @@ const TIMEOUT_MS = 10_000;
 /** Something the operator can do something about: shown without a stack. */
 export class CommandProblem extends Error {
   override readonly name = 'CommandProblem';
+  /** For scripts, in `--json`: the server's code where it gave one. */
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
 }
 
-/** Reads from the API of a running server. */
+interface Refusal {
+  readonly code?: string;
+  readonly detail?: string;
+}
+
+/** Talks to the API of a running server. */
 export class ApiClient {
   readonly #base: string;
   readonly #token: string | undefined;
@@ -20,11 +32,26 @@ export class ApiClient {
   }
 
   /** @throws CommandProblem that says what to do */
-  async get<T>(path: string): Promise<T> {
+  get<T>(path: string): Promise<T> {
+    return this.#ask<T>('GET', path);
+  }
+
+  /** @throws CommandProblem */
+  post<T>(path: string): Promise<T> {
+    return this.#ask<T>('POST', path);
+  }
+
+  /** @throws CommandProblem */
+  delete<T>(path: string): Promise<T> {
+    return this.#ask<T>('DELETE', path);
+  }
+
+  async #ask<T>(method: string, path: string): Promise<T> {
     const shown = redactUrl(this.#base);
     let response: Response;
     try {
       response = await fetch(this.#base + path, {
+        method,
         headers: {
           accept: 'application/json',
           ...(this.#token !== undefined && { 'x-api-token': this.#token }),
@@ -34,15 +61,22 @@ export class ApiClient {
     } catch (error) {
       throw new CommandProblem(
         `No answer from ${shown} (${reasonOf(error)}). Is the server running? See --url.`,
+        'NO_ANSWER',
       );
     }
-    const body = (await response.json().catch(() => undefined)) as T | { detail?: string } | undefined;
+    const body = (await response.json().catch(() => undefined)) as T | Refusal | undefined;
+    const { code, detail } = (body as Refusal | undefined) ?? {};
     if (response.status === 401 || response.status === 403) {
-      throw new CommandProblem(`${shown} asks for its API token: give it with --token or as API_TOKEN.`);
+      throw new CommandProblem(
+        `${shown} asks for its API token: give it with --token or as API_TOKEN.`,
+        code ?? 'TOKEN_MISSING',
+      );
     }
     if (!response.ok || body === undefined) {
-      const detail = (body as { detail?: string } | undefined)?.detail;
-      throw new CommandProblem(`${shown}${path} answered ${response.status}${detail ? `: ${detail}` : ''}`);
+      throw new CommandProblem(
+        `${shown}${path} answered ${response.status}${code ? ` ${code}` : ''}${detail ? `: ${detail}` : ''}`,
+        code ?? `HTTP_${response.status}`,
+      );
     }
     return body as T;
   }

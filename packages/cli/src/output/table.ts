@@ -7,21 +7,60 @@ export interface Column<T> {
 }
 
 const GAP = '  ';
+/** A column is not made narrower than this: less of a name says nothing. */
+const LEAST_WIDTH = 8;
+const CUT = '…';
 
-/** Rows under their titles, in columns as wide as they need. Control characters of what others wrote are left out. */
-export function table<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
+/**
+ * Rows under their titles, in columns as wide as they need. Control characters of what others wrote are left out.
+ * `width`: of the terminal, in characters; the widest columns of text give way, with `…` where something is missing.
+ */
+export function table<T>(
+  columns: readonly Column<T>[],
+  rows: readonly T[],
+  { width = Number.POSITIVE_INFINITY }: { width?: number } = {},
+): string {
   const cells = rows.map((row) => columns.map(({ cell }) => printable(cell(row))));
-  const widths = columns.map(({ title }, at) =>
+  const needed = columns.map(({ title }, at) =>
     Math.max(title.length, ...cells.map((row) => row[at]!.length)),
   );
+  const widths = fitted(columns, needed, width);
   const line = (texts: readonly string[]): string =>
-    texts
-      .map((text, at) =>
-        columns[at]!.align === 'right' ? text.padStart(widths[at]!) : text.padEnd(widths[at]!),
-      )
-      .join(GAP)
-      .trimEnd();
+    cut(
+      texts
+        .map((text, at) => {
+          const shown = cut(text, widths[at]!);
+          return columns[at]!.align === 'right' ? shown.padStart(widths[at]!) : shown.padEnd(widths[at]!);
+        })
+        .join(GAP)
+        .trimEnd(),
+      width,
+    );
   return [line(columns.map(({ title }) => title)), ...cells.map(line)].join('\n');
+}
+
+/** Takes from the widest column of text, one character after the other, until all fit or none can give any more. */
+function fitted(columns: readonly Column<never>[], needed: readonly number[], width: number): number[] {
+  const widths = [...needed];
+  let over = widths.reduce((sum, each) => sum + each + GAP.length, -GAP.length) - width;
+  const mayGive = columns.map(({ align, title }, at) =>
+    align === 'right' ? 0 : Math.max(0, widths[at]! - Math.max(title.length, LEAST_WIDTH)),
+  );
+  while (over > 0) {
+    let widest = -1;
+    for (const [at, each] of widths.entries()) {
+      if (mayGive[at]! > 0 && (widest < 0 || each > widths[widest]!)) widest = at;
+    }
+    if (widest < 0) break;
+    widths[widest]! -= 1;
+    mayGive[widest]! -= 1;
+    over -= 1;
+  }
+  return widths;
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : text.slice(0, Math.max(0, width - 1)) + CUT;
 }
 
 function printable(value: string | number | null | undefined): string {

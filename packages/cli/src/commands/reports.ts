@@ -1,0 +1,155 @@
+import type { ApiClient } from '../api/client.ts';
+import { bytes, type Column, elapsed, since, table } from '../output/table.ts';
+
+/** What a server answered, and how it is shown to a person. */
+export interface Report {
+  readonly answer: unknown;
+  /** `width`: of the terminal, in characters; everything is shown in full without it. */
+  text(width?: number): string;
+}
+
+/** One question to a running server. */
+export type Ask = (api: ApiClient) => Promise<Report>;
+
+interface Health {
+  readonly version: string;
+  readonly uptime_seconds: number;
+  readonly total_bytes_served: number;
+  readonly stats: {
+    readonly total_streams: number;
+    readonly active_streams: number;
+    readonly active_clients: number;
+  };
+}
+
+interface Info {
+  readonly ffmpeg_version: string | null;
+  readonly hardware_acceleration: { readonly type: string | null };
+  readonly worker: { readonly worker_id: string };
+}
+
+interface ShownStream {
+  readonly stream_id: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly client_count: number;
+  readonly bitrate_kbps: number | null;
+  readonly speed: number | null;
+  readonly profile: string | null;
+  readonly owner?: string | null;
+  readonly current_url: string;
+  readonly last_error: string | null;
+}
+
+interface ShownClient {
+  readonly client_id: string;
+  readonly stream_id: string;
+  readonly ip_address: string;
+  readonly username: string | null;
+  readonly user_agent: string;
+  readonly created_at: string;
+  readonly bytes_served: number;
+  readonly lag_bytes: number;
+  readonly skips: number;
+  readonly node?: string;
+}
+
+export interface ShownWorker {
+  readonly worker_id: string;
+  /** Absent in the answers of older servers. */
+  readonly role?: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly status: string;
+  readonly version: string;
+  readonly owned_streams: number;
+  readonly viewers: number;
+  readonly load: number;
+  readonly started_at: string;
+  readonly heartbeat_at: string;
+}
+
+export const status: Ask = async (api) => {
+  const [health, info] = await Promise.all([api.get<Health>('/health'), api.get<Info>('/info')]);
+  const rows: [string, string | number][] = [
+    ['version', health.version],
+    ['worker', info.worker.worker_id],
+    ['up', elapsed(health.uptime_seconds)],
+    ['streams', `${health.stats.active_streams} watched of ${health.stats.total_streams}`],
+    ['viewers', health.stats.active_clients],
+    ['sent', bytes(health.total_bytes_served)],
+    ['ffmpeg', info.ffmpeg_version ?? 'missing'],
+    ['hardware', info.hardware_acceleration.type ?? 'none'],
+  ];
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return {
+    answer: { health, info },
+    text: () => rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join('\n'),
+  };
+};
+
+const STREAM_COLUMNS: readonly Column<ShownStream>[] = [
+  { title: 'STREAM', cell: (stream) => stream.stream_id },
+  { title: 'KIND', cell: (stream) => stream.kind },
+  { title: 'STATE', cell: (stream) => stream.state },
+  { title: 'VIEWERS', cell: (stream) => stream.client_count, align: 'right' },
+  { title: 'KBIT/S', cell: (stream) => rounded(stream.bitrate_kbps), align: 'right' },
+  { title: 'SPEED', cell: (stream) => stream.speed, align: 'right' },
+  { title: 'PROFILE', cell: (stream) => stream.profile },
+  { title: 'OWNER', cell: (stream) => stream.owner },
+  { title: 'URL', cell: (stream) => stream.current_url },
+  { title: 'LAST ERROR', cell: (stream) => stream.last_error },
+];
+
+export const streams: Ask = async (api) => {
+  const answer = await api.get<{ streams: ShownStream[] }>('/streams');
+  return report(answer, STREAM_COLUMNS, answer.streams, 'No streams.');
+};
+
+export const clients: Ask = async (api) => {
+  const answer = await api.get<{ clients: ShownClient[] }>('/clients');
+  const nowMs = Date.now();
+  const columns: readonly Column<ShownClient>[] = [
+    { title: 'CLIENT', cell: (client) => client.client_id },
+    { title: 'STREAM', cell: (client) => client.stream_id },
+    { title: 'NODE', cell: (client) => client.node },
+    { title: 'ADDRESS', cell: (client) => client.ip_address },
+    { title: 'USER', cell: (client) => client.username },
+    { title: 'FOR', cell: (client) => since(client.created_at, nowMs), align: 'right' },
+    { title: 'SENT', cell: (client) => bytes(client.bytes_served), align: 'right' },
+    { title: 'LAG', cell: (client) => bytes(client.lag_bytes), align: 'right' },
+    { title: 'SKIPS', cell: (client) => client.skips, align: 'right' },
+    { title: 'PLAYER', cell: (client) => client.user_agent },
+  ];
+  return report(answer, columns, answer.clients, 'No viewers.');
+};
+
+export const workers: Ask = async (api) => {
+  const answer = await api.get<{ workers: ShownWorker[] }>('/workers');
+  const nowMs = Date.now();
+  const columns: readonly Column<ShownWorker>[] = [
+    { title: 'WORKER', cell: (worker) => worker.worker_id },
+    { title: 'ROLE', cell: (worker) => worker.role },
+    { title: 'HOST', cell: (worker) => worker.host },
+    { title: 'PID', cell: (worker) => worker.pid, align: 'right' },
+    { title: 'STATUS', cell: (worker) => worker.status },
+    { title: 'STREAMS', cell: (worker) => worker.owned_streams, align: 'right' },
+    { title: 'VIEWERS', cell: (worker) => worker.viewers, align: 'right' },
+    { title: 'LOAD', cell: (worker) => worker.load.toFixed(2), align: 'right' },
+    { title: 'UP', cell: (worker) => since(worker.started_at, nowMs), align: 'right' },
+    { title: 'BEAT', cell: (worker) => `${since(worker.heartbeat_at, nowMs)} ago`, align: 'right' },
+    { title: 'VERSION', cell: (worker) => worker.version },
+  ];
+  return report(answer, columns, answer.workers, 'No workers.');
+};
+
+function report<T>(answer: unknown, columns: readonly Column<T>[], rows: readonly T[], none: string): Report {
+  return {
+    answer,
+    text: (width) => (rows.length === 0 ? none : table(columns, rows, width === undefined ? {} : { width })),
+  };
+}
+
+function rounded(value: number | null): number | null {
+  return value === null ? null : Math.round(value);
+}
