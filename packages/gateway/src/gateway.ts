@@ -7,7 +7,7 @@ import { Metrics } from './metrics/metrics.ts';
 import type { GatewayOptions } from './options.ts';
 import type { Services } from './routes/services.ts';
 import { LiveView } from './streams/live-view.ts';
-import { urlSigner } from './streams/signed-url.ts';
+import { REDIRECT_TTL_MS, urlSigner, viewerSigner } from './streams/signed-url.ts';
 import { ViewerDoor } from './viewers/viewer-door.ts';
 
 export interface Gateway {
@@ -33,7 +33,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     ...options,
     metrics,
     live: new LiveView({ state, engine, nodeId: options.nodeId }),
-    signer: urlSigner(config.streamUrlSecret, config.streamUrlTtlMs),
+    signer: viewerSigner(config),
+    redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
     startedAtMs: Date.now(),
     isClosing: () => closing !== undefined,
   };

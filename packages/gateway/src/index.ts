@@ -11,5 +11,6 @@ export type {
   TranscodeAbilities,
   TranscodeApi,
   TranscodeRequest,
+  ViewerRedirect,
 } from './options.ts';
 export { streamSpec } from './streams/stream-spec.ts';

@@ -17,6 +17,8 @@ export interface GatewayConfig {
   /** Set: `/stream/…` needs a signature made with it. */
   readonly streamUrlSecret?: string;
   readonly streamUrlTtlMs: number;
+  /** Signs addresses that one node of a cluster sends viewers of another one to, where there is no `streamUrlSecret`. */
+  readonly redirectSecret?: string;
   /** What providers are told when a stream names no user agent. */
   readonly defaultUserAgent: string;
   readonly bodyLimitBytes: number;
@@ -96,6 +98,12 @@ export interface NodeDoor {
   serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean;
 }
 
+/** Where viewers are sent instead of being served here. */
+export interface ViewerRedirect {
+  /** The URL for players of the worker that shall serve the stream's next viewer, without a / at the end. @throws StreampoolError CAPACITY_EXHAUSTED, STATE_UNAVAILABLE */
+  target(streamId: string): Promise<string>;
+}
+
 export interface GatewayOptions {
   readonly state: ClusterState;
   readonly engine: StreamEngineApi;
@@ -108,4 +116,6 @@ export interface GatewayOptions {
   readonly nodeId: string;
   /** Looks at every request first. */
   readonly nodeDoor?: NodeDoor;
+  /** Absent: viewers are served here. */
+  readonly redirect?: ViewerRedirect;
 }

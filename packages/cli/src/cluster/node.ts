@@ -15,6 +15,7 @@ import type { RunningServer } from '../serve/serve.ts';
 import { Teardown } from '../serve/teardown.ts';
 import { transcoding } from '../serve/transcoding.ts';
 import type { ClusterConfig } from './cluster-config.ts';
+import { redirectSecret, viewerRedirect } from './viewer-redirect.ts';
 
 export type NodeRole = 'gateway' | 'worker';
 
@@ -82,9 +83,12 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     probe: urlProbe(client, timeouts, config.defaultUserAgent),
     config: {
       ...gatewayConfig(config, { clustered: true }),
+      redirectSecret: redirectSecret(internalToken),
       ...(role === 'worker' && { api: 'watching' }),
     },
     ...(role === 'worker' && { nodeDoor }),
+    ...(role === 'gateway' &&
+      config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, expiry(config).leaseMs) }),
   });
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(error, config);
@@ -94,6 +98,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
   const worker = new Worker({
     ...{ id: nodeId, host, state, engine, log, version, role },
     url: config.workerUrl ?? baseUrl({ ...config, rootPath: '' }, port),
+    ...(config.workerPublicUrl !== undefined && { publicUrl: config.workerPublicUrl }),
     heartbeatMs: config.heartbeatIntervalMs,
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),

@@ -359,6 +359,23 @@ export const SETTINGS = {
     about: 'Where other nodes reach this one; by default HOST and PORT, which is right on one machine only',
     type: text('http:// or https:// and a host, without a / at the end', /^https?:\/\/[^\s/?#@]+$/),
   }),
+  workerPublicUrl: optional({
+    env: 'WORKER_PUBLIC_URL',
+    group: 'Cluster',
+    about: 'Where players reach this worker, for EDGE_MODE=redirect; by default WORKER_URL',
+    type: text(
+      'http:// or https://, a host and maybe a path, without a / at the end',
+      /^https?:\/\/[^\s/?#@]+(?:\/[^\s/?#@]+)*$/,
+    ),
+  }),
+  edgeMode: setting({
+    env: 'EDGE_MODE',
+    group: 'Cluster',
+    about:
+      'What a gateway does with viewers: proxy serves them itself, and survives the loss of a worker; redirect sends them to a worker’s WORKER_PUBLIC_URL',
+    type: oneOf(['proxy', 'redirect']),
+    default: 'proxy',
+  }),
 };
 
 export type SettingName = keyof typeof SETTINGS;

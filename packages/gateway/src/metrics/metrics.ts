@@ -36,7 +36,7 @@ export class Metrics {
     });
     this.#starts = new Histogram({
       name: 'streampool_viewer_start_duration_seconds',
-      help: 'From a viewer’s request to the head of the response, by kind of stream and outcome (ok, left, or an error code).',
+      help: 'From a viewer’s request to the head of the response, by kind of stream and outcome (ok, left, redirected, or an error code).',
       labelNames: ['kind', 'outcome'],
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20],
       registers,

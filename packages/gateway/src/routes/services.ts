@@ -1,7 +1,7 @@
 import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { GatewayConfig, ProbeUrl, TranscodeApi } from '../options.ts';
+import type { GatewayConfig, ProbeUrl, TranscodeApi, ViewerRedirect } from '../options.ts';
 import type { LiveView } from '../streams/live-view.ts';
 import type { UrlSigner } from '../streams/signed-url.ts';
 
@@ -15,6 +15,9 @@ export interface Services {
   readonly metrics: Metrics;
   readonly live: LiveView;
   readonly signer: UrlSigner;
+  readonly redirect?: ViewerRedirect;
+  /** Of the addresses that `redirect` sends viewers to. */
+  readonly redirectSigner: UrlSigner;
   readonly version: string;
   readonly nodeId: string;
   /** Wall clock, ms since the epoch, when this gateway was made. */

@@ -19,7 +19,15 @@ const SOURCE_ERRORS: readonly ErrorCode[] = [
   'SHUTTING_DOWN',
 ];
 
+const redirected = {
+  307: {
+    description:
+      'Where a worker serves it instead (EDGE_MODE=redirect); good for a minute, with the same client id',
+  },
+};
+
 const answers = {
+  ...redirected,
   200: { description: 'The stream, without end where it is live', contentType: 'video/mp2t' },
   206: { description: 'A part of a file', contentType: 'application/octet-stream' },
 };

@@ -39,3 +39,25 @@ export function urlSigner(
     },
   };
 }
+
+/** A redirect is followed at once; what is in a player's history tomorrow shall be of no use. */
+export const REDIRECT_TTL_MS = 60_000;
+
+/**
+ * The signer of viewers' addresses. With a `streamUrlSecret` they all must be signed. With a `redirectSecret` alone nothing
+ * is signed here, but the signature of whoever was sent here by another node is checked.
+ */
+export function viewerSigner(
+  config: { streamUrlSecret?: string; redirectSecret?: string; streamUrlTtlMs: number },
+  now: () => number = Date.now,
+): UrlSigner {
+  const { streamUrlSecret, redirectSecret, streamUrlTtlMs } = config;
+  if (streamUrlSecret || !redirectSecret) return urlSigner(streamUrlSecret, streamUrlTtlMs, now);
+  const redirected = urlSigner(redirectSecret, REDIRECT_TTL_MS, now);
+  return {
+    query: () => '',
+    check(streamId, expires, signature) {
+      if (signature !== null) redirected.check(streamId, expires, signature);
+    },
+  };
+}

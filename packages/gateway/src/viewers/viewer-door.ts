@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { allowOtherOrigins } from '../http/cross-origin.ts';
 import { sendError } from '../http/error-response.ts';
 import { beginRequest, type RequestContext } from '../http/request-context.ts';
+import type { ViewerRedirect } from '../options.ts';
 import { streamNotFound } from '../routes/read-streams.ts';
 import type { Services } from '../routes/services.ts';
 import { streamSpec } from '../streams/stream-spec.ts';
@@ -73,7 +74,7 @@ export class ViewerDoor {
     context: RequestContext,
     knock: Knock,
   ): Promise<void> {
-    const { state, signer, isClosing } = this.#services;
+    const { state, signer, redirect, isClosing } = this.#services;
     allowOtherOrigins(req, res);
     if (isClosing()) {
       throw new StreampoolError('SHUTTING_DOWN', 'This server is shutting down', { retryAfterSeconds: 1 });
@@ -82,8 +83,41 @@ export class ViewerDoor {
     const definition = await state.getDefinition(knock.streamId);
     if (!definition) throw streamNotFound();
     res.setHeader('X-Stream-ID', definition.id);
-    if (req.method === 'HEAD' && definition.kind !== 'direct') describeEndless(definition, res);
+    if (redirect) await this.#redirect(req, res, context, definition, knock.query, redirect);
+    else if (req.method === 'HEAD' && definition.kind !== 'direct') describeEndless(definition, res);
     else await this.#play(req, res, context, definition, knock.query);
+  }
+
+  /** Sends the player to a worker, as the viewer that it is here. */
+  async #redirect(
+    req: IncomingMessage,
+    res: ServerResponse,
+    context: RequestContext,
+    definition: StreamDefinition,
+    query: URLSearchParams,
+    redirect: ViewerRedirect,
+  ): Promise<void> {
+    const { redirectSigner } = this.#services;
+    const viewer = viewerIdentity(req, query, this.#addressOf);
+    const { clientId, username } = viewer;
+    let outcome = 'redirected';
+    try {
+      const target = await redirect.target(definition.id);
+      const to = new URLSearchParams(redirectSigner.query(definition.id));
+      to.set('client_id', clientId);
+      if (username !== undefined) to.set('username', username);
+      res.statusCode = 307;
+      res.setHeader('Location', `${target}/stream/${encodeURIComponent(definition.id)}?${to}`);
+      res.setHeader('Cache-Control', 'no-store');
+      res.setHeader('X-Client-ID', clientId);
+      res.setHeader('Content-Length', 0);
+      res.end();
+    } catch (error) {
+      outcome = isStreampoolError(error) ? error.code : 'INTERNAL';
+      throw error;
+    } finally {
+      this.#note(context, definition, viewer, outcome);
+    }
   }
 
   async #play(
@@ -93,7 +127,7 @@ export class ViewerDoor {
     definition: StreamDefinition,
     query: URLSearchParams,
   ): Promise<void> {
-    const { engine, config, metrics } = this.#services;
+    const { engine, config } = this.#services;
     const viewer = viewerIdentity(req, query, this.#addressOf);
     const readsInPlaces =
       definition.kind === 'direct' && (req.headers.range !== undefined || isFile(definition.url));
@@ -111,14 +145,23 @@ export class ViewerDoor {
       if (outcome !== 'left') throw error;
     } finally {
       if (this.#starting.get(viewer.clientId) === req) this.#starting.delete(viewer.clientId);
-      const ms = performance.now() - context.startedMs;
-      metrics.observeStart({ kind: definition.kind, outcome }, ms);
-      const { clientId, ip, userAgent } = viewer;
-      context.log.info(
-        { streamId: definition.id, clientId, outcome, ms: Math.round(ms), ip, userAgent },
-        'viewer',
-      );
+      this.#note(context, definition, viewer, outcome);
     }
+  }
+
+  #note(
+    context: RequestContext,
+    definition: StreamDefinition,
+    viewer: ViewerIdentity,
+    outcome: string,
+  ): void {
+    const ms = performance.now() - context.startedMs;
+    this.#services.metrics.observeStart({ kind: definition.kind, outcome }, ms);
+    const { clientId, ip, userAgent } = viewer;
+    context.log.info(
+      { streamId: definition.id, clientId, outcome, ms: Math.round(ms), ip, userAgent },
+      'viewer',
+    );
   }
 
   /**

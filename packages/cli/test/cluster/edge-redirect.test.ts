@@ -1,0 +1,95 @@
+import { type ClusterNode, ffmpegsOf, Player, waitFor } from '@streampool/testkit';
+import { COPY } from '../e2e/stage.ts';
+import { ClusterStage } from './cluster-stage.ts';
+
+const stage = new ClusterStage();
+const players: Player[] = [];
+beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect' } }), 60_000);
+beforeEach(() => {
+  stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
+});
+afterEach(async () => {
+  await Promise.all(players.splice(0).map((player) => player.close()));
+  await stage.repair();
+}, 60_000);
+afterAll(() => stage.close(), 30_000);
+
+interface Sent {
+  readonly status: number;
+  readonly to: URL;
+}
+
+async function ask(gateway: ClusterNode, path: string, init: RequestInit = {}): Promise<Sent> {
+  const response = await fetch(gateway.url + path, { ...init, redirect: 'manual' });
+  await response.body?.cancel();
+  return { status: response.status, to: new URL(response.headers.get('location') ?? 'none:') };
+}
+
+/** As players do it: asks the gateway, and plays what it is sent to. */
+async function follow(gateway: ClusterNode, path: string): Promise<Player> {
+  const { status, to } = await ask(gateway, path);
+  expect(status).toBe(307);
+  const player = new Player(to.href);
+  players.push(player);
+  return player;
+}
+
+test('every gateway sends the viewers of a stream to one worker, which plays it to all of them and knows them by their ids', async () => {
+  const url = stage.provider.url('/live.ts?redirected');
+  const { id } = await stage.create('transcode', { url, profile: COPY });
+  const path = (n: number): string => `/stream/${id}?client_id=tv-${n}&username=user-${n}`;
+  const watching = await Promise.all([0, 1, 2, 3].map((n) => follow(stage.gateways[n % 2]!, path(n))));
+  await Promise.all(watching.map((player) => player.waitForMedia(1)));
+  const owner = await stage.ownerOf(id);
+  for (const gateway of stage.gateways) {
+    for (const method of ['GET', 'HEAD']) {
+      const { status, to } = await ask(gateway, path(9), { method });
+      expect([status, to.origin]).toEqual([307, owner.url]);
+    }
+  }
+  expect(stage.ffmpegs()).toHaveLength(1);
+  expect(ffmpegsOf(owner.pid)).toHaveLength(1);
+  expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total: 1 });
+  await waitFor(async () => (await stage.state.getStream(id))?.viewers === 4, { what: 'four viewers' });
+  const { items } = await stage.state.listClients({ streamId: id });
+  expect(items.map((client) => [client.id, client.username, client.node]).sort()).toEqual(
+    [0, 1, 2, 3].map((n) => [`tv-${n}`, `user-${n}`, owner.name]),
+  );
+  // A player that asks the worker's own address for what it would be sent to is told the same as any.
+  const head = await fetch((await ask(stage.gateways[0]!, path(9))).to, { method: 'HEAD' });
+  expect([head.status, head.headers.get('content-type')]).toEqual([200, 'video/mp2t']);
+});
+
+test('a viewer that arrives at a worker which is not the owner is relayed to', async () => {
+  const before = stage.provider.stats('/live.ts').total;
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?relayed'), shared: true });
+  const first = await follow(stage.gateways[0]!, `/stream/${id}`);
+  await first.waitForMedia(1);
+  const owner = await stage.ownerOf(id);
+  const other = stage.workers.find((worker) => worker !== owner)!;
+  const { to } = await ask(stage.gateways[1]!, `/stream/${id}`);
+  const late = new Player(`${other.url}${to.pathname}${to.search}`);
+  players.push(late);
+  await late.waitForMedia(1);
+  expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total: before + 1 });
+});
+
+test('whoever comes back after the owner was killed is sent to another worker at once; with no worker left it is told when to come again', async () => {
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?killed'), shared: true });
+  const first = await follow(stage.gateways[0]!, `/stream/${id}?client_id=tv`);
+  await first.waitForMedia(1);
+  const owner = await stage.ownerOf(id);
+  await owner.kill();
+  await first.ended;
+  const again = await follow(stage.gateways[1]!, `/stream/${id}?client_id=tv`);
+  await again.waitForMedia(1);
+  const other = stage.workers.find((worker) => worker !== owner)!;
+  await stage.waitForRecord(id, { owner: other.name });
+  await other.kill();
+  const response = await waitFor(async () => {
+    const answer = await fetch(`${stage.gateways[0]!.url}/stream/${id}`, { redirect: 'manual' });
+    return answer.status === 503 && answer;
+  });
+  expect(response.headers.get('retry-after')).toBe('2');
+  expect(await response.json()).toMatchObject({ code: 'CAPACITY_EXHAUSTED' });
+});
