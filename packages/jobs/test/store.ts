@@ -8,8 +8,11 @@ import {
 export const LEASE_MS = 10_000;
 export const CLIENT_TTL_MS = 10_000;
 
-/** A state in memory whose clock the test moves. */
-export function openStore(): { state: SqliteClusterState; advance(ms: number): void } {
+/**
+ * A state in memory whose clock the test moves, while the worker `alive` goes on beating: where nobody is heard, nobody
+ * is found dead.
+ */
+export function openStore(): { state: SqliteClusterState; advance(ms: number): Promise<void> } {
   let now = 1_800_000_000_000;
   const state = new SqliteClusterState({
     path: ':memory:',
@@ -19,8 +22,12 @@ export function openStore(): { state: SqliteClusterState; advance(ms: number): v
   });
   return {
     state,
-    advance: (ms) => {
-      now += ms;
+    advance: async (ms) => {
+      const step = LEASE_MS / 8;
+      for (let left = ms; left > 0; left -= step) {
+        now += Math.min(step, left);
+        await state.heartbeat(beat('alive'));
+      }
     },
   };
 }

@@ -51,7 +51,7 @@ export type NewEvent = Omit<ClusterEvent, 'id' | 'atMs'>;
 
 /** One beat of a node: everything it has to say, in one round trip. May be partial: what is not mentioned stays. */
 export interface Heartbeat {
-  readonly worker: Omit<WorkerRecord, 'heartbeatMs'>;
+  readonly worker: Omit<WorkerRecord, 'heartbeatMs' | 'alive'>;
   /** Streams it owns; a report also renews the lease. An epoch above the store's (which lost its memory) is adopted. */
   readonly streams: readonly StreamReport[];
   /** Viewers whose sockets it holds, new or changed since the last beat. Each mention renews the client's TTL. */

@@ -20,6 +20,14 @@ export const LIMITS = {
 export const DEFAULT_LEASE_MS = 15_000;
 export const DEFAULT_CLIENT_TTL_MS = 60_000;
 
+/**
+ * How much of a gap in which no node's beat arrived counts as silence of each of them, in ms. A node that beats three times
+ * per lease may have been silent for a third of it before the gap; this quarter leaves it the rest to find its way back.
+ */
+export function countedGapMs(leaseMs: number): number {
+  return Math.floor(leaseMs / 4);
+}
+
 /** A page's size: what was asked for, within the budget. */
 export function pageLimit(limit: number = LIMITS.pageDefault): number {
   return Math.max(1, Math.min(Math.trunc(limit) || 1, LIMITS.pageMost));

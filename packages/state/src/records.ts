@@ -103,6 +103,11 @@ export interface WorkerRecord {
   readonly startTicks?: number;
   /** Set by the store when a heartbeat arrives. */
   readonly heartbeatMs: number;
+  /**
+   * In lists: false once it has been silent for a lease, by the store's own judgement. Judge by this and not by
+   * `heartbeatMs`: after an outage of the store everybody's last heartbeat is old, and nobody is dead for it.
+   */
+  readonly alive?: boolean;
 }
 
 /** A process of a host whose stream was taken from its owner: it must not go on running. */

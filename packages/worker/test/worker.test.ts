@@ -261,7 +261,8 @@ describe('ownership', () => {
     await flush();
     store.unavailable();
     await store.clock.advance(LEASE_MS + 1);
-    expect(await store.inner.claim('s', { id: 'b', host: 'h' })).toMatchObject({ granted: true, epoch: 2 });
+    const deposing = { deposes: 1 };
+    expect(await store.inner.claim('s', { id: 'b', host: 'h' }, deposing)).toMatchObject({ epoch: 2 });
     store.failure = undefined;
     await store.clock.advance(HEARTBEAT_MS);
     expect(a.lost).toEqual([['s', { owner: 'b', epoch: 2 }]]);

@@ -10,7 +10,7 @@ import { type Family, killHard, startFamily } from './fixtures.ts';
 
 const log = pino({ level: 'silent' });
 let state: SqliteClusterState;
-let advance: (ms: number) => void;
+let advance: (ms: number) => Promise<void>;
 let family: Family | undefined;
 
 beforeEach(async () => {
@@ -46,7 +46,7 @@ test('the FFmpeg of a worker that was killed is ended with its group, once the w
   const processes = new ProcessReaper({ state, host: 'here', log });
   expect(await processes.run()).toBe(0);
   expect(isRunning(family.pid)).toBe(true);
-  advance(LEASE_MS + 1);
+  await advance(LEASE_MS + 1);
   await new Reaper({ state, log }).run();
   const elsewhere = new ProcessReaper({ state, host: 'elsewhere', log });
   expect(await elsewhere.run()).toBe(0);
@@ -113,7 +113,7 @@ test('a process that is no pool’s FFmpeg is left alone', async () => {
 test('a stuck owner that lives gets its grace, then its FFmpeg is ended for it', async () => {
   family = await startFamily();
   await own(family);
-  advance(LEASE_MS + 1);
+  await advance(LEASE_MS + 1);
   await state.claim('s', { id: 'w2', host: 'elsewhere' });
   const timers = new FakeTimers();
   const processes = new ProcessReaper({ state, host: 'here', log, graceMs: 5_000, timers });

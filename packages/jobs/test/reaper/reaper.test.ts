@@ -7,7 +7,7 @@ import { beat, client, definition, LEASE_MS, openStore } from '../store.ts';
 
 const log = pino({ level: 'silent' });
 let state: SqliteClusterState;
-let advance: (ms: number) => void;
+let advance: (ms: number) => Promise<void>;
 
 beforeEach(async () => {
   ({ state, advance } = openStore());
@@ -17,7 +17,7 @@ beforeEach(async () => {
   await state.claim('watched', { id: 'dead', host: 'here' });
   await state.claim('unwatched', { id: 'dead', host: 'here' });
   await state.claim('kept', { id: 'alive', host: 'here' });
-  advance(LEASE_MS + 1);
+  await advance(LEASE_MS + 1);
   await state.heartbeat(
     beat('alive', {
       streams: [{ streamId: 'kept', epoch: 1 }],
@@ -121,7 +121,7 @@ test('an aborted run stops between two steps', async () => {
 test('more than one snapshot holds is removed in one run', async () => {
   const many = Array.from({ length: 12_000 }, (_, n) => client(`c${n}`, 'kept', 'alive'));
   await state.heartbeat(beat('alive', { clients: many }));
-  advance(LEASE_MS + 1);
+  await advance(LEASE_MS + 1);
   await state.heartbeat(beat('alive', { streams: [{ streamId: 'kept', epoch: 1 }] }));
   expect((await new Reaper({ state, log }).run()).clientsRemoved).toBe(12_002);
   expect((await state.getStream('kept'))?.viewers).toBe(0);

@@ -26,7 +26,7 @@ export type ScriptCall = readonly [ScriptName, ...(string | number)[]];
 type PlainOptions = Omit<RedisOptions, 'replyMapping'>;
 
 /** Longest pause between two attempts to connect, ms. */
-const MOST_RETRY_MS = 2_000;
+const MOST_RETRY_MS = 1_000;
 
 /**
  * The connection to Redis: it comes back by itself, and fails fast while it is away. Nothing is queued for later: a beat

@@ -178,12 +178,12 @@ export class RedisClusterState implements ClusterState {
     const calls: ScriptCall[] = [['beat', JSON.stringify(said), this.#leaseMs, randomUUID()]];
     for (const some of chunks(beat.clients)) {
       const clients = JSON.stringify(some.map(clientChange));
-      calls.push(['touch-clients', worker.id, process, this.#clientTtlMs, clients]);
+      calls.push(['touch-clients', worker.id, process, this.#clientTtlMs, this.#leaseMs, clients]);
     }
     const touches = calls.length - 1;
     for (const some of chunks(beat.gone)) {
       const pairs = some.map(({ streamId, clientId }) => [streamId, clientId]);
-      calls.push(['remove-clients', worker.id, '0', JSON.stringify(pairs)]);
+      calls.push(['remove-clients', worker.id, '', JSON.stringify(pairs)]);
     }
     const [reply, ...rest] = (await this.#redis.runAll(calls)) as [
       [number, string, WorkerStatus, string[], OwnerRow[], OwnerRow[]],
@@ -202,8 +202,12 @@ export class RedisClusterState implements ClusterState {
   }
 
   async listWorkers(): Promise<WorkerRecord[]> {
-    const workers = await this.#redis.command((redis) => redis.hvals(`${this.#redis.prefix}workers`));
-    return workers.map(toWorker).sort((a, b) => (a.id < b.id ? -1 : 1));
+    const [workers, dead] = (await this.#redis.run('list-workers', this.#leaseMs)) as [string[], string[]];
+    const silent = new Set(dead);
+    return workers
+      .map(toWorker)
+      .map((worker) => ({ ...worker, alive: !silent.has(worker.id) }))
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   async removeWorker(workerId: string, options: OnlyExpired = {}): Promise<boolean> {
@@ -235,7 +239,7 @@ export class RedisClusterState implements ClusterState {
   ): Promise<number> {
     const calls = chunks(clients).map((some): ScriptCall => {
       const pairs = some.map(({ streamId, clientId }) => [streamId, clientId]);
-      return ['remove-clients', '', options.onlyExpired ? '1' : '0', JSON.stringify(pairs)];
+      return ['remove-clients', '', options.onlyExpired ? this.#leaseMs : '', JSON.stringify(pairs)];
     });
     const removed = (await this.#redis.runAll(calls)) as number[];
     return removed.reduce((sum, count) => sum + count, 0);

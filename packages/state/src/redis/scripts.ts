@@ -9,6 +9,7 @@ export type ScriptName =
   | 'beat'
   | 'claim'
   | 'list-streams'
+  | 'list-workers'
   | 'publish'
   | 'put-stream'
   | 'release'

@@ -65,8 +65,8 @@ export class ClientsTable {
     );
   }
 
-  /** Adds or renews. False if its stream is unknown. Within a transaction. */
-  touch(client: ClientRecord, now: number): boolean {
+  /** Adds or renews, from `heard` on: the clock that expiry goes by. False if its stream is unknown. Within a transaction. */
+  touch(client: ClientRecord, heard: number): boolean {
     const result = this.#touch.run({
       streamId: client.streamId,
       id: client.id,
@@ -80,7 +80,7 @@ export class ClientsTable {
       bytes: Math.round(client.bytes),
       lagBytes: Math.round(client.lagBytes),
       skips: client.skips,
-      expiresMs: now + this.#ttlMs,
+      expiresMs: heard + this.#ttlMs,
     });
     return Number(result.changes) > 0;
   }

@@ -99,6 +99,14 @@ const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX events_by_stream ON events (stream_id, id);
   `,
+  // Expiry goes by a clock that stands still while nobody is heard; `heartbeat_ms` stays what people read.
+  `
+  ALTER TABLE workers ADD COLUMN heard_ms INTEGER NOT NULL DEFAULT 0;
+  UPDATE workers SET heard_ms = heartbeat_ms;
+  DROP INDEX workers_by_heartbeat;
+  CREATE INDEX workers_by_hearing ON workers (heard_ms);
+  INSERT INTO meta SELECT 'last_beat_ms', max(heartbeat_ms) FROM workers HAVING count(*) > 0;
+  `,
 ];
 
 /** The version this program writes. */

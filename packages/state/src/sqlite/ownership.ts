@@ -4,6 +4,7 @@ import type { Claim, ClaimOptions, StreamReport } from '../cluster-state.ts';
 import { staleEpoch, streamNotFound } from '../refusals.ts';
 import type { Connection } from './connection.ts';
 import type { EventsTable } from './events-table.ts';
+import type { Listening } from './listening.ts';
 import type { OrphanProcessesTable } from './orphan-processes-table.ts';
 import type { StreamRow, StreamsTable } from './streams-table.ts';
 import type { WorkersTable } from './workers-table.ts';
@@ -14,6 +15,7 @@ export interface OwnershipParts {
   readonly workers: WorkersTable;
   readonly orphanProcesses: OrphanProcessesTable;
   readonly events: EventsTable;
+  readonly listening: Listening;
   readonly leaseMs: number;
 }
 
@@ -67,10 +69,10 @@ export class Ownership {
       WHERE id = $streamId`);
     this.#ownedBy = connection.prepare("SELECT * FROM streams WHERE owner = $owner AND owner <> ''");
     this.#expired = connection.prepare(`
-      SELECT * FROM streams WHERE owner <> '' AND lease_until_ms <= $now
+      SELECT * FROM streams WHERE owner <> '' AND lease_until_ms <= $heard
       UNION
       SELECT streams.* FROM workers JOIN streams ON streams.owner = workers.id AND streams.owner <> ''
-      WHERE workers.heartbeat_ms <= $now - $leaseMs
+      WHERE workers.heard_ms <= $heard - $leaseMs
       LIMIT $limit`);
   }
 
@@ -78,7 +80,7 @@ export class Ownership {
     const row = this.#parts.streams.row(streamId);
     if (!row) throw streamNotFound(streamId);
     if (row.owner === worker.id) {
-      this.#renew.run({ streamId, leaseUntilMs: now + this.#parts.leaseMs });
+      this.#renew.run({ streamId, leaseUntilMs: this.#leaseUntil(now) });
       return { granted: true, owner: row.owner, epoch: row.epoch };
     }
     if (options.deposes !== row.epoch && this.#isHeld(row, now))
@@ -122,19 +124,25 @@ export class Ownership {
       return { stale: row };
     }
     if (report.ffmpegPid) this.#parts.orphanProcesses.forget(reporter?.host ?? row.host, report.ffmpegPid);
-    this.#write.run({ ...reportParameters(report), now, leaseUntilMs: now + this.#parts.leaseMs });
+    this.#write.run({ ...reportParameters(report), now, leaseUntilMs: this.#leaseUntil(now) });
     return 'written';
   }
 
   /** Streams whose lease has run out, or whose owner is dead by heartbeat. */
-  expired(now: number, limit: number): StreamRow[] {
-    return this.#expired.all({ now, limit, leaseMs: this.#parts.leaseMs }) as unknown as StreamRow[];
+  expired(heard: number, limit: number): StreamRow[] {
+    return this.#expired.all({ heard, limit, leaseMs: this.#parts.leaseMs }) as unknown as StreamRow[];
   }
 
   #isHeld(row: StreamRow, now: number): boolean {
-    if (row.owner === '' || row.lease_until_ms <= now) return false;
-    const heartbeatMs = this.#parts.workers.heartbeatMs(row.owner);
-    return heartbeatMs === undefined || heartbeatMs + this.#parts.leaseMs > now;
+    const { listening, workers, leaseMs } = this.#parts;
+    const heard = listening.at(now);
+    if (row.owner === '' || row.lease_until_ms <= heard) return false;
+    const heardMs = workers.heardMs(row.owner);
+    return heardMs === undefined || heardMs + leaseMs > heard;
+  }
+
+  #leaseUntil(now: number): number {
+    return this.#parts.listening.at(now) + this.#parts.leaseMs;
   }
 
   #give(row: StreamRow, worker: { id: string; host: string }, epoch: number, now: number): number {
@@ -148,7 +156,7 @@ export class Ownership {
       owner: worker.id,
       host: worker.host,
       epoch,
-      leaseUntilMs: now + this.#parts.leaseMs,
+      leaseUntilMs: this.#leaseUntil(now),
       now,
     });
     return epoch;

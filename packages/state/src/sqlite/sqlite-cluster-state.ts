@@ -24,6 +24,7 @@ import { staleEpoch, streamNotFound, workerIdTaken } from '../refusals.ts';
 import { ClientsTable } from './clients-table.ts';
 import { Connection } from './connection.ts';
 import { EventsTable } from './events-table.ts';
+import { Listening } from './listening.ts';
 import { OrphanProcessesTable } from './orphan-processes-table.ts';
 import { Ownership } from './ownership.ts';
 import { StreamsTable, toRecord } from './streams-table.ts';
@@ -54,6 +55,7 @@ export class SqliteClusterState implements ClusterState {
   readonly #workers: WorkersTable;
   readonly #events: EventsTable;
   readonly #orphanProcesses: OrphanProcessesTable;
+  readonly #listening: Listening;
   readonly #ownership: Ownership;
   readonly #generation: string;
 
@@ -69,12 +71,14 @@ export class SqliteClusterState implements ClusterState {
     this.#workers = new WorkersTable(connection);
     this.#events = new EventsTable(connection);
     this.#orphanProcesses = new OrphanProcessesTable(connection);
+    this.#listening = new Listening(connection, this.#leaseMs);
     this.#ownership = new Ownership({
       connection,
       streams: this.#streams,
       workers: this.#workers,
       orphanProcesses: this.#orphanProcesses,
       events: this.#events,
+      listening: this.#listening,
       leaseMs: this.#leaseMs,
     });
     const generation = connection.prepare("SELECT value FROM meta WHERE key = 'generation'");
@@ -142,13 +146,14 @@ export class SqliteClusterState implements ClusterState {
   }
 
   async listWorkers(): Promise<WorkerRecord[]> {
-    return this.#connection.read(() => this.#workers.list());
+    return this.#connection.read(() => this.#workers.list(this.#deadBefore(this.#connection.now())));
   }
 
   async removeWorker(workerId: string, options: OnlyExpired = {}): Promise<boolean> {
     return this.#connection.write((now) => {
-      const worker = this.#workers.get(workerId);
-      if (!worker || (options.onlyExpired && worker.heartbeatMs + this.#leaseMs > now)) return false;
+      const heardMs = this.#workers.heardMs(workerId);
+      if (heardMs === undefined) return false;
+      if (options.onlyExpired && heardMs > this.#deadBefore(now)) return false;
       this.#ownership.takeAwayAll(workerId, now);
       this.#clients.removeNode(workerId);
       this.#workers.remove(workerId);
@@ -175,7 +180,7 @@ export class SqliteClusterState implements ClusterState {
     options: OnlyExpired = {},
   ): Promise<number> {
     return this.#connection.write((now) =>
-      this.#clients.remove(clients, options.onlyExpired ? now : undefined),
+      this.#clients.remove(clients, options.onlyExpired ? this.#listening.at(now) : undefined),
     );
   }
 
@@ -192,8 +197,9 @@ export class SqliteClusterState implements ClusterState {
   async sweep(): Promise<SweepSnapshot> {
     return this.#connection.read(() => {
       const nowMs = this.#connection.now();
-      const deadWorkers = this.#workers.silentSince(nowMs - this.#leaseMs, LIMITS.sweepWorkers);
-      const orphans = this.#ownership.expired(nowMs, LIMITS.sweepOrphans).map((row) => ({
+      const heard = this.#listening.at(nowMs);
+      const deadWorkers = this.#workers.silentSince(this.#deadBefore(nowMs), LIMITS.sweepWorkers);
+      const orphans = this.#ownership.expired(heard, LIMITS.sweepOrphans).map((row) => ({
         streamId: row.id,
         owner: row.owner,
         epoch: row.epoch,
@@ -202,7 +208,7 @@ export class SqliteClusterState implements ClusterState {
         ...(row.ffmpeg_pid !== null && { ffmpegPid: row.ffmpeg_pid }),
         ...(row.ffmpeg_start_ticks !== null && { ffmpegStartTicks: row.ffmpeg_start_ticks }),
       }));
-      const expiredClients = this.#clients.expired(nowMs, LIMITS.sweepClients);
+      const expiredClients = this.#clients.expired(heard, LIMITS.sweepClients);
       const truncated =
         deadWorkers.length === LIMITS.sweepWorkers ||
         orphans.length === LIMITS.sweepOrphans ||
@@ -229,15 +235,21 @@ export class SqliteClusterState implements ClusterState {
     this.#connection.close();
   }
 
+  /** A worker that was heard last at this time, by the clock that expiry goes by, is dead. */
+  #deadBefore(now: number): number {
+    return this.#listening.at(now) - this.#leaseMs;
+  }
+
   #take(beat: Heartbeat, nowMs: number): HeartbeatReply {
     const { worker } = beat;
+    const heard = this.#listening.hear(nowMs);
     const speaker = this.#workers.speaker(worker);
     if (speaker === 'replaced') throw workerIdTaken(worker.id, this.#workers.get(worker.id) ?? worker);
     if (speaker === 'successor') {
       this.#ownership.takeAwayAll(worker.id, nowMs);
       this.#clients.removeNode(worker.id);
     }
-    const status = this.#workers.put(worker, nowMs);
+    const status = this.#workers.put(worker, nowMs, heard);
     const missing = new Set<string>();
     const stale: { streamId: string; owner: string; epoch: number }[] = [];
     for (const report of beat.streams) {
@@ -249,7 +261,7 @@ export class SqliteClusterState implements ClusterState {
       }
     }
     for (const client of beat.clients) {
-      if (!this.#clients.touch(client, nowMs)) missing.add(client.streamId);
+      if (!this.#clients.touch(client, heard)) missing.add(client.streamId);
     }
     for (const { streamId, clientId } of beat.gone) this.#clients.gone(streamId, clientId, worker.id);
     if (beat.events) this.#events.add(beat.events, nowMs);

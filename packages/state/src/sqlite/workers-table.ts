@@ -13,6 +13,8 @@ interface WorkerRow {
   readonly replaced_process: string | null;
   readonly wanted_status: WorkerStatus;
   readonly heartbeat_ms: number;
+  /** When it was last heard, by the clock that expiry goes by. */
+  readonly heard_ms: number;
 }
 
 /** Who speaks under a worker id: its first process, the same as ever, a successor, or one that a successor has replaced. */
@@ -31,16 +33,17 @@ export class WorkersTable {
     this.#row = connection.prepare('SELECT * FROM workers WHERE id = $id');
     // A new process starts without its predecessor's orders: whoever drains a worker to restart it wants it back.
     this.#put = connection.prepare(`
-      INSERT INTO workers (id, record, pid, process, heartbeat_ms) VALUES ($id, $record, $pid, $process, $now)
+      INSERT INTO workers (id, record, pid, process, heartbeat_ms, heard_ms)
+      VALUES ($id, $record, $pid, $process, $now, $heard)
       ON CONFLICT (id) DO UPDATE SET
-        record = excluded.record, pid = excluded.pid, heartbeat_ms = excluded.heartbeat_ms,
+        record = excluded.record, pid = excluded.pid, heartbeat_ms = excluded.heartbeat_ms, heard_ms = excluded.heard_ms,
         replaced_process = iif(process = excluded.process, replaced_process, process),
         wanted_status = iif(process = excluded.process, wanted_status, 'ready'),
         process = excluded.process`);
     this.#want = connection.prepare('UPDATE workers SET wanted_status = $status WHERE id = $id');
     this.#all = connection.prepare('SELECT * FROM workers ORDER BY id');
     this.#dead = connection.prepare(
-      'SELECT * FROM workers WHERE heartbeat_ms <= $before ORDER BY heartbeat_ms LIMIT $limit',
+      'SELECT * FROM workers WHERE heard_ms <= $before ORDER BY heard_ms LIMIT $limit',
     );
     this.#remove = connection.prepare('DELETE FROM workers WHERE id = $id');
   }
@@ -53,9 +56,9 @@ export class WorkersTable {
   }
 
   /** The status in force afterwards. Within a transaction. */
-  put(worker: SpokenOf, now: number): WorkerStatus {
+  put(worker: SpokenOf, now: number, heard: number): WorkerStatus {
     const { id, pid } = worker;
-    this.#put.run({ id, pid, record: JSON.stringify(worker), process: processOf(worker), now });
+    this.#put.run({ id, pid, record: JSON.stringify(worker), process: processOf(worker), now, heard });
     return this.get(id)?.status ?? worker.status;
   }
 
@@ -72,15 +75,17 @@ export class WorkersTable {
     return this.#get(id)?.pid;
   }
 
-  heartbeatMs(id: string): number | undefined {
-    return this.#get(id)?.heartbeat_ms;
+  heardMs(id: string): number | undefined {
+    return this.#get(id)?.heard_ms;
   }
 
-  list(): WorkerRecord[] {
-    return (this.#all.all() as unknown as WorkerRow[]).map(toWorker);
+  /** Those that were heard after `before` are alive. */
+  list(before: number): WorkerRecord[] {
+    const rows = this.#all.all() as unknown as WorkerRow[];
+    return rows.map((row) => ({ ...toWorker(row), alive: row.heard_ms > before }));
   }
 
-  /** Those not heard of since `before`. */
+  /** Those not heard since `before`. */
   silentSince(before: number, limit: number): WorkerRecord[] {
     return (this.#dead.all({ before, limit }) as unknown as WorkerRow[]).map(toWorker);
   }

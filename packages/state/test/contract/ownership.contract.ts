@@ -1,5 +1,6 @@
 import type { Store } from './cluster-state.contract.ts';
 import { beat, client, definition, idOf } from './records.ts';
+import { pass } from './time.ts';
 
 const S = idOf(1);
 const w1 = { id: 'w1', host: 'host-of-w1' };
@@ -67,13 +68,13 @@ export function describeOwnership(store: () => Store): void {
   });
 
   test('the streams of a worker that is dead by heartbeat are free, whatever their leases say', async () => {
-    const { state, leaseMs, advance } = store();
+    const { state, leaseMs } = store();
     await state.heartbeat(beat('w1'));
-    await advance(leaseMs * 0.6);
+    await pass(store(), leaseMs * 0.6);
     const { epoch } = await state.claim(S, w1);
     await state.report({ streamId: S, epoch, state: 'live' });
     expect(await state.claim(S, w2)).toMatchObject({ granted: false });
-    await advance(leaseMs * 0.6);
+    await pass(store(), leaseMs * 0.6);
     expect(await state.claim(S, w2)).toMatchObject({ granted: true, epoch: epoch + 1 });
   });
 
@@ -191,11 +192,11 @@ export function describeOwnership(store: () => Store): void {
   });
 
   test('the process of an owner that lost its stream is listed for its host until forgotten', async () => {
-    const { state, leaseMs, advance } = store();
+    const { state, leaseMs } = store();
     await state.heartbeat(beat('w1'));
     const { epoch } = await state.claim(S, w1);
     await state.report({ streamId: S, epoch, ffmpegPid: 4711, ffmpegStartTicks: 99 });
-    await advance(leaseMs + 1);
+    await pass(store(), leaseMs + 1);
     await state.claim(S, w2);
     expect(await state.getStream(S)).not.toHaveProperty('ffmpegPid');
     const [orphan, ...rest] = await state.orphanProcesses('host-of-w1');

@@ -1,5 +1,6 @@
 import type { Store } from './cluster-state.contract.ts';
 import { beat, client, definition, idOf } from './records.ts';
+import { pass } from './time.ts';
 
 export function describeSweep(store: () => Store): void {
   test('nothing that lives is swept', async () => {
@@ -14,7 +15,7 @@ export function describeSweep(store: () => Store): void {
   });
 
   test('dead workers and what they leave', async () => {
-    const { state, leaseMs, clientTtlMs, advance } = store();
+    const { state, leaseMs, clientTtlMs } = store();
     for (const n of [1, 2, 3]) await state.putStream(definition(n));
     await state.heartbeat(beat('w1', { clients: [client('c1', idOf(1), 'w1')] }));
     await state.heartbeat(beat('w2'));
@@ -23,7 +24,7 @@ export function describeSweep(store: () => Store): void {
       await state.report({ streamId: idOf(n), epoch, state: 'live', ffmpegPid: 40 + n, ffmpegStartTicks: n });
     }
     const alive = await state.claim(idOf(3), { id: 'w2', host: 'host-of-w2' });
-    await advance(leaseMs + 1);
+    await pass(store(), leaseMs + 1);
     await state.heartbeat(
       beat('w2', {
         streams: [{ streamId: idOf(3), epoch: alive.epoch }],
@@ -39,7 +40,7 @@ export function describeSweep(store: () => Store): void {
       { ...common, streamId: idOf(2), viewers: 0, ffmpegPid: 42, ffmpegStartTicks: 2 },
     ]);
     expect(snapshot.expiredClients).toEqual([]);
-    await advance(clientTtlMs - leaseMs);
+    await pass(store(), clientTtlMs - leaseMs);
     const later = await state.sweep();
     expect(later.expiredClients).toEqual([{ streamId: idOf(1), clientId: 'c1', node: 'w1' }]);
     expect(await state.removeWorker('w1', { onlyExpired: true })).toBe(true);
@@ -50,24 +51,24 @@ export function describeSweep(store: () => Store): void {
   });
 
   test('a stream claimed just before its owner’s last breath does not wait for its own lease', async () => {
-    const { state, leaseMs, advance } = store();
+    const { state, leaseMs } = store();
     await state.putStream(definition(1));
     await state.heartbeat(beat('w1'));
-    await advance(leaseMs * 0.6);
+    await pass(store(), leaseMs * 0.6);
     const { epoch } = await state.claim(idOf(1), { id: 'w1', host: 'h1' });
     expect((await state.sweep()).orphans).toEqual([]);
     expect(await state.release(idOf(1), epoch, { onlyExpired: true })).toBe(false);
-    await advance(leaseMs * 0.6);
+    await pass(store(), leaseMs * 0.6);
     expect((await state.sweep()).orphans).toMatchObject([{ streamId: idOf(1), owner: 'w1', epoch }]);
     expect(await state.release(idOf(1), epoch, { onlyExpired: true })).toBe(true);
     expect((await state.sweep()).orphans).toEqual([]);
   });
 
   test('a stream that its living owner stopped speaking of is an orphan', async () => {
-    const { state, leaseMs, advance } = store();
+    const { state, leaseMs } = store();
     await state.putStream(definition(1));
     await state.claim(idOf(1), { id: 'w1', host: 'h1' });
-    await advance(leaseMs + 1);
+    await pass(store(), leaseMs + 1);
     await state.heartbeat(beat('w1'));
     const { deadWorkers, orphans } = await state.sweep();
     expect(deadWorkers).toEqual([]);
@@ -75,13 +76,13 @@ export function describeSweep(store: () => Store): void {
   });
 
   test('a viewer that its node keeps mentioning does not expire', async () => {
-    const { state, clientTtlMs, advance } = store();
+    const { state, clientTtlMs } = store();
     await state.putStream(definition(1));
     for (const id of ['kept', 'lost'])
       await state.heartbeat(beat('w1', { clients: [client(id, idOf(1), 'w1')] }));
-    await advance(clientTtlMs * 0.7);
+    await pass(store(), clientTtlMs * 0.7);
     await state.heartbeat(beat('w1', { clients: [client('kept', idOf(1), 'w1')] }));
-    await advance(clientTtlMs * 0.7);
+    await pass(store(), clientTtlMs * 0.7);
     const { expiredClients } = await state.sweep();
     expect(expiredClients).toEqual([{ streamId: idOf(1), clientId: 'lost', node: 'w1' }]);
     const both = ['kept', 'lost'].map((clientId) => ({ streamId: idOf(1), clientId }));
@@ -92,11 +93,11 @@ export function describeSweep(store: () => Store): void {
   });
 
   test('one sweep has a budget, and says when there is more', async () => {
-    const { state, clientTtlMs, advance } = store();
+    const { state, clientTtlMs } = store();
     await state.putStream(definition(1));
     const many = Array.from({ length: 10_500 }, (_, n) => client(`c${n}`, idOf(1), 'gw'));
     await state.heartbeat(beat('gw', { clients: many }));
-    await advance(clientTtlMs + 1);
+    await pass(store(), clientTtlMs + 1);
     const first = await state.sweep();
     expect(first.truncated).toBe(true);
     expect(first.expiredClients).toHaveLength(10_000);

@@ -14,8 +14,8 @@ export function describeWorkers(store: () => Store): void {
     const w0 = worker('w0', { publicUrl: 'https://w0.tv.example', role: 'gateway', startTicks: 7 });
     const third = await state.heartbeat({ ...beat('w0'), worker: w0 });
     const workers = await state.listWorkers();
-    expect(workers[0]).toEqual({ ...w0, heartbeatMs: third.nowMs });
-    expect(workers[1]).toEqual({ ...worker('w1'), heartbeatMs: second.nowMs });
+    expect(workers[0]).toEqual({ ...w0, heartbeatMs: third.nowMs, alive: true });
+    expect(workers[1]).toEqual({ ...worker('w1'), heartbeatMs: second.nowMs, alive: true });
   });
 
   test('an operator’s drain is shown at once, told to the worker, and survives its beats', async () => {

@@ -178,6 +178,15 @@ test('a record that nobody sweeps ends by itself, and is not shown meanwhile', a
   expect(await state.getStream(idOf(1))).toMatchObject({ viewers: 0 });
 });
 
+test('a record that ended by itself and came back at another node is not the first one’s to take away', async () => {
+  await liveStream();
+  await admin.del(`client:${idOf(1)}:c1`);
+  await state.heartbeat(beat('w2', { clients: [client('c1', idOf(1), 'w2')] }));
+  await state.removeWorker('w1');
+  expect(await state.getClient('c1')).toMatchObject({ node: 'w2' });
+  expect(await state.getStream(idOf(1))).toMatchObject({ viewers: 1 });
+});
+
 test('every script says what goes in and comes out, and none walks the key space', () => {
   const scripts = loadScripts();
   expect(scripts.size).toBeGreaterThan(10);

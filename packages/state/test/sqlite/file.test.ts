@@ -90,6 +90,23 @@ test('a file of a newer program is left alone', () => {
   expect(readFileSync(file.path).equals(before)).toBe(true);
 });
 
+test('a file of the schema before is brought up to date with what it holds', async () => {
+  const now = () => 1_800_000_000_000;
+  const before = new SqliteClusterState({ path: file.path, leaseMs: 10_000, now });
+  await before.heartbeat(beat('w1'));
+  await before.close();
+  const db = new DatabaseSync(file.path);
+  db.exec(`
+    DROP INDEX workers_by_hearing; ALTER TABLE workers DROP COLUMN heard_ms;
+    CREATE INDEX workers_by_heartbeat ON workers (heartbeat_ms);
+    DELETE FROM meta WHERE key IN ('last_beat_ms', 'unheard_ms'); PRAGMA user_version = 1`);
+  db.close();
+  const after = new SqliteClusterState({ path: file.path, leaseMs: 10_000, now: () => now() + 60_000 });
+  // Nobody has been heard in the meantime, so nobody is dead.
+  expect(await after.listWorkers()).toMatchObject([{ id: 'w1', alive: true, heartbeatMs: now() }]);
+  await after.close();
+});
+
 test('a step that finds the file locked for too long is an outage, and passes', async () => {
   const state = new SqliteClusterState({ path: file.path, busyTimeoutMs: 30 });
   const other = new DatabaseSync(file.path);

@@ -8,9 +8,11 @@
 --            { { stream id, owner, epoch } of a followed stream that has moved on, … } }
 -- errors   WORKER_ID_TAKEN
 -- @include clock
+-- @include listening
 -- @include reports
 -- @include clients
 local beat, lease_ms, now = cjson.decode(ARGV[1]), tonumber(ARGV[2]), now_ms()
+local heard = hear(now, lease_ms)
 local worker = beat.worker
 local id = worker.id
 local before = worker_record(id)
@@ -33,7 +35,7 @@ worker.saidStatus = worker.status
 show_status(worker)
 worker.heartbeatMs = now
 put_worker(id, worker)
-redis.call('ZADD', HEARTBEATS, now, id)
+redis.call('ZADD', HEARTBEATS, heard, id)
 
 local missing, stale = {}, {}
 for _, report in ipairs(beat.streams) do

@@ -8,16 +8,18 @@
 -- returns  { 1 if granted else 0, owner, epoch }
 -- errors   STREAM_NOT_FOUND
 -- @include clock
+-- @include listening
 -- @include ownership
 local id, worker, host, lease_ms = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local key = stream_key(id)
 local row = redis.call('HMGET', key, 'owner', 'epoch')
 if not row[2] then return refusal('STREAM_NOT_FOUND', { streamId = id }) end
 local owner, epoch, now = row[1], tonumber(row[2]), now_ms()
+local heard = listening(now, lease_ms)
 if owner == worker then
-  renew(id, now, lease_ms)
+  renew(id, heard, lease_ms)
   return { 1, owner, epoch }
 end
-if tonumber(ARGV[5]) ~= epoch and is_held(id, owner, now, lease_ms) then return { 0, owner, epoch } end
+if tonumber(ARGV[5]) ~= epoch and is_held(id, owner, heard, lease_ms) then return { 0, owner, epoch } end
 give(id, key, owner, worker, host, epoch + 1, now, lease_ms)
 return { 1, worker, epoch + 1 }

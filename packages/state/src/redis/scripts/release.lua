@@ -6,6 +6,7 @@
 -- returns  1 if it was given up, 0 if there was nothing to give up
 -- errors   STALE_EPOCH
 -- @include clock
+-- @include listening
 -- @include ownership
 local id, lease_ms = ARGV[1], tonumber(ARGV[3])
 local key = stream_key(id)
@@ -20,6 +21,6 @@ if not lease_ms then
   return 1
 end
 local now = now_ms()
-if is_held(id, owner, now, lease_ms) then return 0 end
+if is_held(id, owner, listening(now, lease_ms), lease_ms) then return 0 end
 take_away(id, key, owner, now)
 return 1

@@ -1,17 +1,19 @@
 -- Removes viewers.
 -- KEYS[1]  prefix
 -- ARGV[1]  id of the node that must still hold them, or '' for whoever does
--- ARGV[2]  '1' if only those that have expired are to go
+-- ARGV[2]  lease in ms if only those that have expired are to go, else ''
 -- ARGV[3]  JSON [ [stream id, client id], … ]
 -- returns  how many were removed
 -- @include clock
+-- @include listening
 -- @include clients
-local node, only_expired, now = ARGV[1], ARGV[2] == '1', now_ms()
+local node, lease_ms = ARGV[1], tonumber(ARGV[2])
+local heard = lease_ms and listening(now_ms(), lease_ms)
 local removed, counted = 0, {}
 for _, pair in ipairs(cjson.decode(ARGV[3])) do
   local stream, client = pair[1], pair[2]
   local expires = redis.call('ZSCORE', CLIENTS_EXPIRY, stream .. ':' .. client)
-  local spared = only_expired and expires and tonumber(expires) > now
+  local spared = heard and expires and tonumber(expires) > heard
   if node ~= '' and redis.call('HGET', client_key(stream, client), 'node') ~= node then spared = true end
   if not spared and remove_client(stream, client) then
     removed = removed + 1

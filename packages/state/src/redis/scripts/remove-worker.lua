@@ -5,11 +5,12 @@
 -- ARGV[3]  most viewers per step
 -- returns  0 if there is none (or it is alive), 1 if there is more to be done, 2 when it is removed
 -- @include clock
+-- @include listening
 -- @include ownership
 -- @include clients
 local id, lease_ms, now = ARGV[1], tonumber(ARGV[2]), now_ms()
 if redis.call('HEXISTS', WORKERS, id) == 0 then return 0 end
-if lease_ms and not is_silent(id, now, lease_ms) then return 0 end
+if lease_ms and not is_silent(id, listening(now, lease_ms), lease_ms) then return 0 end
 take_away_all(id, now)
 if remove_clients_of(id, tonumber(ARGV[3])) then return 1 end
 redis.call('HDEL', WORKERS, id)

@@ -7,8 +7,9 @@
 -- returns  { now, { worker as JSON, … }, { { stream id, owner, epoch, viewers, host, ffmpeg_pid, ffmpeg_start_ticks }, … },
 --            { stream id:client id of an expired viewer, … } }
 -- @include clock
--- @include keys
+-- @include listening
 local lease_ms, now = tonumber(ARGV[1]), now_ms()
+local heard = listening(now, lease_ms)
 local most_orphans = tonumber(ARGV[3])
 local dead, orphans, seen = {}, {}, {}
 
@@ -19,12 +20,12 @@ local function add_orphan(id)
   if row[1] then orphans[#orphans + 1] = { id, row[1], row[2], row[3], row[4], row[5] or '', row[6] or '' } end
 end
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', now, 'LIMIT', 0, most_orphans)) do add_orphan(id) end
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', HEARTBEATS, '-inf', now - lease_ms, 'LIMIT', 0, ARGV[2])) do
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', LEASES, '-inf', heard, 'LIMIT', 0, most_orphans)) do add_orphan(id) end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', HEARTBEATS, '-inf', heard - lease_ms, 'LIMIT', 0, ARGV[2])) do
   dead[#dead + 1] = redis.call('HGET', WORKERS, id)
   if #orphans < most_orphans then
     for _, stream in ipairs(redis.call('SMEMBERS', worker_streams_key(id))) do add_orphan(stream) end
   end
 end
-local clients = redis.call('ZRANGEBYSCORE', CLIENTS_EXPIRY, '-inf', now, 'LIMIT', 0, ARGV[4])
+local clients = redis.call('ZRANGEBYSCORE', CLIENTS_EXPIRY, '-inf', heard, 'LIMIT', 0, ARGV[4])
 return { now, dead, orphans, clients }

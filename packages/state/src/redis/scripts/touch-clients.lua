@@ -3,16 +3,19 @@
 -- ARGV[1]  worker id
 -- ARGV[2]  its process: nothing is done for one that another process has replaced
 -- ARGV[3]  TTL, ms
--- ARGV[4]  JSON [ { stream, id, set: [field, value, …], clear: [field, …] }, … ]
+-- ARGV[4]  lease, ms
+-- ARGV[5]  JSON [ { stream, id, set: [field, value, …], clear: [field, …] }, … ]
 -- returns  { id of a stream that is unknown, … }
 -- @include clock
+-- @include listening
 -- @include workers
 -- @include clients
-local node, ttl_ms, now = ARGV[1], tonumber(ARGV[3]), now_ms()
+local node, ttl_ms = ARGV[1], tonumber(ARGV[3])
+local heard = listening(now_ms(), tonumber(ARGV[4]))
 local record = worker_record(node)
 if not record or record.process ~= ARGV[2] then return {} end
 local missing, counted = {}, {}
-for _, client in ipairs(cjson.decode(ARGV[4])) do
+for _, client in ipairs(cjson.decode(ARGV[5])) do
   local stream, id = client.stream, client.id
   local key = client_key(stream, id)
   local member = stream .. ':' .. id
@@ -30,7 +33,7 @@ for _, client in ipairs(cjson.decode(ARGV[4])) do
     if #client.clear > 0 then redis.call('HDEL', key, unpack(client.clear)) end
     -- The index decides when it has expired; the key's own end is for a store that nobody sweeps.
     redis.call('PEXPIRE', key, ttl_ms * 2)
-    redis.call('ZADD', CLIENTS_EXPIRY, now + ttl_ms, member)
+    redis.call('ZADD', CLIENTS_EXPIRY, heard + ttl_ms, member)
   else
     missing[#missing + 1] = stream
   end

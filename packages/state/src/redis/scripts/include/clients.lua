@@ -33,8 +33,12 @@ local function remove_clients_of(node, limit)
   local members = redis.call('SPOP', worker_clients_key(node), limit)
   for _, member in ipairs(members) do
     local stream, client = split_member(member)
-    remove_client(stream, client)
-    counted[stream] = true
+    -- A record that ended by itself and came back at another node has left this one's set behind.
+    local holder = redis.call('HGET', client_key(stream, client), 'node')
+    if not holder or holder == node then
+      remove_client(stream, client)
+      counted[stream] = true
+    end
   end
   count_viewers(counted)
   return #members == limit

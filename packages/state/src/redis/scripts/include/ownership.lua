@@ -1,4 +1,5 @@
 -- @include keys
+-- @include listening
 -- @include iso_time
 -- @include events
 -- @include workers
@@ -7,8 +8,9 @@ local function forget_process(key)
   redis.call('HDEL', key, 'ffmpeg_pid', 'ffmpeg_start_ticks', 'bitrate', 'fps', 'speed')
 end
 
-local function renew(stream, now, lease_ms)
-  redis.call('ZADD', LEASES, now + lease_ms, stream)
+-- `heard`, here and below: the time by the clock that expiry goes by (listening.lua).
+local function renew(stream, heard, lease_ms)
+  redis.call('ZADD', LEASES, heard + lease_ms, stream)
 end
 
 local function touch_stream(stream, key, ms)
@@ -55,17 +57,17 @@ local function give(stream, key, former, worker, host, epoch, now, lease_ms)
   redis.call('HSET', key, 'owner', worker, 'host', host, 'epoch', epoch, 'state', 'starting')
   forget_process(key)
   redis.call('SADD', worker_streams_key(worker), stream)
-  renew(stream, now, lease_ms)
+  renew(stream, listening(now, lease_ms), lease_ms)
   local accessed = tonumber(redis.call('ZSCORE', STREAMS, stream) or 0)
   touch_stream(stream, key, math.max(accessed, now))
 end
 
 -- True while the owner is alive and has renewed its lease.
-local function is_held(stream, owner, now, lease_ms)
+local function is_held(stream, owner, heard, lease_ms)
   if owner == '' then return false end
   local lease = redis.call('ZSCORE', LEASES, stream)
-  if not lease or tonumber(lease) <= now then return false end
-  return not is_silent(owner, now, lease_ms)
+  if not lease or tonumber(lease) <= heard then return false end
+  return not is_silent(owner, heard, lease_ms)
 end
 
 -- An error reply that names its code and its particulars; see errors.ts.

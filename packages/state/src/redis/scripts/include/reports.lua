@@ -1,3 +1,4 @@
+-- @include listening
 -- @include ownership
 -- Takes one report of an owner: a table with id, epoch, set (field, value, …), clear (field, …), lastAccessMs (optional).
 -- `worker` and `host` are '' for a report outside a beat, which cannot adopt.
@@ -21,6 +22,6 @@ local function take_report(report, worker, host, now, lease_ms)
   if #report.set > 0 then redis.call('HSET', key, unpack(report.set)) end
   if #report.clear > 0 then redis.call('HDEL', key, unpack(report.clear)) end
   if report.lastAccessMs then touch_stream(stream, key, math.min(report.lastAccessMs, now)) end
-  renew(stream, now, lease_ms)
+  renew(stream, listening(now, lease_ms), lease_ms)
   return 'written'
 end

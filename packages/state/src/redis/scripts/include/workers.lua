@@ -15,8 +15,8 @@ local function show_status(record)
   record.status = draining and 'draining' or 'ready'
 end
 
--- A worker whose last heartbeat is older than a lease is dead. One that never beat is known by its leases alone.
-local function is_silent(id, now, lease_ms)
+-- A worker that has not been heard for a lease, while others were, is dead. One that never beat is known by its leases alone.
+local function is_silent(id, heard, lease_ms)
   local heartbeat = redis.call('ZSCORE', HEARTBEATS, id)
-  return heartbeat and tonumber(heartbeat) + lease_ms <= now
+  return heartbeat and tonumber(heartbeat) + lease_ms <= heard
 end
