@@ -41,6 +41,15 @@ export const ERRORS = {
   FFMPEG_FAILED: { status: 502, retryable: true },
   FFMPEG_STALLED: { status: 504, retryable: true },
 
+  /** The source delivers, but nothing worth watching: see the detectors of the streaming package. */
+  SYNC_LOST: { status: 502, retryable: true },
+  SOURCE_BITRATE_LOW: { status: 502, retryable: true },
+  SOURCE_TRACK_LOST: { status: 502, retryable: true },
+  SOURCE_BLACK: { status: 502, retryable: true },
+  SOURCE_FROZEN: { status: 502, retryable: true },
+  SOURCE_SILENT: { status: 502, retryable: true },
+  FFMPEG_SLOW: { status: 502, retryable: true },
+
   STREAM_FAILED: { status: 502, retryable: true },
   STREAM_STOPPED: { status: 503, retryable: true },
   STREAM_START_TIMEOUT: { status: 504, retryable: true },

@@ -1,18 +1,17 @@
 import { StreampoolError } from '@streampool/errors';
-import {
-  type OutputMarks,
-  PacketAligner,
-  PesGate,
-  type ProgramMap,
-  type SplicerFeed,
-  TsSplicer,
-} from '@streampool/mpegts';
+import { type OutputMarks, PacketAligner, PesGate, type ProgramMap, TsSplicer } from '@streampool/mpegts';
 import { BitrateMeter } from './bitrate-meter.ts';
 import type { Clock } from './clock.ts';
 import { Pacer } from './pacer.ts';
 import { Ring, type RingOptions } from './ring.ts';
-import type { SourceProgress } from './source.ts';
-import { type ChainEvents, type ChainOptions, SourceChain } from './source-chain.ts';
+import {
+  type ChainEvents,
+  type ChainOptions,
+  type LaneReports,
+  type Replacement,
+  SourceChain,
+} from './source-chain.ts';
+import type { Lane } from './source-run.ts';
 
 /** Bytes without any packet sync after which a source is not MPEG-TS. */
 const NOT_TS_AFTER_BYTES = 64 * 1024;
@@ -22,8 +21,9 @@ const PIECE_BYTES = 64 * 1024;
 /** How far a source may deliver ahead of its clock. */
 const LEAD_MS = 4_000;
 
-export interface IntakeEvents
-  extends Pick<ChainEvents, 'progress' | 'lost' | 'recovered' | 'ended' | 'failed'> {
+export interface IntakeEvents extends Pick<ChainEvents, 'progress' | 'lost' | 'ended' | 'failed'> {
+  /** Another source goes out; `gapMs`: time in which nothing did. */
+  recovered(info: { gapMs: number; index: number; reason: string }): void;
   /** The ring has an access point: viewers can start. Called for each new one. */
   joinable(): void;
 }
@@ -34,13 +34,6 @@ export interface IntakeOptions extends Pick<ChainOptions, 'alternatives' | 'open
   readonly events: IntakeEvents;
 }
 
-/** One source's way in: packets are found, units completed, then spliced. Gone with the source, and what is unfinished with it. */
-interface Entrance {
-  readonly aligner: PacketAligner;
-  readonly gate: PesGate;
-  readonly feed: SplicerFeed;
-}
-
 /** Fills a ring from a chain of sources, spliced into one continuous stream. */
 export class Intake {
   readonly ring: Ring;
@@ -49,11 +42,12 @@ export class Intake {
   readonly #chain: SourceChain;
   readonly #pacer: Pacer;
   readonly #bitrate: BitrateMeter;
-  #entrance: Entrance | undefined;
   #started = false;
   #lastEmitMs = 0;
-  /** The chain has a new source, but nothing of it has gone out yet. */
-  #recovery: { index: number; reason: string } | undefined;
+  /** Before the current source's first packet nothing went out for this long. */
+  #gapMs = 0;
+  /** An access point has come that nobody was told of. */
+  #hasNews = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -63,17 +57,11 @@ export class Intake {
     this.#chain = new SourceChain({
       ...options,
       events: {
-        data: (chunk) => this.#onData(chunk),
-        nextSource: () => this.#openFeed(),
-        progress: (progress: SourceProgress) => events.progress(progress),
+        lane: (reports) => this.#lane(reports),
+        progress: (progress) => events.progress(progress),
         lost: (error) => events.lost(error),
-        recovered: (info) => {
-          this.#recovery = info;
-        },
-        ended: () => {
-          this.#endFeed();
-          events.ended();
-        },
+        recovered: ({ index, reason }) => events.recovered({ index, reason, gapMs: this.#gapMs }),
+        ended: () => events.ended(),
         failed: (error) => events.failed(error),
       },
     });
@@ -98,7 +86,7 @@ export class Intake {
   }
 
   get isSwitching(): boolean {
-    return this.#chain.isSwitching || this.#recovery !== undefined;
+    return this.#chain.isSwitching;
   }
 
   get pid(): number | undefined {
@@ -130,8 +118,12 @@ export class Intake {
     if (this.#started) return;
     this.#started = true;
     this.#lastEmitMs = this.#options.clock.now();
-    this.#openFeed();
     this.#chain.start();
+  }
+
+  /** See `SourceChain.replace`. */
+  replace(replacement: Replacement): Promise<void> {
+    return this.#chain.replace(replacement);
   }
 
   /** Idempotent. Resolves when the source is gone. */
@@ -140,52 +132,56 @@ export class Intake {
     return this.#chain.close();
   }
 
-  #openFeed(): void {
-    this.#entrance = {
-      aligner: new PacketAligner(),
-      gate: new PesGate({ now: () => this.#options.clock.now() }),
-      feed: this.#splicer.open(),
+  /** One source's way in: packets are found, units completed, then spliced. What is unfinished goes with the source. */
+  #lane({ reject, tookOver }: LaneReports): Lane {
+    const aligner = new PacketAligner();
+    const gate = new PesGate({ now: () => this.#options.clock.now() });
+    const feed = this.#splicer.open();
+    let isOut = false;
+    const push = (packets: Buffer): void => {
+      const lastEmitMs = this.#lastEmitMs;
+      feed.push(packets);
+      if (!isOut && feed.active) {
+        isOut = true;
+        this.#gapMs = Math.round(this.#options.clock.now() - lastEmitMs);
+        tookOver();
+      }
+      this.#announce();
+    };
+    return {
+      data: (chunk) => {
+        // In pieces, so that the clock references in between are seen: a fast source's chunk can hold many seconds.
+        for (let from = 0; from < chunk.length; from += PIECE_BYTES)
+          aligner.align(chunk.subarray(from, from + PIECE_BYTES), (run) => push(gate.push(run)));
+        if (aligner.bytesUnsynced > NOT_TS_AFTER_BYTES)
+          reject(new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'));
+      },
+      end: () => {
+        push(gate.push(aligner.flush()));
+        push(gate.flush());
+        feed.end();
+        this.#announce();
+      },
+      close: () => feed.close(),
     };
   }
 
-  #onData(chunk: Buffer): void {
-    if (!this.#entrance) return;
-    const { aligner, gate, feed } = this.#entrance;
-    // In pieces, so that the clock references in between are seen: a fast source's chunk can hold many seconds.
-    for (let from = 0; from < chunk.length; from += PIECE_BYTES)
-      aligner.align(chunk.subarray(from, from + PIECE_BYTES), (run) => feed.push(gate.push(run)));
-    if (aligner.bytesUnsynced > NOT_TS_AFTER_BYTES)
-      this.#chain.reject(
-        new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'),
-      );
-  }
-
-  #endFeed(): void {
-    if (!this.#entrance) return;
-    const { aligner, gate, feed } = this.#entrance;
-    feed.push(gate.push(aligner.flush()));
-    feed.push(gate.flush());
-    feed.end();
-  }
-
   #onPackets(packets: Buffer, marks: OutputMarks): void {
-    const { clock, events } = this.#options;
-    const now = clock.now();
+    const now = this.#options.clock.now();
     if (marks.program) this.ring.clearAccessPoints();
     this.ring.append(packets, now);
     for (const point of marks.accessPoints) this.ring.addAccessPoint(point);
     this.#bitrate.add(packets.length, now);
     if (marks.pcr !== undefined) this.#pacer.note(marks.pcr);
-    // Without a seam where nobody can have joined before: there the stream just began anew.
-    if (this.#recovery && (marks.seam?.reason === 'source' || marks.accessPoints.length > 0)) {
-      const gapMs = Math.round(now - this.#lastEmitMs);
-      const recovery = this.#recovery;
-      this.#recovery = undefined;
-      events.recovered({ ...recovery, gapMs });
-    }
     this.#lastEmitMs = now;
-    if (marks.accessPoints.length === 0) return;
+    this.#hasNews ||= marks.accessPoints.length > 0;
+  }
+
+  /** Once it is settled whose access point it is. */
+  #announce(): void {
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
     this.#chain.noteAccessPoint();
-    events.joinable();
+    this.#options.events.joinable();
   }
 }

@@ -1,16 +1,11 @@
-import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import { Backoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Source, SourceProgress } from './source.ts';
+import { type Lane, type RunPolicy, SourceRun } from './source-run.ts';
 
 /** How a chain judges its sources and how long it hopes. All times in ms. */
-export interface ChainPolicy {
-  /** From opening a source to its first byte. */
-  readonly startMs: number;
-  /** Silence of a running source after which it counts as dead. */
-  readonly stallMs: number;
-  /** From a source's first byte to its first access point: bytes without pictures (null packets) are no life. */
-  readonly accessPointMs: number;
+export interface ChainPolicy extends RunPolicy {
   /** A source that ran this long without fault clears the record of failures. */
   readonly stableMs: number;
   /** Failed attempts in a row, after the chain was live, until it gives up. */
@@ -32,16 +27,22 @@ export interface Attempt {
   readonly index: number;
 }
 
+/** What a lane tells the chain of its source. */
+export interface LaneReports {
+  /** What it sends is useless. */
+  reject(error: StreampoolError): void;
+  /** From now on its bytes are what goes out. Called once. */
+  tookOver(): void;
+}
+
 export interface ChainEvents {
-  /** A chunk of the current source, valid until the call returns. False: it is not what it should be. */
-  data(chunk: Buffer): void;
-  /** A further source begins: bytes from now on are another's, to be spliced. Not called for the first. */
-  nextSource(): void;
+  /** A source is about to be opened: where its bytes shall go. Several may be open; which one goes out the lanes decide. */
+  lane(reports: LaneReports): Lane;
   progress(progress: SourceProgress): void;
   /** The running source was lost and another attempt follows. */
   lost(error: StreampoolError): void;
-  /** A source delivers again after a loss. */
-  recovered(info: { gapMs: number; index: number; reason: string }): void;
+  /** Another source's bytes go out, after a loss or instead of one that still ran. `sourceGapMs`: from the last byte of the lost one. */
+  recovered(info: { sourceGapMs: number; index: number; reason: string }): void;
   /** The content is complete. Final. */
   ended(): void;
   /** No hope left. Final. */
@@ -58,30 +59,43 @@ export interface ChainOptions {
   readonly random?: () => number;
 }
 
+export interface Replacement {
+  /** Told with the switch. */
+  readonly reason: string;
+  /** The alternative to play; the one that plays now by default. */
+  readonly index?: number;
+}
+
+/** A source that is being opened while another one plays. */
+interface Successor {
+  readonly run: SourceRun;
+  readonly reason: string;
+  readonly settle: (error?: StreampoolError) => void;
+}
+
+/** What happens within these says nothing of the provider: which node plays a stream is the cluster's affair. */
+const NOT_THE_PROVIDERS = new Set(['RELAY_LOST', 'OWNER_CHANGED']);
+
 /**
  * Keeps one source running: opens it, watches it, and replaces it when it is lost, first by itself, then by the next
- * alternative. Never two at once: the old one's socket is closed and its process gone before the next is opened, so that
- * a provider's limit of one connection holds. What an old source still says is ignored (every callback checks its
- * generation).
+ * alternative. A lost one's socket is closed and its process gone before the next is opened, so that a provider's limit
+ * of one connection holds. Only `replace` has two at once, for as long as the second needs to get ready.
  */
 export class SourceChain {
   readonly #options: ChainOptions;
   readonly #backoff: Backoff;
-  #generation = 0;
-  #source: Source | undefined;
+  #run: SourceRun | undefined;
+  #successor: Successor | undefined;
   #index = 0;
   #wasLive = false;
+  /** The current source's bytes go out. */
+  #hasTakenOver = false;
+  /** Some source's bytes went out. */
+  #wasOut = false;
   #failures = 0;
-  #liveSinceMs = 0;
-  #lastDataMs = 0;
-  #hasData = false;
-  #hasAccessPoint = false;
-  /** Since when an access point is being waited for. */
-  #fruitlessSinceMs = 0;
   #lossReason = '';
   /** When the last byte of the last running source came. */
   #lostSinceMs = 0;
-  #cancelWatch: () => void = () => {};
   #cancelRetry: () => void = () => {};
   #done = false;
   #paused = false;
@@ -93,10 +107,8 @@ export class SourceChain {
 
   constructor(options: ChainOptions) {
     this.#options = options;
-    this.#backoff = new Backoff({
-      ...options.policy.backoff,
-      ...(options.random ? { random: options.random } : {}),
-    });
+    const { policy, random } = options;
+    this.#backoff = new Backoff({ ...policy.backoff, ...(random ? { random } : {}) });
   }
 
   get index(): number {
@@ -104,12 +116,12 @@ export class SourceChain {
   }
 
   get pid(): number | undefined {
-    return this.#source?.pid;
+    return this.#run?.pid;
   }
 
-  /** True between the loss of a source and the first byte of the next. */
+  /** True between the loss of a source and the first byte of the next that goes out. */
   get isSwitching(): boolean {
-    return this.#wasLive && !this.#hasData && !this.#done;
+    return this.#wasLive && !this.#hasTakenOver && !this.#done;
   }
 
   start(): void {
@@ -118,170 +130,195 @@ export class SourceChain {
 
   pause(): void {
     this.#paused = true;
-    this.#source?.pause();
+    this.#run?.pause();
+    this.#successor?.run.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    this.#lastDataMs = this.#options.clock.now();
-    this.#source?.resume();
+    this.#run?.resume();
+    this.#successor?.run.resume();
   }
 
-  /** Tells the chain that viewers can start in what its source sends. */
+  /** Viewers can start in what goes out. */
   noteAccessPoint(): void {
-    this.#hasAccessPoint = true;
+    this.#run?.noteAccessPoint();
   }
 
-  /** Tells the chain that what its source sends is useless. */
-  reject(error: StreampoolError): void {
-    if (!this.#done) this.#lost(error);
+  /**
+   * Makes before it breaks: opens another source beside the one that plays, which ends when the other has taken over.
+   * If the other one fails, everything stays as it is. A later call takes the place of an earlier one.
+   * @throws StreampoolError why the other one failed; SWITCH_SUPERSEDED; STREAM_STOPPED
+   */
+  replace({ reason, index = this.#index }: Replacement): Promise<void> {
+    if (this.#done) return Promise.reject(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
+    this.#dropSuccessor(new StreampoolError('SWITCH_SUPERSEDED', 'another switch was asked for'));
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const run = this.#prepare(index);
+    this.#successor = { run, reason, settle: (error) => (error ? reject(error) : resolve()) };
+    this.restarts += 1;
+    // Nothing plays: then it need not wait for the turn of the next attempt.
+    if (!this.#run) this.#adoptSuccessor();
+    this.#start(run);
+    return promise;
   }
 
-  /** Idempotent. Resolves when the source's sockets and process are gone. */
+  /** Idempotent. Resolves when the sources' sockets and processes are gone. */
   close(): Promise<void> {
     this.#finish();
     return this.#closing;
   }
 
   #open(): void {
-    const generation = ++this.#generation;
-    const { clock, policy, events } = this.#options;
-    const source = this.#options.open({ index: this.#index });
-    this.#source = source;
-    this.#hasData = false;
-    this.#hasAccessPoint = false;
-    this.#lastDataMs = clock.now();
-    if (this.#wasLive) events.nextSource();
-    this.#watch(generation, policy.startMs);
-    const isCurrent = (): boolean => generation === this.#generation && !this.#done;
-    source.start({
-      data: (chunk) => {
-        if (!isCurrent()) return;
-        this.#onData(generation);
-        this.bytesIn += chunk.length;
-        events.data(chunk);
-      },
-      progress: (progress) => {
-        if (isCurrent()) events.progress(progress);
-      },
-      end: (error) => {
-        if (!isCurrent()) return;
-        if (error) this.#lost(error);
-        else {
-          this.#finish();
-          events.ended();
-        }
+    if (this.#wasLive) this.#hasTakenOver = false;
+    const run = this.#prepare(this.#index);
+    this.#run = run;
+    this.#start(run);
+  }
+
+  #start(run: SourceRun): void {
+    run.start();
+    if (this.#paused) run.pause();
+  }
+
+  #prepare(index: number): SourceRun {
+    const { clock, policy, events, open } = this.#options;
+    const lane = events.lane({
+      reject: (error) => run.end(error),
+      tookOver: () => this.#onTakeover(run),
+    });
+    const run: SourceRun = new SourceRun({
+      ...{ source: open({ index }), index, lane, policy, clock },
+      events: {
+        bytes: (count) => {
+          this.bytesIn += count;
+        },
+        firstData: () => {
+          if (this.#run === run) this.#wasLive = true;
+        },
+        progress: (progress) => {
+          if (this.#run === run) events.progress(progress);
+        },
+        ended: (error) => this.#onEnd(run, error),
       },
     });
-    if (this.#paused && isCurrent()) source.pause();
+    return run;
   }
 
-  #onData(generation: number): void {
-    const now = this.#options.clock.now();
-    this.#lastDataMs = now;
-    if (this.#hasData) return;
-    this.#hasData = true;
-    this.#liveSinceMs = now;
-    this.#fruitlessSinceMs = now;
-    this.#watch(generation, this.#options.policy.stallMs);
-    if (this.#wasLive) {
-      const gapMs = Math.round(now - this.#lostSinceMs);
-      this.#options.events.recovered({ gapMs, index: this.#index, reason: this.#lossReason });
+  #onTakeover(run: SourceRun): void {
+    const { clock, events } = this.#options;
+    if (this.#successor?.run === run) {
+      const former = this.#run;
+      const { reason, settle } = this.#successor;
+      this.#successor = undefined;
+      this.#run = run;
+      this.#index = run.index;
+      this.#wasLive = true;
+      this.#retire(former);
+      settle();
+      if (former) events.recovered({ sourceGapMs: 0, index: run.index, reason });
+      return;
     }
-    this.#wasLive = true;
+    if (this.#run !== run) return;
+    const isFirst = !this.#wasOut;
+    this.#hasTakenOver = true;
+    this.#wasOut = true;
+    if (isFirst) return;
+    const sourceGapMs = Math.round(clock.now() - this.#lostSinceMs);
+    events.recovered({ sourceGapMs, index: run.index, reason: this.#lossReason });
   }
 
-  /** Looks again when the deadline could have passed at the earliest, so that data need not re-arm a timer. */
-  #watch(generation: number, limitMs: number): void {
-    this.#cancelWatch();
-    const { clock, policy } = this.#options;
-    const look = (): void => {
-      if (generation !== this.#generation || this.#done) return;
-      const now = clock.now();
-      if (this.#paused || this.#source?.starved) {
-        this.#lastDataMs = now;
-        this.#fruitlessSinceMs = now;
-      }
-      const silentMs = now - this.#lastDataMs;
-      if (silentMs >= limitMs) {
-        this.#lost(this.#silence(limitMs));
-        return;
-      }
-      if (this.#hasData && !this.#hasAccessPoint && now - this.#fruitlessSinceMs >= policy.accessPointMs) {
-        const seconds = policy.accessPointMs / 1000;
-        this.#lost(
-          new StreampoolError('STREAM_START_TIMEOUT', `no access point (keyframe) within ${seconds} s`),
-        );
-        return;
-      }
-      this.#cancelWatch = clock.after(Math.max(1, limitMs - silentMs), look);
-    };
-    this.#cancelWatch = clock.after(limitMs, look);
+  #onEnd(run: SourceRun, error: StreampoolError | undefined): void {
+    if (this.#done) return;
+    if (this.#successor?.run === run) {
+      this.#dropSuccessor(error ?? new StreampoolError('STREAM_FAILED', 'the other source ended at once'));
+    } else if (this.#run === run) {
+      if (error) this.#lost(run, error);
+      else this.#complete();
+    }
   }
 
-  #silence(limitMs: number): StreampoolError {
-    const seconds = limitMs / 1000;
-    if (this.#source?.kind === 'ffmpeg')
-      return new StreampoolError('FFMPEG_STALLED', `FFmpeg put out nothing for ${seconds} s`);
-    const what = this.#hasData ? 'stopped sending' : 'sent nothing';
-    return new StreampoolError('UPSTREAM_TIMEOUT', `the provider ${what} for ${seconds} s`);
+  #complete(): void {
+    this.#finish();
+    this.#options.events.ended();
   }
 
-  #lost(error: StreampoolError): void {
+  #lost(run: SourceRun, error: StreampoolError): void {
     const { clock, policy, events, alternatives } = this.#options;
     this.lastError = error;
     this.#lossReason = error.code;
-    const wasRunning = this.#hasData;
-    if (wasRunning) this.#lostSinceMs = this.#lastDataMs;
-    if (this.#hasAccessPoint && clock.now() - this.#liveSinceMs >= policy.stableMs) {
+    if (run.hasData) this.#lostSinceMs = run.lastDataMs;
+    if (run.playedMs(clock.now()) >= policy.stableMs) {
       this.#failures = 0;
       this.#backoff.reset();
     }
     this.#failures += 1;
     const exhausted = this.#wasLive ? this.#failures >= policy.maxAttempts : this.#failures >= alternatives;
-    if (exhausted || (!error.retryable && alternatives === 1)) {
+    const isHopeless = exhausted || (!error.retryable && alternatives === 1);
+    if (isHopeless && !this.#successor) {
       this.#finish();
       events.failed(error);
       return;
     }
     // A source that ran is tried again itself first (the failure may have been the connection's); one that did not
     // start, or was lost a second time, makes way for the next alternative.
-    // Which node plays says nothing of the provider.
-    const isProviders = error.code !== 'RELAY_LOST' && error.code !== 'OWNER_CHANGED';
-    if (isProviders && (!wasRunning || this.#failures > 1)) this.#index = (this.#index + 1) % alternatives;
-    const generation = ++this.#generation;
-    this.#hasData = false;
-    this.#cancelWatch();
-    this.#closing = this.#closeSource();
+    if (!NOT_THE_PROVIDERS.has(error.code) && (!run.hasData || this.#failures > 1))
+      this.#index = (this.#index + 1) % alternatives;
+    this.#run = undefined;
+    this.#hasTakenOver = false;
+    this.#retire(run);
     if (this.#wasLive) events.lost(error);
-    if (this.#done || generation !== this.#generation) return;
-    this.#cancelRetry = clock.after(this.#backoff.next(), () => {
+    if (this.#done || this.#run) return;
+    if (this.#successor) this.#adoptSuccessor();
+    else this.#openLater();
+  }
+
+  #openLater(): void {
+    let isDue = true;
+    const cancel = this.#options.clock.after(this.#backoff.next(), () => {
       void this.#closing.then(() => {
-        if (this.#done || generation !== this.#generation) return;
+        if (!isDue || this.#done || this.#run) return;
         this.restarts += 1;
         this.#open();
       });
     });
+    this.#cancelRetry = () => {
+      isDue = false;
+      cancel();
+    };
+  }
+
+  /** The one that was being made ready is all there is now: it goes on as an attempt like any other. */
+  #adoptSuccessor(): void {
+    if (!this.#successor) return;
+    this.#cancelRetry();
+    const { run, settle } = this.#successor;
+    this.#successor = undefined;
+    this.#run = run;
+    this.#index = run.index;
+    this.#hasTakenOver = false;
+    settle();
+  }
+
+  #dropSuccessor(error: StreampoolError): void {
+    const successor = this.#successor;
+    if (!successor) return;
+    this.#successor = undefined;
+    this.#retire(successor.run);
+    successor.settle(error);
   }
 
   #finish(): void {
     if (this.#done) return;
     this.#done = true;
-    this.#generation += 1;
-    this.#cancelWatch();
     this.#cancelRetry();
-    this.#closing = Promise.all([this.#closing, this.#closeSource()]).then(() => {});
+    this.#dropSuccessor(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
+    this.#retire(this.#run);
   }
 
-  async #closeSource(): Promise<void> {
-    const source = this.#source;
-    this.#source = undefined;
-    try {
-      await source?.close();
-    } catch (error) {
-      // close() never rejects by contract; a source that breaks it must not stop the chain.
-      if (isStreampoolError(error)) this.lastError = error;
-    }
+  #retire(run: SourceRun | undefined): void {
+    if (!run) return;
+    this.#closing = Promise.all([this.#closing, run.close()]).then(() => {});
   }
 }

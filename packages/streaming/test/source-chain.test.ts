@@ -53,14 +53,29 @@ function setup({ alternatives = 1, slowClose = false, policy = {} } = {}) {
       return source;
     },
     events: {
-      data: (chunk) => {
-        log.push(`data ${chunk.toString()}`);
-        if (chunk.toString() !== 'null packets') chain.noteAccessPoint();
+      lane: ({ tookOver }) => {
+        const name = sources.length;
+        if (name > 0) log.push('next');
+        let isOut = false;
+        return {
+          data: (chunk) => {
+            const text = chunk.toString();
+            // A lane that has no access point yet does not take over from one that goes out.
+            if (!isOut && text !== 'no picture yet') {
+              isOut = true;
+              tookOver();
+            }
+            log.push(`data ${text}`);
+            if (isOut && text !== 'null packets') chain.noteAccessPoint();
+          },
+          end: () => {},
+          close: () => {},
+        };
       },
-      nextSource: () => log.push('next'),
       progress: () => log.push('progress'),
       lost: (error) => log.push(`lost ${error.code}`),
-      recovered: ({ index, gapMs }) => log.push(`recovered ${index} after ${gapMs}`),
+      recovered: ({ index, sourceGapMs, reason }) =>
+        log.push(reason === 'wanted' ? `switched to ${index}` : `recovered ${index} after ${sourceGapMs}`),
       ended: () => log.push('ended'),
       failed: (error) => log.push(`failed ${error.code}`),
     },
@@ -139,7 +154,7 @@ test('what never started fails after one pass over the alternatives', async () =
     await clock.advance(5_000);
   }
   expect(sources.map((source) => source.index)).toEqual([0, 1, 2]);
-  expect(log).toEqual(['failed UPSTREAM_STATUS']);
+  expect(log.filter((line) => line !== 'next')).toEqual(['failed UPSTREAM_STATUS']);
   expect(clock.pending).toBe(0);
 });
 
@@ -204,4 +219,85 @@ test('bytes without an access point are a loss, and no life to be trusted', asyn
     expect.stringMatching(/^recovered/),
     'failed STREAM_START_TIMEOUT',
   ]);
+});
+
+const wanted = { reason: 'wanted' };
+
+test('a source is replaced without a gap: the other one plays before the first is closed', async () => {
+  const { sources, log, chain } = setup({ alternatives: 2 });
+  sources[0]!.sink.data(Buffer.from('a'));
+  const replaced = chain.replace({ ...wanted, index: 1 });
+  sources[1]!.sink.data(Buffer.from('no picture yet'));
+  sources[0]!.sink.data(Buffer.from('b'));
+  expect(sources[0]!.closed).toBe(false);
+  sources[1]!.sink.data(Buffer.from('c'));
+  await replaced;
+  expect(sources.map(({ closed }) => closed)).toEqual([true, false]);
+  sources[0]!.sink.data(Buffer.from('too late'));
+  expect(chain.index).toBe(1);
+  expect(log.slice(1)).toEqual(['next', 'data no picture yet', 'data b', 'switched to 1', 'data c']);
+});
+
+test('a replacement that fails, or is silent, changes nothing', async () => {
+  const { clock, sources, log, chain } = setup({
+    alternatives: 2,
+    policy: { startMs: 5_000, stallMs: 60_000 },
+  });
+  sources[0]!.sink.data(Buffer.from('a'));
+  const refused = chain.replace({ ...wanted, index: 1 });
+  sources[1]!.sink.end(new StreampoolError('UPSTREAM_STATUS', '404'));
+  await expect(refused).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' });
+  const silent = chain.replace({ ...wanted, index: 1 });
+  const outcome = expect(silent).rejects.toMatchObject({ code: 'UPSTREAM_TIMEOUT' });
+  await clock.advance(5_000);
+  await outcome;
+  sources[0]!.sink.data(Buffer.from('b'));
+  expect(sources.map(({ closed }) => closed)).toEqual([false, true, true]);
+  expect(log.filter((line) => line.startsWith('data'))).toEqual(['data a', 'data b']);
+  expect(chain.index).toBe(0);
+});
+
+test('a later replacement takes the place of an earlier one', async () => {
+  const { sources, chain } = setup({ alternatives: 3 });
+  sources[0]!.sink.data(Buffer.from('a'));
+  const first = chain.replace({ ...wanted, index: 1 });
+  const second = chain.replace({ ...wanted, index: 2 });
+  await expect(first).rejects.toMatchObject({ code: 'SWITCH_SUPERSEDED' });
+  sources[2]!.sink.data(Buffer.from('c'));
+  await second;
+  expect(sources.map(({ closed }) => closed)).toEqual([true, true, false]);
+});
+
+test('the source is lost while another one gets ready: that one is the next attempt', async () => {
+  const { clock, sources, log, chain } = setup({ alternatives: 2 });
+  sources[0]!.sink.data(Buffer.from('a'));
+  const replaced = chain.replace({ ...wanted, index: 1 });
+  await clock.advance(100);
+  sources[0]!.sink.end(cut());
+  await replaced;
+  expect(chain.isSwitching).toBe(true);
+  await clock.advance(400);
+  expect(sources.length).toBe(2);
+  sources[1]!.sink.data(Buffer.from('b'));
+  expect(log).toEqual(['data a', 'next', 'lost UPSTREAM_CUT', 'recovered 1 after 500', 'data b']);
+});
+
+test('while nothing plays a replacement does not wait for the next attempt', async () => {
+  const { clock, sources, chain } = setup({ alternatives: 2 });
+  sources[0]!.sink.data(Buffer.from('a'));
+  sources[0]!.sink.end(cut());
+  await chain.replace({ ...wanted, index: 1 });
+  await clock.advance(60_000);
+  expect(sources.map(({ index }) => index).slice(0, 2)).toEqual([0, 1]);
+});
+
+test('closed, a chain closes both, and whoever asked for the switch is told', async () => {
+  const { sources, chain } = setup();
+  sources[0]!.sink.data(Buffer.from('a'));
+  const replaced = chain.replace(wanted);
+  const outcome = expect(replaced).rejects.toMatchObject({ code: 'STREAM_STOPPED' });
+  await chain.close();
+  await outcome;
+  expect(sources.every(({ closed }) => closed)).toBe(true);
+  await expect(chain.replace(wanted)).rejects.toMatchObject({ code: 'STREAM_STOPPED' });
 });
