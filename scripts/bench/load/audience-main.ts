@@ -5,7 +5,8 @@ export type AudienceOrder =
   | { readonly order: 'connect'; readonly options: ConnectOptions }
   | { readonly order: 'disconnect'; readonly options: { group?: string; count?: number } }
   | { readonly order: 'reset' }
-  | { readonly order: 'report' };
+  | { readonly order: 'report' }
+  | { readonly order: 'gaps' };
 
 const audience = new Audience();
 
@@ -14,6 +15,7 @@ process.on('message', async ({ id, ...message }: AudienceOrder & { id: number })
   if (order.order === 'connect') await audience.connect(order.options);
   if (order.order === 'disconnect') audience.disconnect(order.options);
   if (order.order === 'reset') audience.reset();
-  process.send?.({ id, report: audience.report() });
+  const gaps = order.order === 'gaps' ? audience.gaps() : [];
+  process.send?.({ id, report: audience.report(), gaps });
 });
 process.on('disconnect', () => process.exit());

@@ -2,16 +2,21 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { AudienceReport, ConnectOptions } from './audience.ts';
 import type { AudienceOrder } from './audience-main.ts';
 
+interface AudienceAnswer {
+  readonly report: AudienceReport;
+  readonly gaps: readonly number[];
+}
+
 /** Viewers in a process of their own, so that what they cost is not measured with the server. */
 export class AudienceProcess {
   readonly #child: ChildProcess = fork(new URL('./audience-main.ts', import.meta.url));
-  readonly #waiting = new Map<number, (report: AudienceReport) => void>();
+  readonly #waiting = new Map<number, (answer: AudienceAnswer) => void>();
   #orders = 0;
   #closing = false;
 
   constructor() {
-    this.#child.on('message', ({ id, report }: { id: number; report: AudienceReport }) => {
-      this.#waiting.get(id)?.(report);
+    this.#child.on('message', ({ id, ...answer }: AudienceAnswer & { id: number }) => {
+      this.#waiting.get(id)?.(answer);
       this.#waiting.delete(id);
     });
     this.#child.on('exit', (code) => {
@@ -25,7 +30,11 @@ export class AudienceProcess {
     return this.#child.pid!;
   }
 
-  #order(order: AudienceOrder): Promise<AudienceReport> {
+  async #order(order: AudienceOrder): Promise<AudienceReport> {
+    return (await this.#ask(order)).report;
+  }
+
+  #ask(order: AudienceOrder): Promise<AudienceAnswer> {
     const id = this.#orders++;
     return new Promise((resolve) => {
       this.#waiting.set(id, resolve);
@@ -48,6 +57,11 @@ export class AudienceProcess {
 
   report(): Promise<AudienceReport> {
     return this.#order({ order: 'report' });
+  }
+
+  /** Of each viewer, the longest time without bytes since the last reset, one that lasts included; ms. */
+  async gaps(): Promise<readonly number[]> {
+    return (await this.#ask({ order: 'gaps' })).gaps;
   }
 
   close(): Promise<void> {

@@ -37,6 +37,8 @@ export interface AudienceReport {
   readonly firstPicture: Percentiles;
   /** The longest time without bytes, over all viewers, since the last reset. */
   readonly longestGapMs: number;
+  /** The longest that any viewer who is connected has had no bytes by now, in ms. */
+  readonly silentMs: number;
 }
 
 interface Viewer {
@@ -47,6 +49,8 @@ interface Viewer {
   headDone: boolean;
   pictured: boolean;
   lastByteAt: number;
+  /** Since the last reset. */
+  longestGapMs: number;
 }
 
 /** All sockets read into this one: a read is handled before the next begins, so nothing is copied or allocated. */
@@ -60,7 +64,8 @@ export class Audience {
   #bytes = 0;
   #dropped = 0;
   #undecodable = 0;
-  #longestGap = 0;
+  /** Of viewers that have gone since the last reset. */
+  #longestPastGap = 0;
   /** Counts of viewers that have gone. */
   readonly #past = { sync: 0, continuity: 0, timestamp: 0 };
   readonly #notes: string[] = [];
@@ -103,7 +108,7 @@ export class Audience {
       const now = performance.now();
       const viewer: Viewer = {
         ...{ socket, group, requestedAt: now, lastByteAt: now },
-        ...{ check: check ? new TsCheck() : undefined, headDone: false, pictured: false },
+        ...{ check: check ? new TsCheck() : undefined, headDone: false, pictured: false, longestGapMs: 0 },
       };
       if (viewer.check)
         viewer.check.onStamp = (sent) => this.#delay.add(Number(process.hrtime.bigint() - sent) / 1e6);
@@ -135,7 +140,7 @@ export class Audience {
       if (/transfer-encoding: *chunked/i.test(data.toString('latin1', 0, end)))
         throw new Error('the audience reads plain bodies only');
       body = data.subarray(end + 4);
-    } else if (now - viewer.lastByteAt > this.#longestGap) this.#longestGap = now - viewer.lastByteAt;
+    } else if (now - viewer.lastByteAt > viewer.longestGapMs) viewer.longestGapMs = now - viewer.lastByteAt;
     viewer.lastByteAt = now;
     this.#bytes += body.length;
     if (!viewer.check) return;
@@ -152,6 +157,7 @@ export class Audience {
 
   #forget(viewer: Viewer): void {
     this.#viewers.delete(viewer);
+    this.#longestPastGap = Math.max(this.#longestPastGap, viewer.longestGapMs);
     if (!viewer.check) return;
     this.#past.sync += viewer.check.syncErrors;
     this.#past.continuity += viewer.check.continuityErrors;
@@ -172,7 +178,8 @@ export class Audience {
   reset(): void {
     this.#delay.reset();
     this.#firstPicture.reset();
-    this.#longestGap = 0;
+    this.#longestPastGap = 0;
+    for (const viewer of this.#viewers) viewer.longestGapMs = 0;
   }
 
   report(): AudienceReport {
@@ -190,7 +197,20 @@ export class Audience {
       notes: [...this.#notes, ...checks.flatMap((check) => check.notes.slice(0, 1))].slice(0, 10),
       delay: this.#delay.summary(),
       firstPicture: this.#firstPicture.summary(),
-      longestGapMs: this.#longestGap,
+      longestGapMs: [...this.#viewers].reduce(
+        (longest, viewer) => Math.max(longest, viewer.longestGapMs),
+        this.#longestPastGap,
+      ),
+      silentMs: [...this.#viewers].reduce(
+        (longest, { lastByteAt }) => Math.max(longest, performance.now() - lastByteAt),
+        0,
+      ),
     };
+  }
+
+  /** Of each viewer that is connected, the longest time without bytes since the last reset, one that lasts included; ms. */
+  gaps(): number[] {
+    const now = performance.now();
+    return [...this.#viewers].map(({ longestGapMs, lastByteAt }) => Math.max(longestGapMs, now - lastByteAt));
   }
 }

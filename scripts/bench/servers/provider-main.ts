@@ -13,7 +13,13 @@ process.once('message', async (plan: ProviderPlan) => {
   const provider = await FakeProvider.start();
   for (const { paths, options } of plan.live ?? []) provider.live(paths, sample, options);
   if (plan.endless) provider.endless(plan.endless.path, await makeSample(plan.endless.sample));
-  process.on('message', () => process.send?.({ connections: provider.connections }));
+  const watched = (plan.live ?? []).flatMap(({ paths }) => paths).map((path) => provider.stats(path));
+  process.on('message', (order) => {
+    // The most at once is counted from here on.
+    if (order === 'watch') for (const stats of watched) stats.max = stats.current;
+    const sum = (of: 'current' | 'max'): number => watched.reduce((total, stats) => total + stats[of], 0);
+    process.send?.({ connections: provider.connections, current: sum('current'), most: sum('max') });
+  });
   process.send?.({ port: provider.port, kbps: (sample.bytes * 8) / sample.seconds / 1_000 });
 });
 process.on('disconnect', () => process.exit());

@@ -2,6 +2,12 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { ProviderPlan } from './provider-main.ts';
 
+interface ProviderAnswer {
+  readonly connections: number;
+  readonly current: number;
+  readonly most: number;
+}
+
 /** A provider in a process of its own. */
 export class ProviderProcess {
   readonly port: number;
@@ -38,9 +44,24 @@ export class ProviderProcess {
 
   /** TCP connections it holds now. */
   async connections(): Promise<number> {
-    this.#child.send('connections');
-    const [{ connections }] = (await once(this.#child, 'message')) as [{ connections: number }];
-    return connections;
+    return (await this.#ask('connections')).connections;
+  }
+
+  /** Counts the most viewers at once from now on. */
+  async watch(): Promise<void> {
+    await this.#ask('watch');
+  }
+
+  /** Who watches its live paths now, and the most at once since `watch`. */
+  async audience(): Promise<{ readonly current: number; readonly most: number }> {
+    return this.#ask('connections');
+  }
+
+  /** One question at a time. */
+  async #ask(order: 'connections' | 'watch'): Promise<ProviderAnswer> {
+    this.#child.send(order);
+    const [answer] = (await once(this.#child, 'message')) as [ProviderAnswer];
+    return answer;
   }
 
   async close(): Promise<void> {
