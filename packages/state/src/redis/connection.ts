@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { StreampoolError } from '@streampool/errors';
 import { redactText } from '@streampool/redaction';
 import { type ChainableCommander, Redis, type RedisOptions } from 'ioredis';
-import { redisError } from './errors.ts';
+import { isTimeout, redisError } from './errors.ts';
+import { Patience } from './patience.ts';
 import { parseRedisUrl } from './redis-url.ts';
 import { loadScripts, type ScriptName } from './scripts.ts';
 
@@ -36,8 +37,9 @@ export class Connection {
   readonly prefix: string;
   readonly #redis: Redis;
   readonly #timeoutMs: number;
+  readonly #patience: Patience;
   #lastError = 'not connected yet';
-  /** The first connection is waited for, within the deadline; a lost one is not. */
+  /** The first connection is waited for, until one deadline after the start; a lost one is not. */
   #connecting: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -56,6 +58,8 @@ export class Connection {
       connectTimeout: timeoutMs,
       // A peer that vanished without a word (a pulled cable, a stopped process) is noticed by its silence.
       socketTimeout: timeoutMs * 2,
+      // How long a closed client looks after a socket that was never connected.
+      disconnectTimeout: 200,
       connectionName: 'streampool',
       retryStrategy: (times) =>
         Math.min(MOST_RETRY_MS, 50 * 2 ** Math.min(times, 10)) * (0.5 + Math.random() / 2),
@@ -69,13 +73,14 @@ export class Connection {
     this.#redis.on('error', (error: Error) => {
       this.#lastError = redactText(error.message);
     });
-    // What was wrong before is no reason for the next outage; that one may come without an error of its own.
+    this.#patience = new Patience(() => this.#redis.ping());
     this.#redis.on('ready', () => {
+      // What was wrong before is no reason for the next outage; that one may come without an error of its own.
       this.#lastError = 'the connection was lost';
+      this.#patience.regain();
     });
     const connected = new Promise<void>((resolve) => this.#redis.once('ready', resolve));
-    this.#connecting = connected;
-    void connected.then(() => {
+    this.#connecting = this.#within(connected).finally(() => {
       this.#connecting = undefined;
     });
     this.#redis.connect().catch(() => {});
@@ -87,19 +92,29 @@ export class Connection {
     return result;
   }
 
-  /** Several scripts in one round trip, in order; each is atomic, the whole is not. Throws the first error, after all are done. */
-  async runAll(calls: readonly ScriptCall[]): Promise<unknown[]> {
+  /**
+   * Several scripts in one round trip, in order; each is atomic, the whole is not. Throws the first error, after all are
+   * done. `patient`: see {@link Connection.pipeline}.
+   */
+  async runAll(calls: readonly ScriptCall[], options: { patient?: boolean } = {}): Promise<unknown[]> {
     return this.pipeline((pipeline) => {
       for (const [name, ...args] of calls) {
         const commands = pipeline as unknown as Record<string, (...args: (string | number)[]) => unknown>;
         (commands[commandName(name)] as (...args: (string | number)[]) => unknown)(this.prefix, ...args);
       }
-    });
+    }, options);
   }
 
-  /** Several commands in one round trip, in order. Throws the first error. */
-  async pipeline(fill: (pipeline: ChainableCommander) => void): Promise<unknown[]> {
+  /**
+   * Several commands in one round trip, in order. Throws the first error. `patient`: a server that is known not to answer
+   * is waited for, within the deadline, instead of failing at once.
+   */
+  async pipeline(
+    fill: (pipeline: ChainableCommander) => void,
+    { patient = false }: { patient?: boolean } = {},
+  ): Promise<unknown[]> {
     try {
+      if (patient && this.#patience.lost) await this.#within(this.#patience.answered);
       await this.#usable();
       const pipeline = this.#redis.pipeline();
       fill(pipeline);
@@ -109,7 +124,7 @@ export class Connection {
         return value;
       });
     } catch (error) {
-      throw redisError(error);
+      throw this.#failed(error);
     }
   }
 
@@ -119,7 +134,7 @@ export class Connection {
       await this.#usable();
       return await send(this.#redis);
     } catch (error) {
-      throw redisError(error);
+      throw this.#failed(error);
     }
   }
 
@@ -130,15 +145,22 @@ export class Connection {
   }
 
   async #close(): Promise<void> {
-    if (this.#isReady()) await this.#redis.quit().catch(() => {});
+    const isSilent = this.#patience.lost;
+    this.#patience.close();
+    if (this.#isReady() && !isSilent) await this.#redis.quit().catch(() => {});
     this.#redis.disconnect();
   }
 
   async #usable(): Promise<void> {
     if (this.#closed) throw unavailable('the connection has been closed');
-    if (this.#isReady()) return;
-    if (this.#connecting) await this.#within(this.#connecting);
+    if (this.#connecting) await this.#connecting;
     if (!this.#isReady()) throw unavailable(this.#lastError);
+    if (this.#patience.lost) throw unavailable('it does not answer');
+  }
+
+  #failed(error: unknown): StreampoolError {
+    if (isTimeout(error)) this.#patience.lose();
+    return redisError(error);
   }
 
   #isReady(): boolean {

@@ -11,6 +11,11 @@ const PASSING =
 /** Replies that mean a wrong configuration; they stay until somebody mends it, but the process must not die of it. */
 const NOT_LET_IN = /^(?:NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR AUTH)/;
 
+/** The client has waited for an answer for as long as it may. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Command timed out';
+}
+
 /** The one place where what Redis or its client says becomes an error that callers know. */
 export function redisError(error: unknown): StreampoolError {
   if (isStreampoolError(error)) return error;

@@ -185,7 +185,7 @@ export class RedisClusterState implements ClusterState {
       const pairs = some.map(({ streamId, clientId }) => [streamId, clientId]);
       calls.push(['remove-clients', worker.id, '', JSON.stringify(pairs)]);
     }
-    const [reply, ...rest] = (await this.#redis.runAll(calls)) as [
+    const [reply, ...rest] = (await this.#redis.runAll(calls, { patient: true })) as [
       [number, string, WorkerStatus, string[], OwnerRow[], OwnerRow[]],
       ...string[][],
     ];

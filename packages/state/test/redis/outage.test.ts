@@ -98,6 +98,46 @@ test('a server that stands still is given up within the deadline, and used again
   await eventually(() => state.ping());
 });
 
+test('while a server stands still only the first callers wait; beats are sent the moment it moves', async () => {
+  const server = keep(await startLocalRedis());
+  const state = connect({ url: server.url, timeoutMs: 1_000 });
+  await state.heartbeat(beat('w1'));
+  server.process.kill('SIGSTOP');
+  await expect(state.getStream(idOf(1))).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  const startedAt = performance.now();
+  for (let i = 0; i < 50; i++) {
+    await expect(state.getStream(idOf(1))).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  }
+  expect(performance.now() - startedAt).toBeLessThan(500);
+  // A beat has nothing better to do than to wait for the store, within its deadline.
+  const beating = state.heartbeat(beat('w1'));
+  server.process.kill('SIGCONT');
+  expect(await beating).toMatchObject({ stale: [] });
+  expect(await state.getStream(idOf(1))).toBeUndefined();
+});
+
+test('nobody there at the start: only until the first deadline do calls wait', async () => {
+  const state = connect({ url: `redis://127.0.0.1:${await freePort()}`, timeoutMs: 300 });
+  await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  const startedAt = performance.now();
+  for (let i = 0; i < 10; i++) {
+    await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  }
+  expect(performance.now() - startedAt).toBeLessThan(250);
+});
+
+test('closing does not wait for a server that stands still', async () => {
+  const server = keep(await startLocalRedis());
+  const state = connect({ url: server.url, timeoutMs: 300 });
+  await state.ping();
+  server.process.kill('SIGSTOP');
+  await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  const startedAt = performance.now();
+  await state.close();
+  expect(performance.now() - startedAt).toBeLessThan(200);
+  await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+});
+
 test('a wrong password is named as that, and not shown', async () => {
   const port = await freePort();
   keep(await redisAt(port, '--requirepass', 'right'));
