@@ -6,6 +6,7 @@ import { HttpServer } from './http-server.ts';
 import { Metrics } from './metrics/metrics.ts';
 import type { GatewayOptions } from './options.ts';
 import type { Services } from './routes/services.ts';
+import { Endings } from './streams/endings.ts';
 import { LiveView } from './streams/live-view.ts';
 import { REDIRECT_TTL_MS, urlSigner, viewerSigner } from './streams/signed-url.ts';
 import { ViewerDoor } from './viewers/viewer-door.ts';
@@ -29,10 +30,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const log = options.log.child({}, { serializers: { err: loggable } });
   const metrics = new Metrics(engine, options.version);
   let closing: Promise<void> | undefined;
+  const live = new LiveView({
+    ...{ state, engine, nodeId: options.nodeId },
+    clustered: config.facts.clustered ?? false,
+  });
   const services: Services = {
     ...options,
     metrics,
-    live: new LiveView({ state, engine, nodeId: options.nodeId }),
+    live,
+    endings: new Endings({ ...options, live }),
     signer: viewerSigner(config),
     redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
     startedAtMs: Date.now(),

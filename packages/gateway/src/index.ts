@@ -5,6 +5,7 @@ export type {
   GatewayFacts,
   GatewayOptions,
   NodeDoor,
+  Peers,
   ProbeUrl,
   ProfileSummary,
   ResolvedTranscode,

@@ -98,6 +98,14 @@ export interface NodeDoor {
   serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean;
 }
 
+/** What the other nodes of the cluster can be asked to do. Never rejects; undefined where a node does not answer. */
+export interface Peers {
+  /** Ends a viewer (of that stream, if one is given) at a node. False: it is not there. */
+  disconnect(node: string, clientId: string, streamId?: string): Promise<boolean | undefined>;
+  /** Ends what plays a stream at a node. How many viewers it had there. */
+  stop(node: string, streamId: string): Promise<number | undefined>;
+}
+
 /** Where viewers are sent instead of being served here. */
 export interface ViewerRedirect {
   /** The URL for players of the worker that shall serve the stream's next viewer, without a / at the end. @throws StreampoolError CAPACITY_EXHAUSTED, STATE_UNAVAILABLE */
@@ -116,6 +124,8 @@ export interface GatewayOptions {
   readonly nodeId: string;
   /** Looks at every request first. */
   readonly nodeDoor?: NodeDoor;
+  /** Absent: there are no other nodes. */
+  readonly peers?: Peers;
   /** Absent: viewers are served here. */
   readonly redirect?: ViewerRedirect;
 }

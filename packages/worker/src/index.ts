@@ -1,3 +1,5 @@
+export { ControlDoor, type ControlDoorOptions } from './control-door.ts';
+export { Peers, type PeersOptions } from './peers.ts';
 export { livingWorkers, type PlacementQuery, place } from './placement.ts';
 export { RelayDoor, type RelayDoorOptions } from './relay-door.ts';
 export { RemoteOwnership, type RemoteOwnershipOptions } from './remote-ownership.ts';

@@ -1,10 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import { redactText } from '@streampool/redaction';
+import { StreampoolError } from '@streampool/errors';
 import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { Ownership, RelayPosition, StreamEngine, StreamSpec } from '@streampool/streaming';
 import type { Logger } from 'pino';
+import { checkInternalToken, refuseNode } from './internal-request.ts';
 
 export interface RelayDoorOptions {
   /** The secret that all nodes share. */
@@ -39,7 +38,7 @@ export class RelayDoor {
       () => {
         if (res.headersSent && res.socket === null) handOver();
       },
-      (error: unknown) => this.#refuse(res, error),
+      (error: unknown) => refuseNode(res, error, this.#options.log),
     );
     return true;
   }
@@ -50,8 +49,8 @@ export class RelayDoor {
     id: string | undefined,
     query: URLSearchParams,
   ): Promise<void> {
-    const { state, ownership, engine, specOf } = this.#options;
-    this.#checkToken(req);
+    const { state, ownership, engine, specOf, token } = this.#options;
+    checkInternalToken(req, token);
     if (id === undefined || req.method !== 'GET') {
       throw new StreampoolError('NOT_FOUND', 'There is nothing at this path');
     }
@@ -77,37 +76,6 @@ export class RelayDoor {
       req,
       res,
     });
-  }
-
-  /** @throws StreampoolError TOKEN_MISSING, TOKEN_WRONG */
-  #checkToken(req: IncomingMessage): void {
-    const presented = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
-    if (presented === undefined) throw new StreampoolError('TOKEN_MISSING', 'INTERNAL_TOKEN is required');
-    // Digests are of one length, so that the comparison tells nothing by its time.
-    const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-    if (!timingSafeEqual(digest(presented), digest(this.#options.token))) {
-      throw new StreampoolError('TOKEN_WRONG', 'INTERNAL_TOKEN is another one here');
-    }
-  }
-
-  #refuse(res: ServerResponse, thrown: unknown): void {
-    const error = isStreampoolError(thrown)
-      ? thrown
-      : new StreampoolError('INTERNAL', 'An internal error, described in the log of the worker');
-    if (error.code === 'INTERNAL') this.#options.log.error({ err: thrown }, 'a relay could not be served');
-    if (res.headersSent || res.destroyed) {
-      res.destroy();
-      return;
-    }
-    const body = Buffer.from(
-      JSON.stringify({ code: error.code, detail: redactText(error.message), info: error.info }),
-    );
-    res.writeHead(error.status, {
-      'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': body.length,
-      Connection: 'close',
-    });
-    res.end(body);
   }
 }
 

@@ -4,7 +4,7 @@ import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@stre
 import { type ClusterState, RedisClusterState } from '@streampool/state';
 import { type Ownership, StreamEngine } from '@streampool/streaming';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
-import { RelayDoor, RemoteOwnership, Worker, WorkerOwnership } from '@streampool/worker';
+import { ControlDoor, Peers, RelayDoor, RemoteOwnership, Worker, WorkerOwnership } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { baseUrl } from '../serve/announce.ts';
@@ -74,9 +74,14 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
 
   const specOf = (definition: Parameters<typeof streamSpec>[0]) =>
     streamSpec(definition, config.defaultUserAgent);
-  const nodeDoor: NodeDoor = new RelayDoor({
+  const controlDoor = new ControlDoor({ engine, log, token: internalToken });
+  const relayDoor = new RelayDoor({
     ...{ state, engine, specOf, log, ownership: asked, token: internalToken },
   });
+  const nodeDoor: NodeDoor = {
+    serve: (req, res, handOver) =>
+      controlDoor.serve(req, res) || (role === 'worker' && relayDoor.serve(req, res, handOver)),
+  };
   const gateway: Gateway = createGateway({
     ...{ state, engine, log, version, nodeId },
     transcode: await transcoding(config, log),
@@ -86,7 +91,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
       redirectSecret: redirectSecret(internalToken),
       ...(role === 'worker' && { api: 'watching' }),
     },
-    ...(role === 'worker' && { nodeDoor }),
+    nodeDoor,
+    ...(role === 'gateway' && { peers: new Peers({ state, log, self: nodeId, token: internalToken }) }),
     ...(role === 'gateway' &&
       config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, expiry(config).leaseMs) }),
   });

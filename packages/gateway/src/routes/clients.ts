@@ -5,7 +5,7 @@ import { clientList, deletedClient, shownClient } from '../schemas/stream-respon
 import { showClient } from '../streams/shown.ts';
 import type { Services } from './services.ts';
 
-export function clientRoutes({ live, engine }: Services): Route[] {
+export function clientRoutes({ live, endings }: Services): Route[] {
   const list = (path: string): Route =>
     route({
       method: 'get',
@@ -48,13 +48,20 @@ export function clientRoutes({ live, engine }: Services): Route[] {
       path: '/clients/{id}',
       access: 'token',
       tag: 'Clients',
-      summary: 'End a viewer that this node serves',
+      summary: 'End a viewer, whichever node serves it',
       params: clientParams,
       errors: ['CLIENT_NOT_FOUND'],
       answers: { 200: { description: 'It is gone', schema: deletedClient } },
-      handle({ params }) {
-        if (!engine.disconnect(params.id)) throw notFound();
-        return { message: `Client ${params.id} disconnected` };
+      async handle({ params }) {
+        const ended = await endings.viewer(params.id);
+        if (!ended) throw notFound();
+        const { confirmed } = ended;
+        return {
+          message: confirmed
+            ? `Client ${params.id} disconnected`
+            : `Client ${params.id} is forgotten; the node that serves it did not answer`,
+          confirmed,
+        };
       },
     }),
   ];

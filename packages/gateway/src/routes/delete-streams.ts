@@ -9,23 +9,12 @@ import type { Services } from './services.ts';
 
 const PLAYING: ReadonlySet<string> = new Set(['starting', 'live', 'switching', 'draining']);
 
-export function deleteRoutes({ state, engine, live }: Services): Route[] {
-  /**
-   * Forgets the stream, then ends what plays it: in the other order a viewer coming back at once would start it again.
-   * Undefined where there was none; else how many viewers it had here.
-   */
+export function deleteRoutes({ endings, live }: Services): Route[] {
+  /** Undefined where there was none; else how many viewers it had. */
   const remove = async (id: string, reason: string, log: Logger): Promise<number | undefined> => {
-    const existed = await state.removeStream(id);
-    const disconnected = await engine.stop(id);
-    if (!existed) return undefined;
-    log.info({ streamId: id, reason, disconnected }, 'stream deleted');
+    const disconnected = await endings.stream(id);
+    if (disconnected !== undefined) log.info({ streamId: id, reason, disconnected }, 'stream deleted');
     return disconnected;
-  };
-
-  /** Ends a viewer of that stream; one of the same id that watches something else stays. */
-  const leave = (streamId: string, clientId: string | undefined): void => {
-    if (clientId === undefined) return;
-    if (engine.viewers(streamId).some((viewer) => viewer.clientId === clientId)) engine.disconnect(clientId);
   };
 
   return [
@@ -48,7 +37,8 @@ export function deleteRoutes({ state, engine, live }: Services): Route[] {
             continue;
           }
           if (!query.force) {
-            leave(record.id, query.client_id);
+            // Of that stream only: a viewer of the same id that watches something else stays.
+            if (query.client_id !== undefined) await endings.viewer(query.client_id, record.id);
             const viewers = (await live.stream(record.id))?.viewers ?? 0;
             if (viewers > 0) {
               skipped.push({ stream_id: record.id, reason: 'has_active_clients', active_clients: viewers });

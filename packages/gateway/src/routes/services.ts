@@ -2,6 +2,7 @@ import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { GatewayConfig, ProbeUrl, TranscodeApi, ViewerRedirect } from '../options.ts';
+import type { Endings } from '../streams/endings.ts';
 import type { LiveView } from '../streams/live-view.ts';
 import type { UrlSigner } from '../streams/signed-url.ts';
 
@@ -15,6 +16,7 @@ export interface Services {
   readonly metrics: Metrics;
   readonly live: LiveView;
   readonly signer: UrlSigner;
+  readonly endings: Endings;
   readonly redirect?: ViewerRedirect;
   /** Of the addresses that `redirect` sends viewers to. */
   readonly redirectSigner: UrlSigner;

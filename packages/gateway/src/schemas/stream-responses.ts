@@ -148,7 +148,10 @@ export const deletedOldest = z.object({
   deleted_count: z.int(),
 });
 
-export const deletedClient = z.object({ message: z.string() });
+export const deletedClient = z.object({
+  message: z.string(),
+  confirmed: z.boolean().describe('Its connection is closed; false: its node did not answer'),
+});
 
 export const errorAnswer = z
   .object({

@@ -18,6 +18,8 @@ export interface LiveViewOptions {
   readonly engine: StreamEngineApi;
   /** Id under which this process writes to the state. */
   readonly nodeId: string;
+  /** Other nodes may have viewers of the same streams. */
+  readonly clustered?: boolean;
 }
 
 /**
@@ -76,12 +78,21 @@ export class LiveView {
   }
 
   #join(records: readonly StreamRecord[]): LiveStream[] {
-    const pools = poolsByStream(this.#options.engine.pools());
+    const { engine, clustered = false } = this.#options;
+    const pools = poolsByStream(engine.pools());
     return records.map((record) => {
       const pool = pools.get(record.id);
       // What its owner says of it is truer than what a relay knows, but for viewers that have just come here.
       if (pool?.relayed) return { record, pool, viewers: Math.max(record.viewers, pool.viewers) };
-      if (pool) return { record: { ...record, ...runtimeOf(pool) }, pool, viewers: pool.viewers };
+      if (pool) {
+        // Of a direct stream every node has the viewers that came to it.
+        const viewers = clustered ? Math.max(record.viewers, pool.viewers) : pool.viewers;
+        return { record: { ...record, ...runtimeOf(pool), viewers }, pool, viewers };
+      }
+      // Nobody owns what every viewer has a connection of its own for.
+      if (record.kind === 'direct' && record.owner === '' && record.state === 'idle' && record.viewers > 0) {
+        return { record: { ...record, state: 'live' }, viewers: record.viewers };
+      }
       // This process owns it by the records, but has no pool: it has ended since the last heartbeat.
       const over = record.owner === this.#options.nodeId && record.state !== 'failed';
       return over

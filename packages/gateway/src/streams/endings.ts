@@ -1,0 +1,85 @@
+import type { ClusterState } from '@streampool/state';
+import type { StreamEngineApi } from '@streampool/streaming';
+import type { Peers } from '../options.ts';
+import type { LiveView } from './live-view.ts';
+
+export interface EndingsOptions {
+  readonly state: ClusterState;
+  readonly engine: StreamEngineApi;
+  readonly live: LiveView;
+  readonly nodeId: string;
+  /** Absent: there are no other nodes. */
+  readonly peers?: Peers;
+}
+
+/** Records that are looked through for nodes with viewers of one stream. */
+const PAGES = 10;
+const PAGE = 1_000;
+
+/** Ends viewers and streams wherever in the cluster they are: the socket, and at once the record that limits are counted by. */
+export class Endings {
+  readonly #options: EndingsOptions;
+
+  constructor(options: EndingsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Ends a viewer; with a `streamId`, only if that is what it watches. Undefined: there is none. `confirmed`: its socket
+   * is closed; else its node did not answer, and only the record is gone.
+   */
+  async viewer(clientId: string, streamId?: string): Promise<{ confirmed: boolean } | undefined> {
+    const { state, engine, nodeId, peers } = this.#options;
+    const here = engine
+      .viewers(streamId)
+      .filter((viewer) => viewer.clientId === clientId)
+      .map((viewer) => ({ streamId: viewer.streamId, clientId }));
+    // One that still waits for its first picture is not among the viewers.
+    if ((streamId === undefined || here.length > 0) && engine.disconnect(clientId)) {
+      // Without other nodes this process's own count is what counts. The record follows with the next beat in any case.
+      if (peers) await state.removeClients(here).catch(() => {});
+      return { confirmed: true };
+    }
+    if (!peers) return undefined;
+    const record = await state.getClient(clientId);
+    if (!record || record.node === nodeId) return undefined;
+    if (streamId !== undefined && record.streamId !== streamId) return undefined;
+    const found = await peers.disconnect(record.node, clientId, streamId);
+    await state.removeClients([{ streamId: record.streamId, clientId }]);
+    return { confirmed: found !== undefined };
+  }
+
+  /**
+   * Forgets a stream, then ends what plays it: in the other order a viewer coming back at once would start it again.
+   * Resolves with how many viewers it had when its sources are gone (elsewhere: or soon will be); undefined: there was no such stream.
+   */
+  async stream(streamId: string): Promise<number | undefined> {
+    const { state, engine, live, peers } = this.#options;
+    const before = peers && (await live.stream(streamId));
+    const nodes = before ? await this.#nodesOf(streamId, before.record.owner) : [];
+    const existed = await state.removeStream(streamId);
+    const [here] = await Promise.all([
+      engine.stop(streamId),
+      ...nodes.map((node) => peers?.stop(node, streamId)),
+    ]);
+    return existed ? Math.max(here, before?.viewers ?? 0) : undefined;
+  }
+
+  /** The owner, and whoever has viewers: relays end with their owner, but not if it is dead or stuck. */
+  async #nodesOf(streamId: string, owner: string): Promise<string[]> {
+    const { state, nodeId } = this.#options;
+    const nodes = new Set([owner]);
+    let after: string | undefined;
+    for (let page = 0; page < PAGES; page++) {
+      const { items, next } = await state.listClients({
+        streamId,
+        limit: PAGE,
+        ...(after !== undefined && { after }),
+      });
+      for (const { node } of items) nodes.add(node);
+      if (next === undefined) break;
+      after = next;
+    }
+    return [...nodes].filter((node) => node !== '' && node !== nodeId);
+  }
+}

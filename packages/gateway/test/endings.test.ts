@@ -1,0 +1,117 @@
+import type { ClientRecord, ClusterState, WorkerRecord } from '@streampool/state';
+import type { GatewayConfig, Peers } from '../src/index.ts';
+import { closeAll, GatewayUnderTest, json, NODE_ID } from './gateway-under-test.ts';
+
+afterEach(closeAll);
+
+const FACTS: GatewayConfig['facts'] = {
+  ...{ clientTimeoutMs: 1, streamTimeoutMs: 1, sharedStreamTimeoutMs: 1, cleanupIntervalMs: 1 },
+  ...{
+    heartbeatIntervalMs: 1,
+    maxClientsPerSharedStream: 0,
+    sharingStrategy: 'url_profile',
+    clustered: true,
+  },
+};
+
+/** The other node: knows what it was asked, and does it. */
+class FakePeers implements Peers {
+  readonly asked: string[] = [];
+  answers = true;
+
+  async disconnect(node: string, clientId: string, streamId = 'any'): Promise<boolean | undefined> {
+    this.asked.push(`${node} disconnect ${clientId} ${streamId}`);
+    return this.answers ? true : undefined;
+  }
+
+  async stop(node: string, streamId: string): Promise<number | undefined> {
+    this.asked.push(`${node} stop ${streamId}`);
+    return this.answers ? 1 : undefined;
+  }
+}
+
+async function cluster() {
+  const peers = new FakePeers();
+  const it = await GatewayUnderTest.start({ facts: FACTS }, { peers });
+  const url = 'http://provider.example/live.ts';
+  const id = await it.define({ url, shared: true, metadata: { playlist: 'p' } });
+  return { it, peers, id };
+}
+
+/** Viewers of the stream at another node, as its heartbeat tells of them. */
+async function watchingElsewhere(state: ClusterState, id: string, node: string, ...clientIds: string[]) {
+  const worker: Omit<WorkerRecord, 'heartbeatMs'> = {
+    ...{ id: node, host: 'h', pid: 1, url: `http://${node}:1`, status: 'ready', version: '1', load: 0 },
+    ...{ ownedStreams: 0, viewers: 0, capacity: 0, startedAtMs: 1 },
+  };
+  const clients: ClientRecord[] = clientIds.map((clientId) => ({
+    ...{ id: clientId, streamId: id, node, ip: '192.0.2.1', userAgent: 'VLC', connectedAtMs: 1 },
+    ...{ lastActiveMs: 1, bytes: 1, lagBytes: 0, skips: 0 },
+  }));
+  await state.heartbeat({ worker, streams: [], clients, gone: [] });
+}
+
+test('a viewer at another node is ended there, and its record is gone when the answer comes', async () => {
+  const { it, peers, id } = await cluster();
+  await watchingElsewhere(it.state, id, 'w1', 'tv', 'radio');
+  expect(await json(it.send('DELETE', '/clients/tv'))).toEqual({
+    message: 'Client tv disconnected',
+    confirmed: true,
+  });
+  expect(peers.asked).toEqual(['w1 disconnect tv any']);
+  expect((await json(it.get('/clients'))).clients).toMatchObject([{ client_id: 'radio', node: 'w1' }]);
+  expect((await it.send('DELETE', '/clients/tv')).status).toBe(404);
+});
+
+test('a node that does not answer does not fail the request, which says so', async () => {
+  const { it, peers, id } = await cluster();
+  await watchingElsewhere(it.state, id, 'w1', 'tv');
+  peers.answers = false;
+  const response = await it.send('DELETE', '/clients/tv');
+  expect([response.status, (await json(response)).confirmed]).toEqual([200, false]);
+  expect((await it.state.getStream(id))?.viewers).toBe(0);
+});
+
+test('what the records say of this node itself, where nobody is, is not found', async () => {
+  const { it, peers, id } = await cluster();
+  await watchingElsewhere(it.state, id, NODE_ID, 'ghost');
+  expect((await it.send('DELETE', '/clients/ghost')).status).toBe(404);
+  expect(peers.asked).toEqual([]);
+});
+
+test('a stream is ended at its owner and wherever it has viewers, and all of them are counted', async () => {
+  const { it, peers, id } = await cluster();
+  await watchingElsewhere(it.state, id, 'w1', 'a');
+  await watchingElsewhere(it.state, id, 'w2', 'b', 'c');
+  await it.state.claim(id, { id: 'w3', host: 'h' });
+  await (await it.get(`/stream/${id}?client_id=d`)).text();
+  await watchingElsewhere(it.state, id, NODE_ID, 'd');
+  const answer = await json(it.send('DELETE', `/streams/${id}`));
+  expect(answer.disconnected_clients).toBe(4);
+  expect(peers.asked.sort()).toEqual([`w1 stop ${id}`, `w2 stop ${id}`, `w3 stop ${id}`]);
+  expect(it.engine.stopped).toEqual([id]);
+});
+
+test('whoever leaves a stream at another node counts as gone, and only of that stream', async () => {
+  const { it, peers, id } = await cluster();
+  await watchingElsewhere(it.state, id, 'w1', 'me');
+  const query = 'field=playlist&value=p&force=false&client_id';
+  const kept = await json(it.send('DELETE', `/streams/by-metadata?${query}=somebody-else`));
+  expect(kept.skipped_streams).toMatchObject([{ reason: 'has_active_clients', active_clients: 1 }]);
+  expect(peers.asked).toEqual([]);
+  const deleted = await json(it.send('DELETE', `/streams/by-metadata?${query}=me`));
+  expect(deleted.deleted_streams).toEqual([id]);
+  expect(peers.asked[0]).toBe(`w1 disconnect me ${id}`);
+});
+
+test('a direct stream counts the viewers of all nodes, whichever is asked', async () => {
+  const { it } = await cluster();
+  const direct = await it.define({ url: 'http://provider.example/direct.ts' });
+  await watchingElsewhere(it.state, direct, 'g2', 'a', 'b');
+  const [elsewhere] = (await json(it.get('/streams'))).streams;
+  expect(elsewhere).toMatchObject({ stream_id: direct, client_count: 2, state: 'live' });
+  await (await it.get(`/stream/${direct}?client_id=c`)).text();
+  await watchingElsewhere(it.state, direct, NODE_ID, 'c');
+  expect((await json(it.get(`/streams/${direct}`))).client_count).toBe(3);
+  expect((await json(it.get('/stats'))).total_clients).toBe(3);
+});

@@ -1,0 +1,81 @@
+import type { ClusterState } from '@streampool/state';
+import type { Logger } from 'pino';
+
+export interface PeersOptions {
+  readonly state: Pick<ClusterState, 'listWorkers'>;
+  /** This node, which is no peer of its own. */
+  readonly self: string;
+  readonly token: string;
+  readonly log: Logger;
+  /** The longest one call may take; ms. */
+  readonly timeoutMs?: number;
+  /** Monotonic, ms. */
+  readonly now?: () => number;
+}
+
+const TIMEOUT_MS = 2_000;
+/** A node that did not answer is not waited for again within this time: deleting a hundred streams must not take minutes. */
+const SHUNNED_MS = 5_000;
+
+/** What this node can make the others do, through their {@link ControlDoor}. Nothing here throws: a node may be dead. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #now: () => number;
+  readonly #silentSinceMs = new Map<string, number>();
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Ends a viewer (of that stream, if one is given) at a node. Undefined if that node did not answer, or is none. */
+  async disconnect(node: string, clientId: string, streamId?: string): Promise<boolean | undefined> {
+    const query = streamId === undefined ? '' : `?stream=${encodeURIComponent(streamId)}`;
+    const answer = await this.#ask(node, 'DELETE', `/clients/${encodeURIComponent(clientId)}${query}`);
+    return (answer as { found?: boolean } | undefined)?.found;
+  }
+
+  /** Ends what plays a stream at a node. How many viewers it had there; undefined if that node did not answer, or is none. */
+  async stop(node: string, streamId: string): Promise<number | undefined> {
+    const answer = await this.#ask(node, 'POST', `/streams/${encodeURIComponent(streamId)}/stop`);
+    return (answer as { viewers?: number } | undefined)?.viewers;
+  }
+
+  async #ask(node: string, method: 'DELETE' | 'POST', path: string): Promise<unknown> {
+    const { self, token, log, timeoutMs = TIMEOUT_MS } = this.#options;
+    if (node === '' || node === self || this.#isShunned(node)) return undefined;
+    try {
+      const url = await this.#urlOf(node);
+      if (url === undefined) return undefined;
+      const response = await fetch(`${url}/internal${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}`, 'x-streampool-node': self },
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const answer: unknown = await response.json();
+      if (response.ok) return answer;
+      log.warn({ node, path, status: response.status }, 'another node refused what was asked of it');
+    } catch (error) {
+      this.#silentSinceMs.set(node, this.#now());
+      log.warn({ node, path, reason: reasonOf(error) }, 'another node did not answer');
+    }
+    return undefined;
+  }
+
+  #isShunned(node: string): boolean {
+    const sinceMs = this.#silentSinceMs.get(node);
+    if (sinceMs === undefined) return false;
+    if (this.#now() - sinceMs < SHUNNED_MS) return true;
+    this.#silentSinceMs.delete(node);
+    return false;
+  }
+
+  async #urlOf(node: string): Promise<string | undefined> {
+    return (await this.#options.state.listWorkers()).find(({ id }) => id === node)?.url;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { message, cause } = error as { message?: string; cause?: { code?: string } };
+  return cause?.code ?? message ?? 'unknown';
+}
