@@ -159,7 +159,8 @@ export const SETTINGS = {
   maxClientsPerSharedStream: setting({
     env: 'MAX_CLIENTS_PER_SHARED_STREAM',
     group: 'Streaming',
-    about: 'Viewers per shared connection or FFmpeg; at the limit a further one is opened. 0: no limit',
+    about:
+      'Viewers per shared connection or FFmpeg; at the limit a further one is opened. 0: no limit. In a cluster each node counts its own viewers, and at the limit opens a further source where it owns the stream, a further relay elsewhere',
     type: wholeNumber(0, 1_000_000),
     default: '0',
   }),
