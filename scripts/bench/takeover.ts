@@ -72,8 +72,11 @@ const base = {
   env: Object.fromEntries((values.set ?? []).map((text) => text.split(/=(.*)/s, 2) as [string, string])),
 };
 
-async function withScene<T>(mbit: number, use: (scene: Scene) => Promise<T>): Promise<T> {
-  const scene = await Scene.open({ ...base, mbit });
+async function withScene<T>(
+  stream: { mbit: number; stamps: boolean },
+  use: (scene: Scene) => Promise<T>,
+): Promise<T> {
+  const scene = await Scene.open({ ...base, ...stream });
   try {
     return await use(scene);
   } finally {
@@ -94,7 +97,7 @@ const plans: EventCase[] = kinds.flatMap((kind) => [
 const events: CaseResult[] = [];
 const relays: RelayResult[] = [];
 if (plans.length > 0) {
-  await withScene(Number(values.mbit), async (scene) => {
+  await withScene({ mbit: Number(values.mbit), stamps: false }, async (scene) => {
     for (const plan of plans) {
       say(`${plan.name}: ${viewers} viewers × ${values.mbit} Mbit/s, ${plan.times} times`);
       events.push(await runCase(scene, plan, viewers));
@@ -102,7 +105,7 @@ if (plans.length > 0) {
   });
 }
 if (cases.includes('relay')) {
-  await withScene(Number(values['relay-mbit']), async (scene) => {
+  await withScene({ mbit: Number(values['relay-mbit']), stamps: true }, async (scene) => {
     for (const kind of kinds)
       relays.push(await measureRelay(scene, { kind, viewers, seconds: Number(values['relay-seconds']) }));
   });

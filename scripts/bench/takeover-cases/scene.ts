@@ -13,6 +13,8 @@ export interface SceneOptions {
   readonly gopSeconds: number;
   /** Where the provider begins with a new connection: at once with a keyframe, or with the next packet that is due. */
   readonly sourceStart: 'keyframe' | 'live';
+  /** Put the time of sending into the stream. FFmpeg then takes longer to know what it has before it. */
+  readonly stamps: boolean;
   /** Settings of the nodes. */
   readonly env: Readonly<Record<string, string>>;
 }
@@ -47,7 +49,8 @@ export interface Expectation {
   readonly gapMs: number;
 }
 
-const COPY = '-probesize 500000 -i {input_url} -map 0 -copy_unknown -c copy -f mpegts pipe:1';
+const COPY = '-i {input_url} -map 0:v -map 0:a -c copy -f mpegts pipe:1';
+const COPY_ALL = '-probesize 500000 -i {input_url} -map 0 -copy_unknown -c copy -f mpegts pipe:1';
 const PATH = '/live.ts';
 /** After this, what is not as it should be counts as that. */
 const SETTLE_MS = 15_000;
@@ -75,7 +78,7 @@ export class Scene {
         // The rest is sound and packet headers.
         ...{ videoKbps: Math.round(options.mbit * 1_000 * 0.9 - 64), audio: [{ kbps: 64 }] },
       },
-      live: [{ paths: [PATH], options: { start: options.sourceStart, stamps: true } }],
+      live: [{ paths: [PATH], options: { start: options.sourceStart, stamps: options.stamps } }],
     });
     const env = { NODE_ENV: 'production', LOG_LEVEL: 'info', LOG_FORMAT: 'json', ...options.env };
     const cluster = await Cluster.start({ gateways: 2, workers: 3, env });
@@ -86,12 +89,13 @@ export class Scene {
   async create(kind: StreamKind): Promise<string> {
     const url = this.provider.url(`${PATH}?${++this.#streams}`);
     const [gateway] = this.cluster.gateways;
+    const copy = this.#options.stamps ? COPY_ALL : COPY;
     const stream =
       kind === 'shared'
         ? await createStream(gateway!, 'streams', { url, shared: true })
         : await createStream(gateway!, 'transcode', {
             url,
-            profile: kind === 'encoded' ? 'lowlatency' : COPY,
+            profile: kind === 'encoded' ? 'lowlatency' : copy,
           });
     return stream.id;
   }
