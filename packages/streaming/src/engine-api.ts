@@ -58,6 +58,8 @@ export interface PoolSnapshot {
   readonly relayed?: boolean;
   /** In a cluster: other nodes that play from this pool. */
   readonly relays?: number;
+  /** In a cluster: the epoch of the stream's owner, as far as this pool knows; 0 while it plays without one. */
+  readonly ownerEpoch?: number;
 }
 
 export interface ViewerSnapshot {

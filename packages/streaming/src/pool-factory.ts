@@ -48,12 +48,9 @@ export class PoolFactory {
 
   create(spec: StreamSpec, place: PoolPlace): Pool {
     const placement = this.#options.placements?.of(spec.id);
-    const pool =
-      spec.kind === 'transcode'
-        ? this.#transcode(spec, place, placement)
-        : this.#shared(spec, place, placement);
-    if (placement) void pool.closed.then(() => placement.forget());
-    return pool;
+    return spec.kind === 'transcode'
+      ? this.#transcode(spec, place, placement)
+      : this.#shared(spec, place, placement);
   }
 
   #shared(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
@@ -142,6 +139,7 @@ export class PoolFactory {
           ),
       },
       closeInput: () => input.close(),
+      idleInput: () => input.release(),
       inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
     });
     return pool;

@@ -14,8 +14,12 @@ import type {
 } from './engine-api.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
 import { PoolStateMachine } from './pool-state.ts';
+import { OwnerFollower } from './relay/owner-follower.ts';
+import type { RemotePlacement } from './relay/ownership.ts';
 import type { PoolPlacement } from './relay/placements.ts';
-import { RelayFeed, type RelayRequest } from './relay/relay-feed.ts';
+import { PoolRelays } from './relay/pool-relays.ts';
+import type { RelayRequest } from './relay/relay-feed.ts';
+import type { LastWord } from './relay/relay-signal.ts';
 import { SocketViewer } from './socket-viewer.ts';
 import type { SourceProgress } from './source.ts';
 
@@ -56,6 +60,8 @@ export interface PoolOptions {
   readonly onFinal: () => void;
   /** Releases what the sources of this pool share (FFmpeg's input). */
   readonly closeInput?: () => Promise<void>;
+  /** No source is played here: what they would share is not wanted for now. */
+  readonly idleInput?: () => void;
   /** Which URL the input plays, where that is not the intake's own affair. */
   readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
 }
@@ -71,6 +77,13 @@ interface Attached {
   readonly connectedAt: number;
 }
 
+/** What other nodes are told when a pool ends. */
+const LAST_WORDS: Partial<Record<DetachReason, LastWord>> = {
+  ended: 'ended',
+  failed: 'failed',
+  shutdown: 'leaving',
+};
+
 /** All viewers of one stream, and the one source that feeds them. Runs once: a final pool is replaced by a new one. */
 export class Pool {
   readonly #options: PoolOptions;
@@ -78,10 +91,9 @@ export class Pool {
   readonly #intake: Intake;
   readonly #waiting = new Set<Waiting>();
   readonly #viewers = new Map<string, Attached>();
-  /** Other nodes that play from this pool: no viewers, but it runs as long as they are there. */
-  readonly #relays = new Set<RelayFeed>();
+  readonly #relays: PoolRelays;
   readonly #waitingRelays = new Set<Waiting>();
-  readonly #ringId = randomUUID();
+  readonly #follower: OwnerFollower | undefined;
   #startedAt: number | undefined;
   #lastAccess: number;
   #progress: SourceProgress = {};
@@ -114,6 +126,26 @@ export class Pool {
         failed: (error) => this.#onFailed(error),
       },
     });
+    const { settings, clock, placement, relayDelivery, delivery } = options;
+    this.#relays = new PoolRelays({
+      ring: this.#intake.ring,
+      ringId: randomUUID(),
+      delivery: relayDelivery ?? delivery,
+      program: () => this.#intake.program,
+      clientTimeoutMs: settings.clientTimeoutMs,
+      now: () => clock.now(),
+      onLeave: () => this.#checkIdle(),
+    });
+    this.#follower =
+      placement &&
+      new OwnerFollower({
+        placement,
+        clock,
+        replace: (replacement) => this.#intake.replace(replacement),
+        onFailed: (error) => {
+          this.#lastError = error.message;
+        },
+      });
   }
 
   get isFinal(): boolean {
@@ -143,16 +175,40 @@ export class Pool {
     return this.#admit(viewer.res, this.#waiting, () => this.#attach(viewer));
   }
 
-  /** The same for another node, which counts as no viewer. */
+  /** The same for another node, which counts as no viewer. It waits until the source is played here. */
   relay(request: RelayRequest): Promise<void> {
-    return this.#admit(request.res, this.#waitingRelays, () => this.#attachRelay(request));
+    return this.#admit(request.res, this.#waitingRelays, () => {
+      if (!this.#relays.add(request)) this.#checkIdle();
+    });
+  }
+
+  /** See `OwnerFollower.follow`. A pool that nobody wants ends instead. */
+  follow(epoch: number): void {
+    const { placement } = this.#options;
+    if (!placement || (placement.newestEpoch ?? 0) >= epoch) return;
+    if (this.#isWanted || placement.newestEpoch === undefined) this.#follower?.follow(epoch);
+    else void this.stop('another node owns the stream');
+  }
+
+  /** See `OwnerFollower.handOver`; other nodes are told to change over, too. */
+  async handOver(place: RemotePlacement): Promise<void> {
+    if (!this.#follower)
+      throw new StreampoolError('INTERNAL', 'a stream of no cluster cannot be handed over');
+    await this.#follower.handOver(place);
+    this.#relays.move();
+  }
+
+  #canServe(queue: Set<Waiting>): boolean {
+    if (!this.#intake.isJoinable) return false;
+    // Whoever asks for a relay may be the one whose bytes these are.
+    return queue !== this.#waitingRelays || this.#options.placement?.relayed !== true;
   }
 
   #admit(res: ServerResponse, queue: Set<Waiting>, attach: () => void): Promise<void> {
     this.#lastAccess = this.#options.clock.wallNow();
     this.#cancelIdle();
     this.#wake();
-    if (this.#intake.isJoinable) {
+    if (this.#canServe(queue)) {
       attach();
       return Promise.resolve();
     }
@@ -201,7 +257,7 @@ export class Pool {
   snapshot(): PoolSnapshot {
     let bytesOut = this.#bytesOut;
     for (const { socketViewer } of this.#viewers.values()) bytesOut += socketViewer.bytes;
-    for (const feed of this.#relays) bytesOut += feed.bytes;
+    bytesOut += this.#relays.bytes;
     const input = this.#options.inputStatus?.();
     const lastError = this.#lastError ?? input?.lastError;
     const pid = this.#intake.pid;
@@ -210,7 +266,7 @@ export class Pool {
       kind: this.#options.spec.kind,
       state: this.#state.state,
       viewers: this.viewerCount,
-      ...(this.#options.placement && { relayed: this.#options.placement.relayed, relays: this.#relays.size }),
+      ...this.#clusterFigures(),
       lastAccess: this.#lastAccess,
       bytesIn: this.#intake.bytesIn,
       bytesOut,
@@ -224,6 +280,17 @@ export class Pool {
       ...(this.#progress.fps === undefined ? {} : { fps: this.#progress.fps }),
       ...(this.#progress.speed === undefined ? {} : { speed: this.#progress.speed }),
       ...(lastError === undefined ? {} : { lastError }),
+    };
+  }
+
+  #clusterFigures(): Pick<PoolSnapshot, 'relayed' | 'relays' | 'ownerEpoch'> {
+    const { placement } = this.#options;
+    if (!placement) return {};
+    const { relayed, newestEpoch } = placement;
+    return {
+      relayed,
+      relays: this.#relays.size,
+      ...(newestEpoch !== undefined && { ownerEpoch: newestEpoch }),
     };
   }
 
@@ -283,11 +350,15 @@ export class Pool {
     if (this.#state.state === 'starting' || this.#state.state === 'switching')
       this.#state.move('live', 'first access point');
     this.#cancelStart();
-    for (const waiting of [...this.#waiting, ...this.#waitingRelays]) {
-      // A listener may have stopped the pool meanwhile: then they have been told.
-      if (this.#state.isFinal) return;
-      waiting.settle();
-      waiting.attach();
+    if (this.#options.placement?.playsNoneHere) this.#options.idleInput?.();
+    for (const queue of [this.#waiting, this.#waitingRelays]) {
+      if (!this.#canServe(queue)) continue;
+      for (const waiting of [...queue]) {
+        // A listener may have stopped the pool meanwhile: then they have been told.
+        if (this.#state.isFinal) return;
+        waiting.settle();
+        waiting.attach();
+      }
     }
     this.#checkIdle();
   }
@@ -358,34 +429,6 @@ export class Pool {
     if (!socketViewer.closed) delivery.add(socketViewer);
   }
 
-  #attachRelay(request: RelayRequest): void {
-    const { settings, clock, relayDelivery, delivery } = this.#options;
-    const feed: RelayFeed | undefined = RelayFeed.open({
-      ...{ ring: this.#intake.ring, ringId: this.#ringId, request },
-      clientTimeoutMs: settings.clientTimeoutMs,
-      program: () => this.#intake.program,
-      now: () => clock.now(),
-      onLeave: () => {
-        if (feed) this.#detachRelay(feed);
-      },
-    });
-    if (!feed) {
-      this.#checkIdle();
-      return;
-    }
-    this.#relays.add(feed);
-    feed.deliver(clock.now());
-    if (this.#relays.has(feed)) (relayDelivery ?? delivery).add(feed);
-  }
-
-  #detachRelay(feed: RelayFeed): void {
-    if (!this.#relays.delete(feed)) return;
-    const { relayDelivery, delivery } = this.#options;
-    (relayDelivery ?? delivery).remove(feed);
-    this.#bytesOut += feed.bytes;
-    this.#checkIdle();
-  }
-
   #detach(clientId: string, reason: DetachReason): void {
     this.#remove(clientId, reason);
     this.#checkIdle();
@@ -420,21 +463,12 @@ export class Pool {
   ): void {
     this.#cancelIdle();
     this.#cancelStart();
+    this.#follower?.close();
     this.#state.move(state, reason);
     this.#options.onFinal();
     const told = error ?? new StreampoolError('STREAM_STOPPED', `the stream was stopped: ${reason}`);
     for (const waiting of [...this.#waiting, ...this.#waitingRelays]) waiting.settle(told);
-    for (const feed of [...this.#relays]) {
-      feed.deliver(this.#options.clock.now());
-      feed.end(
-        viewersSee === 'ended' || viewersSee === 'failed'
-          ? viewersSee
-          : viewersSee === 'shutdown'
-            ? 'leaving'
-            : 'stopped',
-      );
-      this.#detachRelay(feed);
-    }
+    this.#relays.end(LAST_WORDS[viewersSee] ?? 'stopped', { atOnce: viewersSee !== 'ended' });
     const { clock, delivery } = this.#options;
     for (const [clientId, { socketViewer }] of [...this.#viewers]) {
       socketViewer.deliver(clock.now());

@@ -16,7 +16,7 @@ import type { EngineSettings } from './engine-settings.ts';
 import { Events } from './events.ts';
 import type { Pool } from './pool.ts';
 import { PoolFactory } from './pool-factory.ts';
-import type { ClusterOptions } from './relay/ownership.ts';
+import type { ClusterOptions, RemotePlacement } from './relay/ownership.ts';
 import { Placements } from './relay/placements.ts';
 import type { RelayRequest } from './relay/relay-feed.ts';
 import type { InputDoor } from './transcode/transcode-input.ts';
@@ -35,7 +35,6 @@ export interface StreamEngineOptions {
 export class StreamEngine implements StreamEngineApi {
   readonly #events: Events<EngineEvents>;
   readonly #factory: PoolFactory;
-  readonly #placements: Placements | undefined;
   readonly #direct: DirectViewers;
   /** Pools that can be joined, by stream; more than one only at the limit of viewers per pool. */
   readonly #pools = new Map<string, Set<Pool>>();
@@ -49,11 +48,11 @@ export class StreamEngine implements StreamEngineApi {
       options.log.error({ err: error }, 'a listener of the engine failed'),
     );
     const { cluster } = options;
-    this.#placements = cluster && new Placements({ ...options, cluster, clock });
+    const placements = cluster && new Placements({ ...options, cluster, clock });
     this.#factory = new PoolFactory({
       ...options,
       clock,
-      ...(this.#placements && { placements: this.#placements }),
+      ...(placements && { placements }),
     });
     this.#direct = new DirectViewers({
       ...options,
@@ -80,14 +79,26 @@ export class StreamEngine implements StreamEngineApi {
     if (spec.kind === 'direct')
       throw new StreampoolError('INVALID_REQUEST', 'a direct stream is not relayed');
     if (hasLeft(request.res)) return;
-    this.#placements?.own(spec.id, request.epoch);
+    this.follow(spec.id, request.epoch);
     const [pool = this.#createPool(spec)] = this.#pools.get(spec.id) ?? [];
     await pool.relay(request);
   }
 
-  /** Another node owns the stream: what plays it here becomes a relay from that node, without a viewer noticing. */
-  disown(streamId: string): void {
-    this.#placements?.disown(streamId);
+  /**
+   * A stream is owned under this epoch now, here or elsewhere: what plays it here moves to where its owner is, without a
+   * viewer noticing.
+   */
+  follow(streamId: string, epoch: number): void {
+    for (const pool of [...(this.#pools.get(streamId) ?? [])]) pool.follow(epoch);
+  }
+
+  /**
+   * Makes another node the owner of a stream that plays here: that node is asked for it, and when its pictures are here
+   * they take the place of ours, and other nodes that play from here are told to change over.
+   * @throws StreampoolError why it did not work; then it plays here as before
+   */
+  async handOver(streamId: string, place: RemotePlacement): Promise<void> {
+    await Promise.all([...(this.#pools.get(streamId) ?? [])].map((pool) => pool.handOver(place)));
   }
 
   async stop(streamId: string): Promise<number> {

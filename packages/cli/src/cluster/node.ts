@@ -108,7 +108,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     heartbeatMs: config.heartbeatIntervalMs,
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),
-    onOwnershipLost: (streamId) => engine.disown(streamId),
+    onOwnershipLost: (streamId, by) => engine.follow(streamId, by.epoch),
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });

@@ -5,17 +5,17 @@ export interface Deposed {
 }
 
 /** Who plays a stream's source. */
-export type Placement =
-  | { readonly here: true; readonly epoch: number }
-  | {
-      readonly here: false;
-      /** Where that node is reached by other nodes. */
-      readonly url: string;
-      readonly owner: string;
-      readonly epoch: number;
-      /** Passed on to that node: it is not the owner yet, and shall depose the one of this epoch. */
-      readonly deposes?: number;
-    };
+export type Placement = { readonly here: true; readonly epoch: number } | RemotePlacement;
+
+export interface RemotePlacement {
+  readonly here: false;
+  /** Where that node is reached by other nodes. */
+  readonly url: string;
+  readonly owner: string;
+  readonly epoch: number;
+  /** Passed on to that node: it is not the owner yet, and shall depose the one of this epoch. */
+  readonly deposes?: number;
+}
 
 /**
  * What the data plane asks before it opens a source in a cluster. Implemented outside: the data plane does not know the

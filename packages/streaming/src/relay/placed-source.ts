@@ -2,7 +2,7 @@ import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Source, SourceSink } from '../source.ts';
-import type { ClusterOptions, Deposed, Placement } from './ownership.ts';
+import type { ClusterOptions, Deposed, Placement, RemotePlacement } from './ownership.ts';
 import { type RelayEnd, RelayReader } from './relay-reader.ts';
 
 /** Pauses between questions that were answered with nothing to play, ms: doubling. */
@@ -18,8 +18,12 @@ export interface PlacedSourceOptions {
   readonly streamId: string;
   readonly cluster: ClusterOptions;
   readonly memory: PlacedMemory;
+  /** Where to play it, instead of asking. What fails there is a failure. */
+  readonly place?: RemotePlacement;
   /** The source itself, for the node that owns the stream. */
   readonly open: () => Source;
+  /** The node that plays it says that another one owns it now. */
+  readonly onMoved: () => void;
   readonly connectMs: number;
   readonly answerMs: number;
   readonly stallMs: number;
@@ -65,14 +69,22 @@ export class PlacedSource implements Source {
     return this.#own ? (this.#own.starved ?? false) : this.#reader !== undefined;
   }
 
-  /** Until it is known that the stream is played here, too. */
-  get relayed(): boolean {
-    return this.#place?.here !== true;
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Where it plays; undefined until that is known. */
+  get place(): Placement | undefined {
+    return this.#place;
   }
 
   start(sink: SourceSink): void {
     this.#sink = sink;
-    void this.#ask();
+    const { place } = this.#options;
+    if (place) {
+      this.#place = place;
+      this.#playRelay(place);
+    } else void this.#ask();
   }
 
   pause(): void {
@@ -92,27 +104,6 @@ export class PlacedSource implements Source {
     this.#cancelPause();
     this.#leave();
     await this.#closing;
-  }
-
-  /** Somebody else owns the stream: what plays here makes way for a relay. */
-  disown(): void {
-    if (this.#own) this.#moveOn('another node owns the stream now');
-  }
-
-  /** The stream is ours as of this epoch: a relay from somebody else makes way for the source itself. */
-  own(epoch: number): void {
-    if (this.#place?.here === false && this.#place.epoch < epoch)
-      this.#moveOn('this node owns the stream now');
-  }
-
-  #moveOn(reason: string): void {
-    if (this.#closed) return;
-    if (this.#played) {
-      this.#finish(new StreampoolError('OWNER_CHANGED', reason));
-      return;
-    }
-    this.#leave();
-    void this.#closing.then(() => this.#ask());
   }
 
   async #ask(): Promise<void> {
@@ -158,7 +149,7 @@ export class PlacedSource implements Source {
     if (this.#paused) own.pause();
   }
 
-  #playRelay(place: Placement & { here: false }): void {
+  #playRelay(place: RemotePlacement): void {
     const { cluster, streamId, connectMs, answerMs, stallMs, clock } = this.#options;
     const { url, deposes } = place;
     const reader = new RelayReader({
@@ -167,6 +158,13 @@ export class PlacedSource implements Source {
       onData: (packets) => {
         this.#played = true;
         this.#sink?.data(packets);
+      },
+      // Whoever was asked to depose an owner plays under an epoch of its own.
+      onOpen: (epoch) => {
+        if (this.#reader === reader) this.#place = { ...place, epoch };
+      },
+      onMoved: () => {
+        if (this.#reader === reader) this.#options.onMoved();
       },
       onEnd: (end) => {
         if (this.#reader === reader) this.#onRelayEnd(place, end);
@@ -177,25 +175,32 @@ export class PlacedSource implements Source {
     reader.start();
   }
 
-  #onRelayEnd(place: Placement & { here: false }, end: RelayEnd): void {
+  #onRelayEnd(place: RemotePlacement, end: RelayEnd): void {
     const { memory, streamId, log } = this.#options;
     const { owner } = place;
     this.#reader = undefined;
     if (end.kind === 'complete') this.#finish();
     else if (end.kind === 'refused') this.#finish(end.error);
-    else if (end.kind === 'elsewhere') this.#askAgain();
+    else if (end.kind === 'elsewhere') this.#miss('it is not the owner');
     else {
       const { died, reason } = end;
       log.warn({ streamId, owner, died, reason }, 'the relay from the owner was lost');
       if (died) memory.deposes = { owner, epoch: end.epoch ?? place.deposes ?? place.epoch };
       if (this.#played)
         this.#finish(new StreampoolError('RELAY_LOST', `lost the relay from ${owner}: ${reason}`));
-      else this.#askAgain();
+      else this.#miss(reason);
     }
+  }
+
+  #miss(reason: string): void {
+    const { place } = this.#options;
+    if (place) this.#finish(new StreampoolError('RELAY_LOST', `no relay from ${place.owner}: ${reason}`));
+    else this.#askAgain();
   }
 
   #askAgain(): void {
     this.#leave();
+    this.#place = undefined;
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
     this.#cancelPause = this.#options.clock.after(pauseMs, () => void this.#ask());

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { EngineSettings } from '../engine-settings.ts';
 import type { Source } from '../source.ts';
-import type { ClusterOptions } from './ownership.ts';
+import type { ClusterOptions, RemotePlacement } from './ownership.ts';
 import { type PlacedMemory, PlacedSource } from './placed-source.ts';
 
 /** A node on the same network answers a connection at once or not at all. */
@@ -17,70 +17,84 @@ export interface PlacementsOptions {
   readonly log: Logger;
 }
 
-/** One pool's way to its source. */
+/** One pool's way to its sources. */
 export interface PoolPlacement {
   open(own: () => Source): Source;
+  /** The next source to be opened plays there. */
+  sendNextTo(place: RemotePlacement): void;
+  /** Whether what plays comes from another node, or nothing is known yet. */
   readonly relayed: boolean;
+  /** No source is played here, nor being made ready. */
+  readonly playsNoneHere: boolean;
+  /** Under which what plays, or is being made ready, was placed; undefined while that is being found out. */
+  readonly newestEpoch: number | undefined;
+  /** Set by the pool: the owner says that another node owns the stream now. */
+  onMoved: () => void;
 }
 
-/** The sources of one process in a cluster, by stream. */
+/** How the pools of one process in a cluster come by their sources. */
 export class Placements {
   readonly #options: PlacementsOptions;
-  readonly #current = new Map<string, Set<PoolPlacements>>();
 
   constructor(options: PlacementsOptions) {
     this.#options = options;
   }
 
-  /** For a new pool. `forget` it with the pool. */
-  of(streamId: string): PoolPlacements {
+  /** For a new pool. */
+  of(streamId: string): PoolPlacement {
     const { cluster, settings, clock, log } = this.#options;
     const memory: PlacedMemory = {};
     const pool: PoolPlacements = new PoolPlacements(
-      (open) =>
+      (open, place) =>
         new PlacedSource({
           ...{ streamId, cluster, memory, open, clock, log },
+          ...(place && { place }),
+          onMoved: () => pool.onMoved(),
           connectMs: CONNECT_MS,
           answerMs: settings.streamTimeoutMs + ANSWER_GRACE_MS,
           stallMs: settings.stallTimeoutMs,
         }),
-      () => {
-        const pools = this.#current.get(streamId);
-        pools?.delete(pool);
-        if (pools?.size === 0) this.#current.delete(streamId);
-      },
     );
-    const pools = this.#current.get(streamId) ?? new Set();
-    this.#current.set(streamId, pools.add(pool));
     return pool;
-  }
-
-  disown(streamId: string): void {
-    for (const pool of this.#current.get(streamId) ?? []) pool.source?.disown();
-  }
-
-  own(streamId: string, epoch: number): void {
-    for (const pool of this.#current.get(streamId) ?? []) pool.source?.own(epoch);
   }
 }
 
-/** The placed sources of one pool, one after another. */
-export class PoolPlacements implements PoolPlacement {
-  readonly #create: (own: () => Source) => PlacedSource;
-  readonly forget: () => void;
-  source: PlacedSource | undefined;
+/** The placed sources of one pool: one that plays, and perhaps one that is being made ready to take its place. */
+class PoolPlacements implements PoolPlacement {
+  readonly #create: (own: () => Source, place?: RemotePlacement) => PlacedSource;
+  #sources: PlacedSource[] = [];
+  #next: RemotePlacement | undefined;
+  onMoved: () => void = () => {};
 
-  constructor(create: (own: () => Source) => PlacedSource, forget: () => void) {
+  constructor(create: (own: () => Source, place?: RemotePlacement) => PlacedSource) {
     this.#create = create;
-    this.forget = forget;
   }
 
   open(own: () => Source): Source {
-    this.source = this.#create(own);
-    return this.source;
+    const source = this.#create(own, this.#next);
+    this.#next = undefined;
+    this.#sources = [...this.#open, source];
+    return source;
+  }
+
+  sendNextTo(place: RemotePlacement): void {
+    this.#next = place;
   }
 
   get relayed(): boolean {
-    return this.source?.relayed ?? true;
+    return this.#open[0]?.place?.here !== true;
+  }
+
+  get playsNoneHere(): boolean {
+    return this.#open.every(({ place }) => place?.here !== true);
+  }
+
+  get newestEpoch(): number | undefined {
+    return this.#open.at(-1)?.place?.epoch;
+  }
+
+  /** In the order of their opening: what has been replaced is closed. */
+  get #open(): PlacedSource[] {
+    return this.#sources.filter(({ closed }) => !closed);
   }
 }

@@ -5,11 +5,15 @@ import { openBareBody } from '@streampool/upstream';
 import type { Delivery } from '../delivery-clock.ts';
 import type { Ring } from '../ring.ts';
 import { SocketViewer } from '../socket-viewer.ts';
-import { type RelayWord, relayWord } from './relay-signal.ts';
+import { type LastWord, relayWord } from './relay-signal.ts';
 
 /** Silence is broken this often, ms: several times within any follower's patience. */
 const ALIVE_EVERY_MS = 400;
 const ALIVE = relayWord('alive');
+const MOVED = relayWord('moved');
+
+/** How long a node that is behind may take to get the end of a complete stream. */
+const CATCH_UP_MS = 30_000;
 
 /** A place in one pool's ring: offsets of another pool, or of the next one under the same epoch, mean nothing. */
 export interface RelayPosition {
@@ -49,6 +53,8 @@ export class RelayFeed implements Delivery {
   readonly #viewer: SocketViewer;
   #bytesSeen = -1;
   #spokenMs: number;
+  #hasMoved = false;
+  #finishing: { readonly word: LastWord; readonly byMs: number; readonly done: () => void } | undefined;
 
   /** Writes the response head. Undefined if the node has gone. The ring must have an access point. */
   static open(options: RelayFeedOptions): RelayFeed | undefined {
@@ -99,7 +105,43 @@ export class RelayFeed implements Delivery {
 
   deliver(nowMs: number): void {
     this.#viewer.deliver(nowMs);
+    if (this.#viewer.closed) {
+      this.#settle();
+      return;
+    }
+    if (this.#finishing) this.#tryToFinish(nowMs, this.#finishing);
+    else if (this.#hasMoved && this.#isAtEnd) {
+      this.#hasMoved = false;
+      this.#socket.write(MOVED);
+    } else this.#breakSilence(nowMs);
+  }
+
+  /** Tells the node that it shall change over to another owner. It is served until it leaves. */
+  move(): void {
+    this.#hasMoved = true;
+  }
+
+  /**
+   * Nothing will be added to the ring: the node gets what is there, then is told why. Until then the feed wants its turns;
+   * `done` is called once, when it wants none any more.
+   */
+  finish(word: LastWord, nowMs: number, done: () => void): void {
+    if (this.#viewer.closed) {
+      done();
+      return;
+    }
+    this.#finishing = { word, byMs: nowMs + CATCH_UP_MS, done };
+    this.deliver(nowMs);
+  }
+
+  /** Idempotent. The node is told why, unless it is behind. */
+  end(word: LastWord): void {
     if (this.#viewer.closed) return;
+    if (this.#isAtEnd) this.#socket.write(relayWord(word));
+    this.#viewer.end();
+  }
+
+  #breakSilence(nowMs: number): void {
     if (this.#viewer.bytes !== this.#bytesSeen) {
       this.#bytesSeen = this.#viewer.bytes;
       this.#spokenMs = nowMs;
@@ -113,11 +155,16 @@ export class RelayFeed implements Delivery {
     }
   }
 
-  /** Idempotent. The node is told why, unless it is behind. */
-  end(word: RelayWord): void {
-    if (this.#viewer.closed) return;
-    if (this.#isAtEnd) this.#socket.write(relayWord(word));
-    this.#viewer.end();
+  #tryToFinish(nowMs: number, { word, byMs }: { word: LastWord; byMs: number }): void {
+    if (!this.#isAtEnd && nowMs < byMs) return;
+    this.end(word);
+    this.#settle();
+  }
+
+  #settle(): void {
+    const finishing = this.#finishing;
+    this.#finishing = undefined;
+    finishing?.done();
   }
 
   /** Everything so far was written, so what follows stands between whole packets. */

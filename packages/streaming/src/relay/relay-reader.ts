@@ -3,7 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { ERRORS, type ErrorCode, StreampoolError } from '@streampool/errors';
 import type { Clock } from '../clock.ts';
 import type { RelayPosition } from './relay-feed.ts';
-import { RelayBody, type RelayWord } from './relay-signal.ts';
+import { type LastWord, RelayBody } from './relay-signal.ts';
 
 const MOST_ERROR_BYTES = 16 * 1024;
 /** A connection that is cut is taken up again at most this often, ms; more often than that, something else is wrong. */
@@ -35,6 +35,10 @@ export interface RelayReaderOptions {
   readonly clock: Clock;
   /** Whole packets, valid until the call returns. */
   readonly onData: (packets: Buffer) => void;
+  /** The node has answered: it plays the stream under this epoch. */
+  readonly onOpen: (epoch: number) => void;
+  /** Another node owns the stream now; this one plays on until the reader leaves. */
+  readonly onMoved: () => void;
   /** Called once, unless it was closed. */
   readonly onEnd: (end: RelayEnd) => void;
 }
@@ -149,6 +153,8 @@ export class RelayReader {
       return;
     }
     this.#position = start;
+    this.#options.onOpen(start.epoch);
+    if (!isCurrent()) return;
     const body = new RelayBody({
       packets: (run) => {
         if (!isCurrent()) return;
@@ -157,7 +163,9 @@ export class RelayReader {
         this.#options.onData(run);
       },
       word: (word) => {
-        if (isCurrent() && word !== 'alive') this.#onWord(word);
+        if (!isCurrent() || word === 'alive') return;
+        if (word === 'moved') this.#options.onMoved();
+        else this.#onLastWord(word);
       },
     });
     this.#heardMs = this.#options.clock.now();
@@ -173,7 +181,7 @@ export class RelayReader {
     if (this.#paused) response.pause();
   }
 
-  #onWord(word: Exclude<RelayWord, 'alive'>): void {
+  #onLastWord(word: LastWord): void {
     if (word === 'ended') this.#end({ kind: 'complete' });
     else this.#lost(word === 'leaving', `it ${word === 'leaving' ? 'is shutting down' : `says: ${word}`}`);
   }

@@ -4,9 +4,11 @@ const MARK = Buffer.from('streampool relay ');
 
 /**
  * What an owner says to its followers between packets of the stream. `alive`: there is nothing to send, but somebody is
- * there. The others say why nothing follows: the content is complete, the stream failed or was stopped, the node is leaving.
+ * there. `moved`: another node owns the stream now; bytes go on coming until the follower has changed over. The others say
+ * why nothing follows: the content is complete, the stream failed or was stopped, the node is leaving.
  */
-export type RelayWord = 'alive' | 'ended' | 'failed' | 'stopped' | 'leaving';
+export type RelayWord = 'alive' | 'moved' | LastWord;
+export type LastWord = 'ended' | 'failed' | 'stopped' | 'leaving';
 
 /** A null packet (ISO/IEC 13818-1 §2.4.3.2, PID 0x1FFF) that carries a word, so that it costs nothing to frame the bytes around it. */
 export function relayWord(word: RelayWord): Buffer {

@@ -62,6 +62,7 @@ export class TranscodeInput {
   #recoveredMs = Number.NEGATIVE_INFINITY;
   readonly #readers = new Set<SocketViewer>();
   #lastError: string | undefined;
+  #releasing: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: TranscodeInputOptions) {
@@ -99,7 +100,8 @@ export class TranscodeInput {
    */
   async prepare(index: number): Promise<PreparedInput> {
     if (this.#intake && !this.#intakeFailure && !this.#intakeEnded) return this.#feed(this.#intake);
-    await this.#forgetIntake();
+    this.release();
+    await this.#releasing;
     this.#index = index;
     try {
       return await this.#prepare(this.#options.targets[index]!);
@@ -110,14 +112,17 @@ export class TranscodeInput {
     }
   }
 
-  /** What is over must not be taken for the next input; and its connection must be gone before the next is opened. */
-  async #forgetIntake(): Promise<void> {
+  /**
+   * Gives the provider's connection up for now; FFmpeg must have gone. The next `prepare` opens another one, when this
+   * one is really closed. Idempotent.
+   */
+  release(): void {
     const intake = this.#intake;
     if (!intake) return;
     this.#lastError = intake.lastError?.message ?? this.#lastError;
     this.#formerRestarts += intake.restarts;
     this.#intake = undefined;
-    await intake.close();
+    this.#releasing = Promise.all([this.#releasing, intake.close()]);
   }
 
   /** Idempotent. Resolves when the provider's connection is closed. */
@@ -125,7 +130,8 @@ export class TranscodeInput {
     this.#closed = true;
     this.#abort.abort();
     for (const reader of this.#readers) this.#endReader(reader);
-    await this.#intake?.close();
+    this.release();
+    await this.#releasing;
   }
 
   async #prepare(target: UpstreamTarget): Promise<PreparedInput> {

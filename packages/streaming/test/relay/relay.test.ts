@@ -12,6 +12,8 @@ class OwnerTable {
   owner = '';
   epoch = 0;
   readonly urls = new Map<string, string>();
+  /** Called when a node is asked for a relay, before it looks. */
+  onRelay: () => void = () => {};
   asked: { node: string; deposes?: Deposed }[] = [];
 
   acquire(node: string, deposes?: Deposed): Placement {
@@ -66,6 +68,7 @@ async function node(name: string, path = '/live.ts'): Promise<Node> {
     if (!pathname.startsWith('/internal/')) return false;
     expect(req.headers.authorization).toBe('Bearer secret');
     const epoch = Number(searchParams.get('epoch'));
+    table.onRelay();
     relays.add(req.socket);
     req.socket.once('close', () => relays.delete(req.socket));
     host.engine
@@ -166,7 +169,7 @@ test('who loses the ownership becomes a follower of the new owner, with its view
   const viewers = [play(a.url), play(b.url)];
   await Promise.all(viewers.map((player) => player.waitForMedia(1)));
   expect(table.acquire('b', { owner: 'a', epoch: 1 })).toMatchObject({ here: true, epoch: 2 });
-  a.host.engine.disown(STREAM);
+  a.host.engine.follow(STREAM, 2);
   await Promise.all(viewers.map((player) => player.waitForMedia(3)));
   expect([poolOf(a)?.relayed, poolOf(b)?.relayed]).toEqual([true, false]);
   expect(provider.stats('/live.ts')).toMatchObject({ current: 1 });
@@ -178,4 +181,54 @@ test('an owner that cannot play says why, and its followers’ viewers are told'
   table.acquire('a');
   expect((await play(b.url).waitForHead()).status).toBe(502);
   expect(poolOf(a)).toBeUndefined();
+});
+
+/** Nothing may be seen of it: the longest silence is that of ordinary delivery. */
+function expectNoGap(player: Player): void {
+  expectClean(player);
+  expect(player.end).toBeUndefined();
+  expect(player.longestGapMs).toBeLessThan(500);
+}
+
+test('a stream is handed over without a gap: its viewers, and other nodes, change over to the new owner', async () => {
+  const [a, b, c] = [await node('a'), await node('b'), await node('c')];
+  const viewers = [play(a.url), play(c.url)];
+  await Promise.all(viewers.map((player) => player.waitForMedia(1)));
+  for (const player of viewers) player.resetGap();
+  table.onRelay = () => void table.acquire('b', { owner: 'a', epoch: 1 });
+  await a.host.engine.handOver(STREAM, { here: false, url: b.host.url, owner: 'b', epoch: 1, deposes: 1 });
+  expect(provider.stats('/live.ts').max).toBe(2);
+  await waitFor(() => b.relays.size === 2 && a.relays.size === 0, { what: 'all being with the new owner' });
+  await Promise.all(viewers.map((player) => player.waitForMedia(2)));
+  expect([poolOf(a), poolOf(b), poolOf(c)].map((pool) => pool?.relayed)).toEqual([true, false, true]);
+  expect(poolOf(c)).toMatchObject({ ownerEpoch: 2 });
+  expect(provider.stats('/live.ts').current).toBe(1);
+  for (const player of viewers) expectNoGap(player);
+});
+
+test('a stream that has viewers where it is handed over to is no ring of relays', async () => {
+  const [a, b] = [await node('a'), await node('b')];
+  const viewers = [play(a.url), play(b.url)];
+  await Promise.all(viewers.map((player) => player.waitForMedia(1)));
+  for (const player of viewers) player.resetGap();
+  table.onRelay = () => void table.acquire('b', { owner: 'a', epoch: 1 });
+  await a.host.engine.handOver(STREAM, { here: false, url: b.host.url, owner: 'b', epoch: 1, deposes: 1 });
+  await waitFor(() => a.relays.size === 0);
+  await Promise.all(viewers.map((player) => player.waitForMedia(2)));
+  expect([poolOf(a)?.relayed, poolOf(b)?.relayed]).toEqual([true, false]);
+  await waitFor(() => provider.stats('/live.ts').current === 1);
+  for (const player of viewers) expectNoGap(player);
+});
+
+test('a hand-over that fails changes nothing', async () => {
+  const [a, b] = [await node('a'), await node('b', '/nowhere.ts')];
+  const viewer = play(a.url);
+  await viewer.waitForMedia(1);
+  viewer.resetGap();
+  table.onRelay = () => void table.acquire('b', { owner: 'a', epoch: 1 });
+  const place = { here: false, url: b.host.url, owner: 'b', epoch: 1, deposes: 1 } as const;
+  await expect(a.host.engine.handOver(STREAM, place)).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' });
+  await viewer.waitForMedia(2);
+  expect(poolOf(a)).toMatchObject({ relayed: false });
+  expectNoGap(viewer);
 });
