@@ -1,4 +1,4 @@
-import { StreampoolError } from '@streampool/errors';
+import { type ErrorCode, StreampoolError } from '@streampool/errors';
 import { Backoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
 import type { Source, SourceProgress } from './source.ts';
@@ -73,8 +73,10 @@ interface Successor {
   readonly settle: (error?: StreampoolError) => void;
 }
 
-/** What happens within these says nothing of the provider: which node plays a stream is the cluster's affair. */
-const NOT_THE_PROVIDERS = new Set(['RELAY_LOST', 'OWNER_CHANGED']);
+/** These say nothing of the provider, nor of the hope there is: which node plays a stream is the cluster's affair. */
+const MOVED: readonly ErrorCode[] = ['RELAY_LOST', 'OWNER_CHANGED'];
+/** A node that plays is followed at once; only nodes that come and go within this time are given a pause. */
+const MOVES = { firstMs: 100, maxMs: 1_000, stableMs: 1_000 };
 
 /**
  * Keeps one source running: opens it, watches it, and replaces it when it is lost, first by itself, then by the next
@@ -84,6 +86,7 @@ const NOT_THE_PROVIDERS = new Set(['RELAY_LOST', 'OWNER_CHANGED']);
 export class SourceChain {
   readonly #options: ChainOptions;
   readonly #backoff: Backoff;
+  readonly #backoffOfMoves: Backoff;
   #run: SourceRun | undefined;
   #successor: Successor | undefined;
   #index = 0;
@@ -109,6 +112,7 @@ export class SourceChain {
     this.#options = options;
     const { policy, random } = options;
     this.#backoff = new Backoff({ ...policy.backoff, ...(random ? { random } : {}) });
+    this.#backoffOfMoves = new Backoff({ ...MOVES, ...(random ? { random } : {}) });
   }
 
   get index(): number {
@@ -249,34 +253,38 @@ export class SourceChain {
     this.lastError = error;
     this.#lossReason = error.code;
     if (run.hasData) this.#lostSinceMs = run.lastDataMs;
-    if (run.playedMs(clock.now()) >= policy.stableMs) {
+    const playedMs = run.playedMs(clock.now());
+    if (playedMs >= policy.stableMs) {
       this.#failures = 0;
       this.#backoff.reset();
     }
-    this.#failures += 1;
-    const exhausted = this.#wasLive ? this.#failures >= policy.maxAttempts : this.#failures >= alternatives;
-    const isHopeless = exhausted || (!error.retryable && alternatives === 1);
-    if (isHopeless && !this.#successor) {
-      this.#finish();
-      events.failed(error);
-      return;
+    if (playedMs >= MOVES.stableMs) this.#backoffOfMoves.reset();
+    const hasMoved = MOVED.includes(error.code);
+    if (!hasMoved) {
+      this.#failures += 1;
+      const exhausted = this.#wasLive ? this.#failures >= policy.maxAttempts : this.#failures >= alternatives;
+      const isHopeless = exhausted || (!error.retryable && alternatives === 1);
+      if (isHopeless && !this.#successor) {
+        this.#finish();
+        events.failed(error);
+        return;
+      }
+      // A source that ran is tried again itself first (the failure may have been the connection's); one that did not
+      // start, or was lost a second time, makes way for the next alternative.
+      if (!run.hasData || this.#failures > 1) this.#index = (this.#index + 1) % alternatives;
     }
-    // A source that ran is tried again itself first (the failure may have been the connection's); one that did not
-    // start, or was lost a second time, makes way for the next alternative.
-    if (!NOT_THE_PROVIDERS.has(error.code) && (!run.hasData || this.#failures > 1))
-      this.#index = (this.#index + 1) % alternatives;
     this.#run = undefined;
     this.#hasTakenOver = false;
     this.#retire(run);
     if (this.#wasLive) events.lost(error);
     if (this.#done || this.#run) return;
     if (this.#successor) this.#adoptSuccessor();
-    else this.#openLater();
+    else this.#openLater(hasMoved ? this.#backoffOfMoves.next() : this.#backoff.next());
   }
 
-  #openLater(): void {
+  #openLater(afterMs: number): void {
     let isDue = true;
-    const cancel = this.#options.clock.after(this.#backoff.next(), () => {
+    const cancel = this.#options.clock.after(afterMs, () => {
       void this.#closing.then(() => {
         if (!isDue || this.#done || this.#run) return;
         this.restarts += 1;

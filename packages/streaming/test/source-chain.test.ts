@@ -301,3 +301,28 @@ test('closed, a chain closes both, and whoever asked for the switch is told', as
   expect(sources.every(({ closed }) => closed)).toBe(true);
   await expect(chain.replace(wanted)).rejects.toMatchObject({ code: 'STREAM_STOPPED' });
 });
+
+test('nodes that change say nothing of the provider: they are followed at once, and never exhaust the hope', async () => {
+  const { clock, sources, log } = setup({ alternatives: 2, policy: { maxAttempts: 3, stableMs: 60_000 } });
+  for (let kill = 0; kill < 10; kill += 1) {
+    sources[kill]!.sink.data(Buffer.from('a'));
+    await clock.advance(1_500);
+    sources[kill]!.sink.end(new StreampoolError('RELAY_LOST', 'the owner has died'));
+    await clock.advance(0);
+    expect(sources.length).toBe(kill + 2);
+  }
+  expect(sources.every(({ index }) => index === 0)).toBe(true);
+  expect(log.some((line) => line.startsWith('failed'))).toBe(false);
+});
+
+test('nodes that come and go at once are given a pause', async () => {
+  const { clock, sources } = setup();
+  for (let i = 0; i < 2; i += 1) {
+    sources[i]!.sink.data(Buffer.from('a'));
+    sources[i]!.sink.end(new StreampoolError('RELAY_LOST', 'cut'));
+    await clock.advance(0);
+  }
+  expect(sources.length).toBe(2);
+  await clock.advance(100);
+  expect(sources.length).toBe(3);
+});
