@@ -28,7 +28,7 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, engine, state, nodeDoor } = options;
   const log = options.log.child({}, { serializers: { err: loggable } });
-  const metrics = new Metrics(engine, options.version);
+  const metrics = new Metrics(engine, options.version, options.figures);
   let closing: Promise<void> | undefined;
   const live = new LiveView({
     ...{ state, engine, nodeId: options.nodeId },

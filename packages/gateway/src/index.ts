@@ -1,5 +1,6 @@
 export { createGateway, type Gateway } from './gateway.ts';
 export { loggable } from './http/loggable-error.ts';
+export type { NodeFigures } from './metrics/node-metrics.ts';
 export type {
   GatewayConfig,
   GatewayFacts,

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClusterState, SharingStrategy } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
+import type { NodeFigures } from './metrics/node-metrics.ts';
 
 /** Settings of the gateway, complete: whoever composes the roles fills every field. Durations in ms, sizes in bytes. */
 export interface GatewayConfig {
@@ -124,6 +125,8 @@ export interface GatewayOptions {
   readonly nodeId: string;
   /** Looks at every request first. */
   readonly nodeDoor?: NodeDoor;
+  /** What `/metrics` shows of this process’s standing; undefined until it has one. */
+  readonly figures?: () => NodeFigures | undefined;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   /** Absent: viewers are served here. */

@@ -1,5 +1,6 @@
 import type { ViewerSnapshot } from '@streampool/streaming';
 import { Registry } from 'prom-client';
+import type { NodeFigures } from '../src/index.ts';
 import { EngineMetrics } from '../src/metrics/engine-metrics.ts';
 import { Growth } from '../src/metrics/growth.ts';
 import { FakeEngine, poolSnapshot } from './fake-engine.ts';
@@ -142,4 +143,54 @@ test('bytes go on counting when a pool ends and another begins', () => {
   expect(growth.take([])).toBe(0);
   expect(growth.take([['a:2', 30]])).toBe(30);
   expect(growth.take([['a:2', 10]])).toBe(10);
+});
+
+test('a node of a cluster shows its relays, what it owns, and how it stands with the state', async () => {
+  let figures: NodeFigures | undefined;
+  const it = await GatewayUnderTest.start({}, { figures: () => figures });
+  it.engine.poolSnapshots = [
+    poolSnapshot({ streamId: 'a', kind: 'shared', relayed: true, relays: 0 }),
+    poolSnapshot({ streamId: 'b', kind: 'shared', relayed: true, state: 'failed' }),
+    poolSnapshot({ streamId: 'c', kind: 'transcode', relayed: false, relays: 3 }),
+  ];
+  const before = await scrape(it);
+  expect(before).toContain('streampool_relays{direction="in"} 1');
+  expect(before).toContain('streampool_relays{direction="out"} 3');
+  expect(before).not.toMatch(/^streampool_state_connected /m);
+  const worker = {
+    ...{ connected: true, unheardBeats: 0, ownedStreams: 2, takeovers: 5, ownershipsLost: 1 },
+    ...{ status: 'ready' as const, pendingEvents: 0, droppedEvents: 0 },
+  };
+  const jobs = {
+    runs: [{ name: 'reaper', runs: 7, failures: 1 }],
+    reaped: { workers_removed: 2, clients_removed: 40 },
+    orphansKilled: 1,
+  };
+  figures = { worker, jobs };
+  // Counts are what they are, however often somebody looks.
+  await scrape(it);
+  const text = await scrape(it);
+  for (const line of [
+    'streampool_owned_streams 2',
+    'streampool_draining 0',
+    'streampool_state_connected 1',
+    'streampool_state_unheard_beats 0',
+    'streampool_takeovers_total 5',
+    'streampool_ownerships_lost_total 1',
+    'streampool_job_runs_total{job="reaper"} 7',
+    'streampool_job_failures_total{job="reaper"} 1',
+    'streampool_reaper_actions_total{action="workers_removed"} 2',
+    'streampool_reaper_actions_total{action="clients_removed"} 40',
+    'streampool_orphans_killed_total 1',
+  ]) {
+    expect(text.split('\n')).toContain(line);
+  }
+  figures = { worker: { ...worker, connected: false, unheardBeats: 3, status: 'draining' } };
+  const away = await scrape(it);
+  expect(away).toContain('streampool_state_connected 0');
+  expect(away).toContain('streampool_state_unheard_beats 3');
+  expect(away).toContain('streampool_draining 1');
+  const names = [...away.matchAll(/^# TYPE (streampool_\S+) (\S+)$/gm)];
+  for (const [, name, type] of names)
+    expect([name, name!.endsWith('_total')]).toEqual([name, type === 'counter']);
 });

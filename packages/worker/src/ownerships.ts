@@ -25,6 +25,7 @@ export interface OwnershipsOptions {
 export class Ownerships {
   readonly #options: OwnershipsOptions;
   readonly #owned = new Map<string, Ownership>();
+  #takeovers = 0;
 
   constructor(options: OwnershipsOptions) {
     this.#options = options;
@@ -32,6 +33,11 @@ export class Ownerships {
 
   get size(): number {
     return this.#owned.size;
+  }
+
+  /** Streams granted so far because their owner was seen to die. */
+  get takeovers(): number {
+    return this.#takeovers;
   }
 
   get(streamId: string): Ownership | undefined {
@@ -51,6 +57,7 @@ export class Ownerships {
     if (!claim.granted) this.#owned.delete(streamId);
     else if (known?.epoch === claim.epoch) known.keepUntilMs = Math.max(known.keepUntilMs, keepUntilMs);
     else {
+      if (deposes !== undefined) this.#takeovers += 1;
       const definition = known?.definition ?? (await state.getDefinition(streamId));
       this.#owned.set(streamId, {
         streamId,

@@ -20,6 +20,10 @@ const MOST_FAREWELLS = 20_000;
 export interface WorkerFigures {
   readonly status: WorkerStatus;
   readonly ownedStreams: number;
+  /** Streams that came here because their owner was seen to die; since the start. */
+  readonly takeovers: number;
+  /** Streams that went to another owner while they were played here; since the start. */
+  readonly ownershipsLost: number;
   /** False while beats are not heard. */
   readonly connected: boolean;
   readonly unheardBeats: number;
@@ -51,6 +55,7 @@ export class Worker {
   readonly #started = new Map<string, number>();
   #registered = false;
   #replaced = false;
+  #ownershipsLost = 0;
   #draining = false;
   #status: WorkerStatus = 'ready';
   #clientsToldAt = Number.NEGATIVE_INFINITY;
@@ -145,6 +150,8 @@ export class Worker {
     return {
       status: this.#status,
       ownedStreams: this.#ownerships.size,
+      takeovers: this.#ownerships.takeovers,
+      ownershipsLost: this.#ownershipsLost,
       connected: this.#registered && this.#pulse.unheard === 0,
       unheardBeats: this.#pulse.unheard,
       pendingEvents: this.#events.pending,
@@ -332,6 +339,7 @@ export class Worker {
   }
 
   #onLost(streamId: string, by: { owner: string; epoch: number }): void {
+    this.#ownershipsLost += 1;
     this.#options.log.warn({ streamId, owner: by.owner, epoch: by.epoch }, 'another worker owns the stream');
     this.#call('onOwnershipLost', streamId, { owner: by.owner, epoch: by.epoch });
   }

@@ -266,6 +266,7 @@ describe('ownership', () => {
     store.failure = undefined;
     await store.clock.advance(HEARTBEAT_MS);
     expect(a.lost).toEqual([['s', { owner: 'b', epoch: 2 }]]);
+    expect(a.worker.figures()).toMatchObject({ ownershipsLost: 1, takeovers: 0 });
     expect(a.worker.epochOf('s')).toBeUndefined();
     expect(await stream()).toMatchObject({ owner: 'b' });
   });
@@ -320,7 +321,9 @@ describe('ownership', () => {
     expect(await stream()).toMatchObject({ owner: '' });
     await store.inner.claim('t', { id: 'b', host: 'h' });
     expect(await a.worker.acquire('t')).toEqual({ granted: false, owner: 'b', epoch: 1 });
+    expect(a.worker.figures().takeovers).toBe(0);
     expect(await a.worker.acquire('t', { deposes: 1 })).toEqual({ granted: true, owner: 'a', epoch: 2 });
+    expect(a.worker.figures().takeovers).toBe(1);
     await expect(a.worker.acquire('nowhere')).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND' });
     store.unavailable();
     expect(await a.worker.acquire('t')).toBeUndefined();

@@ -1,5 +1,11 @@
 import { hostname } from 'node:os';
-import { createGateway, type Gateway, type NodeDoor, streamSpec } from '@streampool/gateway';
+import {
+  createGateway,
+  type Gateway,
+  type NodeDoor,
+  type NodeFigures,
+  streamSpec,
+} from '@streampool/gateway';
 import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, RedisClusterState } from '@streampool/state';
 import { type Ownership, StreamEngine } from '@streampool/streaming';
@@ -10,6 +16,7 @@ import type { Config } from '../config/settings.ts';
 import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
 import { engineSettings, expiry, gatewayConfig } from '../serve/from-config.ts';
+import { type JobsReport, jobsReport } from '../serve/jobs-report.ts';
 import { urlProbe } from '../serve/probe-url.ts';
 import type { RunningServer } from '../serve/serve.ts';
 import { Teardown } from '../serve/teardown.ts';
@@ -82,7 +89,9 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     serve: (req, res, handOver) =>
       controlDoor.serve(req, res) || (role === 'worker' && relayDoor.serve(req, res, handOver)),
   };
+  let figures = (): NodeFigures | undefined => undefined;
   const gateway: Gateway = createGateway({
+    figures: () => figures(),
     ...{ state, engine, log, version, nodeId },
     transcode: await transcoding(config, log),
     probe: urlProbe(client, timeouts, config.defaultUserAgent),
@@ -116,7 +125,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     ownership = new WorkerOwnership({ worker, state, leaseMs: expiry(config).leaseMs });
   }
   teardown.add('worker', () => worker.close());
-  if (role === 'worker') runJobs({ ...options, state, host, teardown });
+  const jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
+  figures = () => ({ worker: worker.figures(), ...(jobs && { jobs: jobs() }) });
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -129,7 +139,9 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
 }
 
 /** One run per interval in the whole cluster reaps records; each host's workers look after its processes. */
-function runJobs(options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown }): void {
+function runJobs(
+  options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown },
+): JobsReport {
   const { config, cluster, log, state, host, teardown } = options;
   const scheduler = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log });
   teardown.add('jobs', () => scheduler.close());
@@ -138,6 +150,7 @@ function runJobs(options: NodeOptions & { state: ClusterState; host: string; tea
   const processReaper = new ProcessReaper({ state, host, log });
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
   scheduler.every(`orphans-${host}`, config.cleanupIntervalMs, killOrphans);
+  return jobsReport({ scheduler, reaper, processReaper });
 }
 
 /** What workers of this host owned that have ended is free at once, without waiting for their leases. */

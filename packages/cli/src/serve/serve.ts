@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { StreampoolError } from '@streampool/errors';
-import { createGateway } from '@streampool/gateway';
+import { createGateway, type NodeFigures } from '@streampool/gateway';
 import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, openSqliteState } from '@streampool/state';
 import { StreamEngine } from '@streampool/streaming';
@@ -12,6 +12,7 @@ import { baseUrl } from './announce.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { engineSettings, expiry, gatewayConfig } from './from-config.ts';
+import { jobsReport } from './jobs-report.ts';
 import { urlProbe } from './probe-url.ts';
 import { Teardown } from './teardown.ts';
 import { transcoding } from './transcoding.ts';
@@ -58,7 +59,9 @@ async function open(config: Config, log: Logger, version: string, teardown: Tear
   const engine = new StreamEngine({ settings: engineSettings(config), client, door, log });
   teardown.add('engine', () => engine.close());
 
+  let figures = (): NodeFigures | undefined => undefined;
   const gateway = createGateway({
+    figures: () => figures(),
     state,
     engine,
     transcode: await transcoding(config, log),
@@ -98,6 +101,9 @@ async function open(config: Config, log: Logger, version: string, teardown: Tear
   // At once: what a killed predecessor has left running holds provider connections.
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
   scheduler.every('orphans', config.cleanupIntervalMs, killOrphans, { firstAfterMs: 0 });
+
+  const jobs = jobsReport({ scheduler, reaper, processReaper });
+  figures = () => ({ worker: worker.figures(), jobs: jobs() });
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {

@@ -2,6 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { StreamEngineApi } from '@streampool/streaming';
 import { collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { EngineMetrics } from './engine-metrics.ts';
+import { type NodeFigures, NodeMetrics } from './node-metrics.ts';
 
 /** prom-client's gauges that list every socket of the process at each scrape, under the names of counters. */
 const COUNTS_OF_HANDLES = [
@@ -21,12 +22,13 @@ export class Metrics {
   readonly #starts: Histogram<'kind' | 'outcome'>;
   readonly #loopDelay = monitorEventLoopDelay({ resolution: 20 });
 
-  constructor(engine: StreamEngineApi, version: string) {
+  constructor(engine: StreamEngineApi, version: string, figures?: () => NodeFigures | undefined) {
     const registers = [this.registry];
     this.#loopDelay.enable();
     collectDefaultMetrics({ register: this.registry });
     for (const name of COUNTS_OF_HANDLES) this.registry.removeSingleMetric(name);
     this.engine = new EngineMetrics(engine, this.registry);
+    if (figures) new NodeMetrics(engine, figures, this.registry);
     this.#requests = new Histogram({
       name: 'streampool_http_request_duration_seconds',
       help: 'Time to answer requests to the API. Streams are not among them.',

@@ -1,0 +1,137 @@
+import type { StreamEngineApi } from '@streampool/streaming';
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+/** What a process knows of its standing among others. Counts are since it started. */
+export interface NodeFigures {
+  readonly worker: {
+    readonly status: 'ready' | 'draining';
+    readonly connected: boolean;
+    /** In a row. */
+    readonly unheardBeats: number;
+    readonly ownedStreams: number;
+    readonly takeovers: number;
+    readonly ownershipsLost: number;
+    readonly pendingEvents: number;
+    readonly droppedEvents: number;
+  };
+  /** Absent where no jobs run. */
+  readonly jobs?: {
+    readonly runs: readonly { readonly name: string; readonly runs: number; readonly failures: number }[];
+    /** What the reaper did, by the names of its actions. */
+    readonly reaped: Readonly<Record<string, number>>;
+    /** FFmpeg processes that outlived their ownership. */
+    readonly orphansKilled: number;
+  };
+}
+
+const ACTIVE: ReadonlySet<string> = new Set(['starting', 'live', 'switching', 'draining']);
+
+/** Figures of a process as a part of a cluster. They are looked up when somebody scrapes, and cost nothing else. */
+export class NodeMetrics {
+  readonly #registry: Registry;
+
+  /** `figures` is undefined until the process has joined. */
+  constructor(
+    engine: Pick<StreamEngineApi, 'pools'>,
+    figures: () => NodeFigures | undefined,
+    registry: Registry,
+  ) {
+    this.#registry = registry;
+    this.#relays(engine);
+    const worker = (): NodeFigures['worker'] | undefined => figures()?.worker;
+    const jobs = (): NodeFigures['jobs'] => figures()?.jobs;
+    this.#gauge(
+      'streampool_owned_streams',
+      'Streams whose source this worker plays for the whole cluster.',
+      () => one(worker()?.ownedStreams),
+    );
+    this.#gauge('streampool_draining', '1 while this process takes no new streams, else 0.', () =>
+      one(worker() && Number(worker()?.status === 'draining')),
+    );
+    this.#gauge('streampool_state_connected', '1 while the state hears this process, else 0.', () =>
+      one(worker() && Number(worker()?.connected)),
+    );
+    this.#gauge('streampool_state_unheard_beats', 'Heartbeats in a row that the state did not hear.', () =>
+      one(worker()?.unheardBeats),
+    );
+    this.#gauge('streampool_state_pending_events', 'Events that wait to be told to the state.', () =>
+      one(worker()?.pendingEvents),
+    );
+    this.#counter('streampool_state_dropped_events', 'Events that waited too long to be told.', () =>
+      one(worker()?.droppedEvents),
+    );
+    this.#counter('streampool_takeovers', 'Streams taken over because their owner was seen to die.', () =>
+      one(worker()?.takeovers),
+    );
+    this.#counter(
+      'streampool_ownerships_lost',
+      'Streams that went to another owner while this worker played them.',
+      () => one(worker()?.ownershipsLost),
+    );
+    this.#counter('streampool_job_runs', 'Runs of background jobs on this process.', () =>
+      jobs()?.runs.map(({ name, runs }) => [{ job: name }, runs]),
+    );
+    this.#counter('streampool_job_failures', 'Runs of background jobs that failed.', () =>
+      jobs()?.runs.map(({ name, failures }) => [{ job: name }, failures]),
+    );
+    this.#counter(
+      'streampool_reaper_actions',
+      'What this process cleared away of dead nodes, by what it did.',
+      () => Object.entries(jobs()?.reaped ?? {}).map(([action, count]) => [{ action }, count]),
+    );
+    this.#counter(
+      'streampool_orphans_killed',
+      'FFmpeg processes of this host ended because they had outlived their ownership.',
+      () => one(jobs()?.orphansKilled),
+    );
+  }
+
+  #relays(engine: Pick<StreamEngineApi, 'pools'>): void {
+    this.#gauge(
+      'streampool_relays',
+      'Relay connections in use: in, from the owners of streams; out, to other nodes.',
+      () => {
+        const pools = engine.pools();
+        const incoming = pools.filter(({ relayed, state }) => relayed === true && ACTIVE.has(state)).length;
+        const outgoing = pools.reduce((sum, { relays = 0 }) => sum + relays, 0);
+        return [
+          [{ direction: 'in' }, incoming],
+          [{ direction: 'out' }, outgoing],
+        ];
+      },
+    );
+  }
+
+  #gauge(name: string, help: string, values: Values): void {
+    const registers = [this.#registry];
+    const gauge: Gauge<string> = new Gauge({
+      ...{ name, help, registers, labelNames: LABELS },
+      collect: () => {
+        gauge.reset();
+        for (const [labels, value] of values() ?? []) gauge.set(labels, value);
+      },
+    });
+  }
+
+  /** Of a count that is kept elsewhere. */
+  #counter(name: string, help: string, values: Values): void {
+    const registers = [this.#registry];
+    const counter: Counter<string> = new Counter({
+      ...{ name: `${name}_total`, help, registers, labelNames: LABELS },
+      collect: () => {
+        counter.reset();
+        for (const [labels, value] of values() ?? []) counter.inc(labels, value);
+      },
+    });
+  }
+}
+
+type Sample = readonly [labels: Record<string, string>, value: number];
+/** Nothing is shown of what is undefined. */
+type Values = () => readonly Sample[] | undefined;
+
+const LABELS = ['direction', 'job', 'action'];
+
+function one(value: number | undefined): Sample[] | undefined {
+  return value === undefined ? undefined : [[{}, value]];
+}
