@@ -113,7 +113,13 @@ export interface OnlyExpired {
  */
 export interface ClusterState {
   /** Keeps the definition; the same id again replaces what does not change the bytes (metadata, failover URLs, settings) and keeps `createdAtMs`. */
-  putStream(definition: StreamDefinition): Promise<{ created: boolean }>;
+  putStream(
+    definition: StreamDefinition,
+    options?: {
+      /** Leave one that is there as it is: for giving back what a store has forgotten, which somebody may have put anew. */
+      readonly onlyIfAbsent?: boolean;
+    },
+  ): Promise<{ created: boolean }>;
   getDefinition(streamId: string): Promise<StreamDefinition | undefined>;
   getStream(streamId: string): Promise<StreamRecord | undefined>;
   /** In the order of last access, newest first. `limit` at most 1,000, 100 by default. @throws StreampoolError INVALID_REQUEST for an `after` that is no cursor */
@@ -164,6 +170,8 @@ export interface ClusterState {
   orphanProcesses(host: string): Promise<OrphanProcess[]>;
   forgetProcesses(host: string, pids: readonly number[]): Promise<void>;
 
+  /** Names this life of the store's data, as replies to beats do; '' before the first beat of a life. */
+  generation(): Promise<string>;
   /** Round trip to the store, for readiness. */
   ping(): Promise<void>;
   /** Idempotent. */

@@ -82,11 +82,19 @@ export class RedisClusterState implements ClusterState {
     });
   }
 
-  async putStream(given: StreamDefinition): Promise<{ created: boolean }> {
+  async putStream(
+    given: StreamDefinition,
+    { onlyIfAbsent = false }: { onlyIfAbsent?: boolean } = {},
+  ): Promise<{ created: boolean }> {
     const { createdAtMs, ...definition } = given;
-    const shown = JSON.stringify(definitionChange(given));
-    const born = Math.round(createdAtMs);
-    const created = await this.#redis.run('put-stream', given.id, JSON.stringify(definition), born, shown);
+    const created = await this.#redis.run(
+      'put-stream',
+      given.id,
+      JSON.stringify(definition),
+      Math.round(createdAtMs),
+      JSON.stringify(definitionChange(given)),
+      onlyIfAbsent ? '1' : '',
+    );
     return { created: created === 1 };
   }
 
@@ -272,6 +280,13 @@ export class RedisClusterState implements ClusterState {
     if (pids.length === 0) return;
     const key = `${this.#redis.prefix}host:${host}:orphans`;
     await this.#redis.command((redis) => redis.hdel(key, ...pids.map(String)));
+  }
+
+  async generation(): Promise<string> {
+    const generation = await this.#redis.command((redis) =>
+      redis.hget(`${this.#redis.prefix}meta`, 'generation'),
+    );
+    return generation ?? '';
   }
 
   async ping(): Promise<void> {

@@ -85,8 +85,14 @@ export class SqliteClusterState implements ClusterState {
     this.#generation = connection.read(() => (generation.get() as { value: string }).value);
   }
 
-  async putStream(definition: StreamDefinition): Promise<{ created: boolean }> {
-    return this.#connection.write((now) => ({ created: this.#streams.put(definition, now) }));
+  async putStream(
+    definition: StreamDefinition,
+    { onlyIfAbsent = false }: { onlyIfAbsent?: boolean } = {},
+  ): Promise<{ created: boolean }> {
+    return this.#connection.write((now) => {
+      if (onlyIfAbsent && this.#streams.row(definition.id)) return { created: false };
+      return { created: this.#streams.put(definition, now) };
+    });
   }
 
   async getDefinition(streamId: string): Promise<StreamDefinition | undefined> {
@@ -225,6 +231,10 @@ export class SqliteClusterState implements ClusterState {
     this.#connection.write(() => {
       for (const pid of pids) this.#orphanProcesses.forget(host, pid);
     });
+  }
+
+  async generation(): Promise<string> {
+    return this.#generation;
   }
 
   async ping(): Promise<void> {

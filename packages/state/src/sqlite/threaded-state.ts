@@ -106,6 +106,7 @@ class ThreadedState implements ClusterState {
     this.#call('orphanProcesses', args);
   readonly forgetProcesses: ClusterState['forgetProcesses'] = (...args) =>
     this.#call('forgetProcesses', args);
+  readonly generation: ClusterState['generation'] = (...args) => this.#call('generation', args);
   readonly ping: ClusterState['ping'] = (...args) => this.#call('ping', args);
 
   close(): Promise<void> {

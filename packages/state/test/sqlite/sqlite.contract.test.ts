@@ -1,4 +1,4 @@
-import { SqliteClusterState } from '../../src/index.ts';
+import { RememberingState, SqliteClusterState } from '../../src/index.ts';
 import { openOnThread } from '../../src/sqlite/threaded-state.ts';
 import { describeClusterState } from '../contract/cluster-state.contract.ts';
 import { everythingShown } from './everything-shown.ts';
@@ -44,6 +44,30 @@ describeClusterState('SQLite on a thread of its own', async () => {
     connect,
     advance: async (ms) => {
       Atomics.add(clock, 0, BigInt(Math.ceil(ms)));
+    },
+    shown: async () => everythingShown(file.path),
+    close: async () => {
+      await state.close();
+      file.remove();
+    },
+  };
+});
+
+describeClusterState('SQLite, remembered', async () => {
+  const file = temporaryFile();
+  let nowMs = 1_800_000_000_000;
+  const connect = async () =>
+    new RememberingState({
+      state: new SqliteClusterState({ path: file.path, leaseMs, clientTtlMs, now: () => nowMs }),
+    });
+  const state = await connect();
+  return {
+    state,
+    leaseMs,
+    clientTtlMs,
+    connect,
+    advance: async (ms) => {
+      nowMs += Math.ceil(ms);
     },
     shown: async () => everythingShown(file.path),
     close: async () => {

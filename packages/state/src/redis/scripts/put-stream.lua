@@ -4,11 +4,13 @@
 -- ARGV[2]  the definition without its birth, JSON (with credentials)
 -- ARGV[3]  ms since the epoch: its birth, if it is new
 -- ARGV[4]  JSON { set: [field, value, …], clear: [field, …], metadata: [name of an index key, …] }
+-- ARGV[5]  '1' if one that is there is to be left as it is
 -- returns  1 if it was created, 0 if it was there
 -- @include clock
 -- @include keys
 -- @include iso_time
 local id = ARGV[1]
+if ARGV[5] == '1' and redis.call('EXISTS', definition_key(id)) == 1 then return 0 end
 local shown = cjson.decode(ARGV[4])
 local key, definition = stream_key(id), definition_key(id)
 local known = redis.call('HGET', definition, 'metadata')
