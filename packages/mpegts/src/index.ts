@@ -1,3 +1,6 @@
+export { AccessUnitCollector } from './access/access-unit-collector.ts';
+export { PidExcerpt } from './access/pid-excerpt.ts';
+export { UnitSizes } from './access/unit-sizes.ts';
 export { discontinuityPackets } from './build/discontinuity.ts';
 export { buildDiscontinuityPacket } from './build/packets.ts';
 export { buildPatSection, buildPmtSection, buildTables, packetizeSection } from './build/sections.ts';
@@ -5,6 +8,7 @@ export { PesGate, type PesGateOptions } from './gate/pes-gate.ts';
 export { NULL_PID, PACKET_SIZE, PAT_PID, SYNC_BYTE } from './packet.ts';
 export { PacketAligner } from './packet-aligner.ts';
 export { crc32 } from './psi/crc32.ts';
+export { mainVideo } from './psi/main-stream.ts';
 export { parseProgramAssociation } from './psi/program-association.ts';
 export { parseProgramMap } from './psi/program-map.ts';
 export type { FeedOptions, SplicerFeed } from './splice/feed.ts';
