@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { isStreampoolError } from '@streampool/errors';
 import {
   createGateway,
   type Gateway,
@@ -7,7 +8,7 @@ import {
   streamSpec,
 } from '@streampool/gateway';
 import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@streampool/jobs';
-import { type ClusterState, RedisClusterState } from '@streampool/state';
+import { type ClusterState, RedisClusterState, RememberingState } from '@streampool/state';
 import { type Ownership, StreamEngine } from '@streampool/streaming';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
 import { ControlDoor, Peers, RelayDoor, RemoteOwnership, Worker, WorkerOwnership } from '@streampool/worker';
@@ -55,7 +56,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
   const { nodeId, redisUrl, internalToken } = cluster;
   const host = hostname();
   const prefix = config.redisKeyPrefix;
-  const state: ClusterState = new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) });
+  const redis = new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) });
+  const state: ClusterState = new RememberingState({ state: redis, leaseMs: expiry(config).leaseMs });
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
@@ -153,8 +155,16 @@ function runJobs(
   return jobsReport({ scheduler, reaper, processReaper });
 }
 
-/** What workers of this host owned that have ended is free at once, without waiting for their leases. */
+/**
+ * What workers of this host owned that have ended is free at once, without waiting for their leases. A store that is away
+ * is no reason not to start: the node joins when it comes, and leases run out by themselves.
+ */
 async function releaseFromPredecessors(state: ClusterState, host: string, log: Logger): Promise<void> {
-  const removed = await removeEndedWorkers(state, { host });
-  if (removed.length > 0) log.info({ workers: removed }, 'took over from workers that have ended');
+  try {
+    const removed = await removeEndedWorkers(state, { host });
+    if (removed.length > 0) log.info({ workers: removed }, 'took over from workers that have ended');
+  } catch (error) {
+    if (!isStreampoolError(error, 'STATE_UNAVAILABLE')) throw error;
+    log.warn({ reason: error.message }, 'starting without the state; this node joins when it is there');
+  }
 }
