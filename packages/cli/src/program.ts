@@ -87,7 +87,7 @@ export function program({ print, exit }: Terminal): Command {
       .description('Let a worker hand over its streams and end')
       .argument('<worker>', 'Its id, as streampool workers lists it'),
   )
-    .addOption(new Option('--cancel', 'Take it back: the worker takes streams again').conflicts('wait'))
+    .addOption(new Option('--cancel', 'Take it back, as long as the worker has not begun').conflicts('wait'))
     .option('--wait [seconds]', 'Stay until it has ended or has nothing left (10 minutes at most)')
     .option('--json', 'Print JSON')
     .action((worker: string, options: DrainOptions) => drainCommand(worker, options, processSurroundings()));

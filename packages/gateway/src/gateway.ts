@@ -17,6 +17,8 @@ export interface Gateway {
   readonly server: Server;
   /** Resolves with the port once connections are taken. @throws the system's error, such as EADDRINUSE */
   listen(): Promise<number>;
+  /** It will be closed: probes and new viewers are told so from now on; everything else goes on. */
+  leave(): void;
   /**
    * Takes no new requests, lets those under way end, and resolves when all connections are closed, at the latest after
    * `closeTimeoutMs`. Viewers are the engine's: close it while this waits. Idempotent. Closes neither engine nor state.
@@ -30,6 +32,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const log = options.log.child({}, { serializers: { err: loggable } });
   const metrics = new Metrics(engine, options.version, options.figures);
   let closing: Promise<void> | undefined;
+  let leaving = false;
   const live = new LiveView({
     ...{ state, engine, nodeId: options.nodeId },
     clustered: config.facts.clustered ?? false,
@@ -42,7 +45,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     signer: viewerSigner(config),
     redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
     startedAtMs: Date.now(),
-    isClosing: () => closing !== undefined,
+    isClosing: () => leaving || closing !== undefined,
   };
   const app = gatewayApp(services, log);
   const door = new ViewerDoor({ services, log, onHandedOver: (req) => http.handOver(req.socket) });
@@ -68,6 +71,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     app,
     server: http.server,
     listen: () => http.listen({ host: config.host, port: config.port }),
+    leave() {
+      leaving = true;
+    },
     close() {
       closing ??= http.close(config.closeTimeoutMs).then(() => {
         unlisten();

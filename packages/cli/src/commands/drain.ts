@@ -57,7 +57,7 @@ function waitOf(text: string): number {
 
 function sentence({ worker_id, status, owned_streams, viewers }: Drained, cancelled: boolean): string {
   if (cancelled && status === 'ready') return `${worker_id} takes streams again.`;
-  if (cancelled) return `${worker_id} is on its way out by itself, which cannot be taken back.`;
+  if (cancelled) return `${worker_id} is on its way out already, which cannot be taken back.`;
   return `${worker_id} is draining: ${owned_streams} streams, ${viewers} viewers.`;
 }
 

@@ -5,6 +5,7 @@ import { NAMES_WITHOUT_EFFECT, setWithoutEffect } from '../config/names-without-
 import type { Config, SettingName } from '../config/settings.ts';
 import { processLog } from '../output/logger.ts';
 import { greeting, writeReadyFile } from '../serve/announce.ts';
+import { OrderlyStop } from '../serve/orderly-stop.ts';
 import { type RunningServer, serve } from '../serve/serve.ts';
 import { onShutdownSignal } from '../serve/shutdown-signals.ts';
 import { version } from '../version.ts';
@@ -47,24 +48,16 @@ export async function serveCommand(options: ServeOptions, role: Role = SERVE): P
 
   warnOfNamesWithoutEffect(loaded, log, role);
   const starting = role.start(loaded, log);
+  let stopping: OrderlyStop | undefined;
+  const stop = (reason: string): void => {
+    if (stopping) return;
+    log.info({ reason, deadlineMs: config.shutdownTimeoutMs }, 'shutting down');
+    const givesNotice = reason !== 'SIGINT';
+    stopping = new OrderlyStop({ starting, givesNotice, deadlineMs: config.shutdownTimeoutMs, exit, log });
+  };
   const stopListening = onShutdownSignal({
-    stop(reason) {
-      log.info({ reason, deadlineMs: config.shutdownTimeoutMs }, 'shutting down');
-      const deadline = setTimeout(() => {
-        log.error(
-          { deadlineMs: config.shutdownTimeoutMs },
-          'not everything ended in time: ending all the same',
-        );
-        exit(1);
-      }, config.shutdownTimeoutMs);
-      starting
-        .then((server) => server.close())
-        .then(
-          () => exit(0),
-          () => exit(1),
-        )
-        .finally(() => clearTimeout(deadline));
-    },
+    stop,
+    hurry: () => stopping?.hurry() ?? false,
     stopNow(code) {
       log.warn('ending at once');
       flush();
@@ -72,7 +65,8 @@ export async function serveCommand(options: ServeOptions, role: Role = SERVE): P
     },
   });
   try {
-    const { port } = await starting;
+    const { port, dismissed } = await starting;
+    void dismissed?.then(stop);
     log.info({ host: config.host, port, version }, 'ready');
     process.stdout.write(role.greeting(config, port));
     if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, config, port);

@@ -1,3 +1,4 @@
+import { pause } from '../serve/pause.ts';
 import type { Surroundings } from './watch.ts';
 
 /** The terminal (or pipe) of this process, until Ctrl-C, SIGTERM, or the end of whoever reads. */
@@ -14,16 +15,6 @@ export function processSurroundings(): Surroundings {
     output: process.stdout,
     signal: controller.signal,
     now: Date.now,
-    sleep: (ms, signal) =>
-      new Promise((resolve) => {
-        const done = (): void => {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', done);
-          resolve();
-        };
-        const timer = setTimeout(done, ms);
-        signal.addEventListener('abort', done, { once: true });
-        if (signal.aborted) done();
-      }),
+    sleep: pause,
   };
 }

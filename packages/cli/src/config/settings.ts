@@ -103,6 +103,13 @@ export const SETTINGS = {
     type: duration(second, hour),
     default: '10s',
   }),
+  shutdownNoticeMs: optional({
+    env: 'SHUTDOWN_NOTICE',
+    group: 'Server',
+    about:
+      'Before an orderly stop by SIGTERM: how long new viewers are refused, and /readyz says so, while those that are there are served; by default 3s at a gateway while there is another one, else none',
+    type: duration(0, hour),
+  }),
   apiToken: optional({
     env: 'API_TOKEN',
     group: 'Access',
@@ -368,6 +375,14 @@ export const SETTINGS = {
       'http:// or https://, a host and maybe a path, without a / at the end',
       /^https?:\/\/[^\s/?#@]+(?:\/[^\s/?#@]+)*$/,
     ),
+  }),
+  drainTimeoutMs: setting({
+    env: 'DRAIN_TIMEOUT',
+    group: 'Cluster',
+    about:
+      'How long a worker that is to end waits until its streams and viewers are elsewhere; 0: not at all',
+    type: duration(0, hour),
+    default: '30s',
   }),
   edgeMode: setting({
     env: 'EDGE_MODE',

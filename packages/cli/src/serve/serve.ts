@@ -13,12 +13,17 @@ import { cannotListen } from './cannot-listen.ts';
 import { prepareDataDir } from './data-dir.ts';
 import { engineSettings, expiry, gatewayConfig } from './from-config.ts';
 import { jobsReport } from './jobs-report.ts';
+import { Leaving } from './leaving.ts';
 import { urlProbe } from './probe-url.ts';
 import { Teardown } from './teardown.ts';
 import { transcoding } from './transcoding.ts';
 
 export interface RunningServer {
   readonly port: number;
+  /** Resolves, with the reason, when somebody else than this process's owner wants it to end. */
+  readonly dismissed?: Promise<string>;
+  /** Before `close`, where nobody is in a hurry: tells others that it will end. Resolves when they have had the time, or when the signal is aborted; never rejects. */
+  readonly leave?: (signal: AbortSignal) => Promise<void>;
   /** Ends viewers, processes and connections, in this order. Idempotent; never rejects. */
   close(): Promise<void>;
 }
@@ -33,15 +38,20 @@ export async function serve(
 ): Promise<RunningServer> {
   const teardown = new Teardown(log);
   try {
-    const port = await open(config, log, version, teardown);
-    return { port, close: () => teardown.run() };
+    const running = await open(config, log, version, teardown);
+    return { ...running, close: () => teardown.run() };
   } catch (error) {
     await teardown.run();
     throw error;
   }
 }
 
-async function open(config: Config, log: Logger, version: string, teardown: Teardown): Promise<number> {
+async function open(
+  config: Config,
+  log: Logger,
+  version: string,
+  teardown: Teardown,
+): Promise<Omit<RunningServer, 'close'>> {
   const host = hostname();
   const { workerId } = config;
   const state = await openSqliteState({ path: await prepareDataDir(config.dataDir), ...expiry(config) });
@@ -112,7 +122,9 @@ async function open(config: Config, log: Logger, version: string, teardown: Tear
     await closed;
   });
   await worker.start();
-  return port;
+  const noticeMs = config.shutdownNoticeMs ?? 0;
+  const leaving = new Leaving({ log, noticeMs, announce: () => gateway.leave() });
+  return { port, leave: (signal) => leaving.giveNotice(signal) };
 }
 
 /** Frees what processes of this host that have ended still own, and refuses to run beside one that lives under the same name. */

@@ -9,6 +9,8 @@ export const SAME_SIGNAL_MS = 300;
 export interface ShutdownHandlers {
   /** Called once. */
   readonly stop: (reason: string) => void;
+  /** Somebody insists, and an orderly stop can be made quicker than it is. True: that was done; the next one ends at once. */
+  readonly hurry?: () => boolean;
   /** Somebody insists. */
   readonly stopNow: (exitCode: number) => void;
 }
@@ -26,13 +28,14 @@ const THIS_PROCESS: SignalSource = { signals: process, env: process.env, now: ()
 /** Listens for what ends a server: signals, and the end of the process that started it where that asks for it. */
 export function onShutdownSignal(handlers: ShutdownHandlers, source = THIS_PROCESS): () => void {
   const { signals, env, now } = source;
-  let firstMs: number | undefined;
+  let heardMs: number | undefined;
   const ask = (reason: string, exitCode: number): void => {
-    if (firstMs === undefined) {
-      firstMs = now();
+    if (heardMs === undefined) {
+      heardMs = now();
       handlers.stop(reason);
-    } else if (now() - firstMs > SAME_SIGNAL_MS) {
-      handlers.stopNow(exitCode);
+    } else if (now() - heardMs > SAME_SIGNAL_MS) {
+      if (handlers.hurry?.()) heardMs = now();
+      else handlers.stopNow(exitCode);
     }
   };
   const listeners = SIGNALS.map((signal) => {

@@ -24,6 +24,6 @@ export interface Services {
   readonly nodeId: string;
   /** Wall clock, ms since the epoch, when this gateway was made. */
   readonly startedAtMs: number;
-  /** True from `close()` on. */
+  /** True from `leave()` on. */
   isClosing(): boolean;
 }

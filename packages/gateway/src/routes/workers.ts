@@ -9,7 +9,7 @@ import type { Services } from './services.ts';
 
 /** The processes that serve, and what an operator wants of them. */
 export function workerRoutes({ state, config }: Services): Route[] {
-  /** @throws StreampoolError WORKER_NOT_FOUND, INVALID_REQUEST */
+  /** A gateway has no streams to hand over: it gives notice, and ends. @throws StreampoolError WORKER_NOT_FOUND, INVALID_REQUEST */
   const want = async (id: string, status: WorkerStatus): Promise<z.output<typeof drainAnswer>> => {
     if (!config.facts.clustered) {
       throw new StreampoolError(
@@ -17,14 +17,7 @@ export function workerRoutes({ state, config }: Services): Route[] {
         'This server is on its own: nobody could take its streams over. End it with SIGTERM',
       );
     }
-    const known = (await state.listWorkers()).find((worker) => worker.id === id);
-    if (known?.role === 'gateway') {
-      throw new StreampoolError(
-        'INVALID_REQUEST',
-        'This is a gateway, which owns no streams. End it with SIGTERM: it gives load balancers notice first',
-      );
-    }
-    if (!known || !(await state.setWorkerStatus(id, status))) throw workerNotFound();
+    if (!(await state.setWorkerStatus(id, status))) throw workerNotFound();
     const now = (await state.listWorkers()).find((worker) => worker.id === id);
     if (!now) throw workerNotFound();
     return {
@@ -59,7 +52,7 @@ export function workerRoutes({ state, config }: Services): Route[] {
       summary: 'Let a worker hand over its streams and end',
       description:
         'It takes no new streams, hands over those it has without a viewer noticing, and ends when nothing is left. ' +
-        'It learns of this with its next heartbeat.',
+        'It learns of this with its next heartbeat. A gateway gives load balancers notice, and ends.',
       params: workerParams,
       errors: ['WORKER_NOT_FOUND', 'INVALID_REQUEST', 'STATE_UNAVAILABLE'],
       answers: { 200: { description: 'It is draining', schema: drainAnswer } },
@@ -71,7 +64,8 @@ export function workerRoutes({ state, config }: Services): Route[] {
       access: 'token',
       tag,
       summary: 'Take the draining of a worker back',
-      description: 'Without effect on one that drains by itself because it was told to end.',
+      description:
+        'Possible until the worker has learned of it; then it is on its way out, and the answer says `draining`.',
       params: workerParams,
       errors: ['WORKER_NOT_FOUND', 'INVALID_REQUEST', 'STATE_UNAVAILABLE'],
       answers: { 200: { description: 'What it does now', schema: drainAnswer } },
