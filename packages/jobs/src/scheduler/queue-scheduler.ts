@@ -22,6 +22,8 @@ export interface QueueSchedulerOptions {
 const LOCK_MS = 15_000;
 /** How long a closing node waits for Redis to take the end of its run, in ms. */
 const LAST_WORD_MS = 2_000;
+/** The longest a look at the schedule waits for an answer; a Redis that stands still must not be waited for forever, ms. */
+const COMMAND_MS = 5_000;
 /** Longest pause between two attempts to connect, ms. */
 const MOST_RETRY_MS = 2_000;
 
@@ -112,7 +114,10 @@ class QueuedJob {
         this.#abort.signal.aborted ? null : Math.min(MOST_RETRY_MS, 50 * 2 ** Math.min(times, 10)),
     };
     // What cannot be sent now is done again at the next check; nothing is worth queueing in this process.
-    const failingFast = { ...common, enableOfflineQueue: false, maxRetriesPerRequest: 1 };
+    const failingFast = {
+      ...common,
+      ...{ enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: COMMAND_MS },
+    };
     this.#queue = new Queue(name, { prefix, connection: forBullMq(failingFast) });
     this.#worker = new Worker(name, () => this.#runOnce(), {
       prefix,

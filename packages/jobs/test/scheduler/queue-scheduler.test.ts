@@ -1,8 +1,9 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
 import { QueueScheduler } from '../../src/scheduler/queue-scheduler.ts';
-import { RedisServer } from './redis-server.ts';
 
 const INTERVAL_MS = 200;
 
@@ -11,15 +12,14 @@ let nodes: QueueScheduler[];
 let logged: Record<string, unknown>[];
 
 beforeEach(async () => {
-  server = new RedisServer();
-  await server.start();
+  server = await RedisServer.start();
   nodes = [];
   logged = [];
 });
 
 afterEach(async () => {
   await Promise.all(nodes.map((node) => node.close()));
-  await server.remove();
+  await server.close();
 });
 
 function node(): QueueScheduler {
@@ -63,9 +63,7 @@ test('a Redis that lost its memory, or was away, gets the schedule again', async
   let runs = 0;
   node().every('sweep', INTERVAL_MS, async () => void runs++);
   await until(() => runs >= 2);
-  const admin = new Redis(server.path);
-  await admin.flushall();
-  admin.disconnect();
+  await server.flush();
   let before = runs;
   await until(() => runs >= before + 3);
   await server.kill();
@@ -75,11 +73,26 @@ test('a Redis that lost its memory, or was away, gets the schedule again', async
   await until(() => runs >= before + 3);
 });
 
+test('a Redis that is not there yet is waited for, and so is one that stands still', async () => {
+  await server.kill();
+  let runs = 0;
+  const scheduler = node();
+  scheduler.every('sweep', INTERVAL_MS, async () => void runs++);
+  await until(() => logged.some(({ msg }) => msg === 'the queue of jobs is away'));
+  await server.start();
+  await until(() => runs >= 2);
+  server.stop();
+  await sleep(3 * INTERVAL_MS);
+  const before = runs;
+  server.continue();
+  await until(() => runs >= before + 3);
+});
+
 test('a chain of runs that broke is taken up again', async () => {
   let runs = 0;
   node().every('sweep', INTERVAL_MS, async () => void runs++);
   await until(() => runs >= 2);
-  const admin = new Redis(server.path);
+  const admin = new Redis(join(server.directory, 'redis.sock'));
   const lost = (await admin.keys('test:bull:sweep:*')).filter((key) =>
     /:(?:delayed|prioritized|wait)$/.test(key),
   );

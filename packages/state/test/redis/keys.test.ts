@@ -1,22 +1,23 @@
+import { join } from 'node:path';
+import { RedisServer } from '@streampool/testkit';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { RedisClusterState } from '../../src/index.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
 import { beat, client, definition, idOf } from '../contract/records.ts';
-import { type RedisServer, startLocalRedis } from './redis-server.ts';
 
-let server: RedisServer & { url: string; path: string };
+let server: RedisServer;
 let admin: Redis;
 let state: RedisClusterState;
 
 beforeAll(async () => {
-  server = await startLocalRedis();
-  admin = new Redis(server.path);
+  server = await RedisServer.start();
+  admin = new Redis(join(server.directory, 'redis.sock'));
 });
 
 afterAll(async () => {
   await admin?.quit();
-  await server?.stop();
+  await server?.close();
 });
 
 beforeEach(async () => {

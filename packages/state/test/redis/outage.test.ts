@@ -1,22 +1,24 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { freePort, RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
 import { RedisClusterState } from '../../src/index.ts';
 import { beat, definition, idOf } from '../contract/records.ts';
-import { freePort, type RedisServer, startLocalRedis, startRedis } from './redis-server.ts';
 
 const servers: RedisServer[] = [];
 const states: RedisClusterState[] = [];
 
 afterEach(async () => {
   await Promise.all(states.splice(0).map((state) => state.close()));
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-function keep<T extends RedisServer>(server: T): T {
+async function redis(options: Parameters<typeof RedisServer.start>[0] = {}): Promise<RedisServer> {
+  const server = await RedisServer.start(options);
   servers.push(server);
   return server;
 }
@@ -25,13 +27,6 @@ function connect(options: ConstructorParameters<typeof RedisClusterState>[0]): R
   const state = new RedisClusterState(options);
   states.push(state);
   return state;
-}
-
-function redisAt(port: number, ...more: string[]): Promise<RedisServer> {
-  return startRedis(
-    () => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...more],
-    () => ({ port, host: '127.0.0.1' }),
-  );
 }
 
 /** Tries until it works; the deadline is the test's. */
@@ -47,39 +42,34 @@ async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-function writeEmpty(path: string): string {
-  writeFileSync(path, '');
-  return path;
-}
-
 test('nobody there at the start: calls fail within their deadline, and work once somebody is', async () => {
-  const port = await freePort();
-  const state = connect({ url: `redis://127.0.0.1:${port}`, timeoutMs: 300 });
+  const server = await redis({ listen: 'tcp' });
+  await server.kill();
+  const state = connect({ url: server.url, timeoutMs: 300 });
   const startedAt = performance.now();
   await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE', retryable: true });
   expect(performance.now() - startedAt).toBeLessThan(2_000);
-  keep(await redisAt(port));
+  await server.start();
   await eventually(() => state.ping());
 });
 
 test('a call made at once after the constructor waits for the connection', async () => {
-  const server = keep(await startLocalRedis());
+  const server = await redis();
   const state = connect({ url: server.url });
   expect(await state.putStream(definition(1))).toEqual({ created: true });
 });
 
 test('killed and started again empty: fails fast in between, goes on afterwards', async () => {
-  const port = await freePort();
-  const first = await redisAt(port);
-  const state = connect({ url: `redis://127.0.0.1:${port}`, timeoutMs: 1_000 });
+  const server = await redis({ listen: 'tcp' });
+  const state = connect({ url: server.url, timeoutMs: 1_000 });
   const { generation } = await state.heartbeat(beat('w1'));
-  await first.stop();
+  await server.kill();
   await eventually(async () => {
     const startedAt = performance.now();
     await expect(state.heartbeat(beat('w1'))).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
     expect(performance.now() - startedAt).toBeLessThan(500);
   });
-  keep(await redisAt(port));
+  await server.start();
   const reply = await eventually(() => state.heartbeat(beat('w1')));
   expect(reply.generation).not.toBe(generation);
   // Nothing was kept for later and delivered after its time.
@@ -87,22 +77,22 @@ test('killed and started again empty: fails fast in between, goes on afterwards'
 });
 
 test('a server that stands still is given up within the deadline, and used again when it moves', async () => {
-  const server = keep(await startLocalRedis());
+  const server = await redis();
   const state = connect({ url: server.url, timeoutMs: 300 });
   await state.ping();
-  server.process.kill('SIGSTOP');
+  server.stop();
   const startedAt = performance.now();
   await expect(state.getStream(idOf(1))).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
   expect(performance.now() - startedAt).toBeLessThan(2_000);
-  server.process.kill('SIGCONT');
+  server.continue();
   await eventually(() => state.ping());
 });
 
 test('while a server stands still only the first callers wait; beats are sent the moment it moves', async () => {
-  const server = keep(await startLocalRedis());
+  const server = await redis();
   const state = connect({ url: server.url, timeoutMs: 1_000 });
   await state.heartbeat(beat('w1'));
-  server.process.kill('SIGSTOP');
+  server.stop();
   await expect(state.getStream(idOf(1))).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
   const startedAt = performance.now();
   for (let i = 0; i < 50; i++) {
@@ -111,7 +101,7 @@ test('while a server stands still only the first callers wait; beats are sent th
   expect(performance.now() - startedAt).toBeLessThan(500);
   // A beat has nothing better to do than to wait for the store, within its deadline.
   const beating = state.heartbeat(beat('w1'));
-  server.process.kill('SIGCONT');
+  server.continue();
   expect(await beating).toMatchObject({ stale: [] });
   expect(await state.getStream(idOf(1))).toBeUndefined();
 });
@@ -127,10 +117,10 @@ test('nobody there at the start: only until the first deadline do calls wait', a
 });
 
 test('closing does not wait for a server that stands still', async () => {
-  const server = keep(await startLocalRedis());
+  const server = await redis();
   const state = connect({ url: server.url, timeoutMs: 300 });
   await state.ping();
-  server.process.kill('SIGSTOP');
+  server.stop();
   await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
   const startedAt = performance.now();
   await state.close();
@@ -139,8 +129,7 @@ test('closing does not wait for a server that stands still', async () => {
 });
 
 test('a wrong password is named as that, and not shown', async () => {
-  const port = await freePort();
-  keep(await redisAt(port, '--requirepass', 'right'));
+  const { port } = await redis({ listen: 'tcp', args: ['--requirepass', 'right'] });
   const state = connect({ url: `redis://:wr0ng@127.0.0.1:${port}`, timeoutMs: 500 });
   const error = await state.ping().catch((thrown: unknown) => thrown);
   expect(error).toMatchObject({ code: 'STATE_UNAVAILABLE' });
@@ -152,72 +141,42 @@ test('a wrong password is named as that, and not shown', async () => {
 
 test('TLS with a certificate authority of one’s own, and none without it', async () => {
   const port = await freePort();
-  const file = (directory: string, name: string): string => join(directory, name);
-  const setup = keep(await startLocalRedis()).directory;
+  const directory = mkdtempSync(join(tmpdir(), 'streampool-tls-'));
+  const [key, certificate] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
   await promisify(execFile)('openssl', [
     ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=localhost'],
     ...['-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1'],
-    ...['-keyout', file(setup, 'key.pem'), '-out', file(setup, 'cert.pem')],
+    ...['-keyout', key, '-out', certificate],
   ]);
-  const tls = ['--tls-port', String(port), '--tls-auth-clients', 'no'];
-  const files = ['--tls-cert-file', file(setup, 'cert.pem'), '--tls-key-file', file(setup, 'key.pem')];
-  keep(
-    await startRedis(
-      () => [
-        '--port',
-        '0',
-        '--bind',
-        '127.0.0.1',
-        '--save',
-        '',
-        ...tls,
-        ...files,
-        '--tls-ca-cert-file',
-        file(setup, 'cert.pem'),
-      ],
-      () => ({ port, host: '127.0.0.1' }),
-    ),
-  );
-  const trusted = connect({ url: `rediss://localhost:${port}?ca=${file(setup, 'cert.pem')}` });
+  const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+  await redis({ args: ['--tls-port', `${port}`, '--tls-auth-clients', 'no', ...files] });
+  const trusted = connect({ url: `rediss://localhost:${port}?ca=${certificate}` });
   await trusted.ping();
   const wary = connect({ url: `rediss://localhost:${port}`, timeoutMs: 500 });
   await expect(wary.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  rmSync(directory, { recursive: true, force: true });
 });
 
 test('sentinels lead to the master, and to the next one after a failover', async () => {
-  const [masterPort, replicaPort, sentinelPort] = [await freePort(), await freePort(), await freePort()];
-  const master = await redisAt(masterPort);
-  keep(await redisAt(replicaPort, '--replicaof', '127.0.0.1', String(masterPort)));
-  keep(
-    await startRedis(
-      // A sentinel keeps what it learns in its configuration file, so it must have one; an empty one will do.
-      (directory) => [
-        writeEmpty(join(directory, 'sentinel.conf')),
-        '--sentinel',
-        '--port',
-        String(sentinelPort),
-        '--bind',
-        '127.0.0.1',
-      ],
-      () => ({ port: sentinelPort, host: '127.0.0.1' }),
-    ),
-  );
-  const sentinel = new Redis(sentinelPort);
-  await sentinel.call('SENTINEL', 'MONITOR', 'pool', '127.0.0.1', String(masterPort), '1');
+  const master = await redis({ listen: 'tcp' });
+  const second = await redis({ listen: 'tcp', args: ['--replicaof', '127.0.0.1', `${master.port}`] });
+  const watch = await redis({ listen: 'tcp', sentinel: true });
+  const sentinel = new Redis(watch.port);
+  await sentinel.call('SENTINEL', 'MONITOR', 'pool', '127.0.0.1', `${master.port}`, '1');
   await sentinel.call('SENTINEL', 'SET', 'pool', 'down-after-milliseconds', '300');
   await sentinel.call('SENTINEL', 'SET', 'pool', 'failover-timeout', '3000');
   await eventually(async () => {
     expect(await sentinel.call('SENTINEL', 'REPLICAS', 'pool')).toHaveLength(1);
   });
-  const state = connect({ url: `redis+sentinel://127.0.0.1:${sentinelPort}/pool` });
+  const state = connect({ url: `redis+sentinel://127.0.0.1:${watch.port}/pool` });
   await state.putStream(definition(1));
-  const replica = new Redis(replicaPort);
+  const replica = new Redis(second.port);
   await eventually(async () => {
     expect(await replica.exists(`definition:${idOf(1)}`)).toBe(1);
     // Without the replica's answer in hand the sentinel would not choose it.
     expect(await replica.info('replication')).toContain('master_link_status:up');
   });
-  await master.stop();
+  await master.kill();
   const found = await eventually(async () => {
     await state.putStream(definition(2));
     return state.getStream(idOf(1));

@@ -1,7 +1,8 @@
+import { join } from 'node:path';
+import { RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
 import { RedisClusterState } from '../../src/index.ts';
 import { describeClusterState } from '../contract/cluster-state.contract.ts';
-import { type RedisServer, startLocalRedis } from './redis-server.ts';
 
 const leaseMs = 10_000;
 const clientTtlMs = 30_000;
@@ -15,17 +16,17 @@ local function now_ms()
 end
 `;
 
-let server: RedisServer & { url: string; path: string };
+let server: RedisServer;
 let admin: Redis;
 
 beforeAll(async () => {
-  server = await startLocalRedis();
-  admin = new Redis(server.path);
+  server = await RedisServer.start();
+  admin = new Redis(join(server.directory, 'redis.sock'));
 });
 
 afterAll(async () => {
   await admin?.quit();
-  await server?.stop();
+  await server?.close();
 });
 
 describeClusterState('Redis', async () => {

@@ -1,20 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Redis } from 'ioredis';
+import { RedisServer } from '@streampool/testkit';
 import { RedisClusterState, RememberingState } from '../../src/index.ts';
 import { beat, definition, idOf } from '../contract/records.ts';
-import { freePort, type RedisServer, startRedis } from './redis-server.ts';
 
 const PATIENCE_MS = 200;
 
-let port: number;
 let server: RedisServer;
 let node: RememberingState;
 
 beforeEach(async () => {
-  port = await freePort();
-  server = await redis();
+  server = await RedisServer.start({ listen: 'tcp' });
   node = new RememberingState({
-    state: new RedisClusterState({ url: `redis://127.0.0.1:${port}`, timeoutMs: 1_000 }),
+    state: new RedisClusterState({ url: server.url, timeoutMs: 1_000 }),
     patienceMs: PATIENCE_MS,
   });
   await node.putStream(definition(1));
@@ -25,15 +22,8 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await node.close();
-  await server.stop();
+  await server.close();
 });
-
-function redis(): Promise<RedisServer> {
-  return startRedis(
-    () => ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
-    () => ({ port, host: '127.0.0.1' }),
-  );
-}
 
 /** What a first viewer makes a node ask. */
 async function look(): Promise<void> {
@@ -56,7 +46,7 @@ async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
 }
 
 test('a Redis that stands still: answers from memory, soon at once, and the truth when it moves', async () => {
-  server.process.kill('SIGSTOP');
+  server.stop();
   const startedAt = performance.now();
   await look();
   expect(performance.now() - startedAt).toBeLessThan(3 * PATIENCE_MS + 500);
@@ -65,17 +55,17 @@ test('a Redis that stands still: answers from memory, soon at once, and the trut
   const soonAt = performance.now();
   for (let i = 0; i < 10; i++) await look();
   expect(performance.now() - soonAt).toBeLessThan(PATIENCE_MS);
-  server.process.kill('SIGCONT');
+  server.continue();
   const streams = [{ streamId: idOf(1), epoch: 1, state: 'live' as const }];
   await eventually(() => node.heartbeat(beat('w1', { streams })));
   expect(await node.getStream(idOf(1))).toMatchObject({ owner: 'w1', epoch: 1, state: 'live' });
 });
 
 test('a Redis that is killed, and comes back empty', async () => {
-  await server.stop();
+  await server.kill();
   await eventually(() => expect(node.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' }));
   await look();
-  server = await redis();
+  await server.start();
   await eventually(() => node.ping());
   // Before anybody has beaten in the new life.
   await look();
@@ -85,10 +75,8 @@ test('a Redis that is killed, and comes back empty', async () => {
 });
 
 test('FLUSHALL: the next beat gives back what the node used', async () => {
-  const admin = new Redis(port);
-  await admin.flushall();
+  await server.flush();
   await node.heartbeat(beat('w1'));
-  await eventually(async () => expect(await admin.exists(`definition:${idOf(1)}`)).toBe(1));
+  await eventually(async () => expect(await server.command('EXISTS', `definition:${idOf(1)}`)).toBe(':1'));
   await look();
-  await admin.quit();
 });
