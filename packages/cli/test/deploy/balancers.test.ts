@@ -11,16 +11,26 @@ import {
 } from '@streampool/testkit';
 import { ClusterStage } from '../cluster/cluster-stage.ts';
 import { type Balancer, startHaproxy, startNginx } from './balancer.ts';
+import { shipped } from './shipped.ts';
 
 const stage = new ClusterStage();
 /** 25 KB/s: whoever collects 64 KB before passing them on keeps it for more than two seconds. */
 let sample: Sample;
 /** Always there, never ready: it answers 503 to everything. */
 let unready: Server;
+/** Not ready either, but it serves what it knows, as gateways do while Redis is away. */
+let hesitant: Server;
+let timesChecked = 0;
 
 beforeAll(async () => {
   unready = createServer((_, res) => res.writeHead(503).end());
-  await new Promise<void>((resolve) => unready.listen(0, '127.0.0.1', resolve));
+  hesitant = createServer(({ url }, res) => {
+    if (url === '/readyz') timesChecked += 1;
+    res.writeHead(url === '/readyz' ? 503 : 200).end();
+  });
+  for (const server of [unready, hesitant]) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  }
   sample = await makeSample({ seconds: 4, gopSeconds: 1, videoKbps: 130, constantRate: true });
   await stage.open({ gateways: 4, workers: 2 });
   stage.provider.live('/live.ts', sample, { start: 'keyframe' });
@@ -28,17 +38,43 @@ beforeAll(async () => {
 afterEach(() => stage.hangUp());
 afterAll(async () => {
   unready?.close();
+  hesitant?.close();
   await stage.close();
 }, 30_000);
 
 const placeOf = ({ url }: { url: string }): string => new URL(url).host;
+const addressOf = (server: Server): string => `127.0.0.1:${(server.address() as AddressInfo).port}`;
 const workers = (): [string, string] => [placeOf(stage.workers[0]!), placeOf(stage.workers[1]!)];
+
+test('what deploy/ and the operations guide ask of nodes is there', async () => {
+  const files = [
+    'deploy/kubernetes/gateway.yaml',
+    'deploy/kubernetes/prometheus-adapter.example.yaml',
+    'docs/operations.md',
+  ];
+  const named = files.flatMap(
+    (file) => shipped(file).match(/\b(?:streampool|nodejs|process)_[a-z0-9_]+\b/g) ?? [],
+  );
+  expect(new Set(named).size).toBeGreaterThan(5);
+  const paths = files.flatMap((file) =>
+    [...shipped(file).matchAll(/^ +path: (\/\w+)$/gm)].map(([, path]) => path!),
+  );
+  expect(paths).toContain('/readyz');
+  for (const node of [stage.gateways[0]!, stage.workers[0]!]) {
+    for (const path of paths) expect([path, (await api(node, 'GET', path)).status]).toEqual([path, 200]);
+  }
+  const pages = await Promise.all(
+    [...stage.gateways, ...stage.workers].map((node) => api(node, 'GET', '/metrics')),
+  );
+  const shown = new Set(pages.flatMap(({ text }) => text.match(/(?<=^# HELP )\w+/gm) ?? []));
+  expect([...new Set(named)].filter((name) => !shown.has(name))).toEqual([]);
+});
 
 // Each has gateways of its own: one of them is killed.
 describe.each([
-  { name: 'nginx', start: startNginx, own: [0, 1] },
-  { name: 'HAProxy', start: startHaproxy, own: [2, 3] },
-] as const)('$name, set up as in deploy/', ({ name, start, own }) => {
+  { name: 'nginx', start: startNginx, own: [0, 1], checks: false },
+  { name: 'HAProxy', start: startHaproxy, own: [2, 3], checks: true },
+] as const)('$name, set up as in deploy/', ({ name, start, own, checks }) => {
   let balancer: Balancer;
   const players: Player[] = [];
   const gateways = () => own.map((index) => stage.gateways[index]!);
@@ -133,10 +169,9 @@ describe.each([
   });
 
   test('a gateway that is not ready gets nobody', async () => {
-    const { port } = unready.address() as AddressInfo;
     const { id } = await create('unready');
     const other = await start({
-      gateways: [placeOf(gateways()[0]!), `127.0.0.1:${port}`],
+      gateways: [placeOf(gateways()[0]!), addressOf(unready)],
       workers: workers(),
     });
     try {
@@ -147,6 +182,18 @@ describe.each([
       await Promise.all(viewers.map((player) => player.waitForPicture()));
       const calls = await Promise.all(Array.from({ length: 12 }, () => api(other, 'GET', '/info')));
       expect(calls.map(({ status }) => status)).toEqual(calls.map(() => 200));
+    } finally {
+      await other.close();
+    }
+  });
+
+  test('when no gateway is ready, they are asked nevertheless', async () => {
+    const place = addressOf(hesitant);
+    const other = await start({ gateways: [place, place], workers: workers() });
+    try {
+      timesChecked = 0;
+      if (checks) await waitFor(() => timesChecked >= 6, { what: 'three checks of each' });
+      expect((await api(other, 'GET', '/stream/known')).status).toBe(200);
     } finally {
       await other.close();
     }

@@ -12,6 +12,8 @@ const REDIS = new Set(['REDIS_URL', 'REDIS_ENABLED']);
 
 /** From the end of an orderly stop to that of the process, on a busy machine. */
 const MARGIN_MS = 5_000;
+/** Where SHUTDOWN_NOTICE is not set, and there is another gateway. */
+const GATEWAY_NOTICE_MS = 3_000;
 
 const nodes = [...composeNodes(), ...kubernetesNodes(), ...systemdNodes()];
 
@@ -36,9 +38,14 @@ test.each(nodes)('$where sets nothing that Streampool does not know, and nothing
 });
 const CLUSTER_ENV = { REDIS_URL: 'redis://redis:6379/0', INTERNAL_TOKEN: 'a-secret-of-an-operator' };
 
-test.each(nodes)('$where is given more time to stop than it takes', ({ env, stopSeconds }) => {
+test.each(nodes)('$where is given more time to stop than it takes', ({ command, env, stopSeconds }) => {
   const { config } = loadConfig({ env, directory: '/nowhere' });
-  expect(stopSeconds * 1000).toBeGreaterThanOrEqual(config.shutdownTimeoutMs + MARGIN_MS);
+  const beforeMs = {
+    serve: config.shutdownNoticeMs ?? 0,
+    gateway: config.shutdownNoticeMs ?? GATEWAY_NOTICE_MS,
+    worker: config.drainTimeoutMs,
+  }[command]!;
+  expect(stopSeconds * 1000).toBeGreaterThanOrEqual(beforeMs + config.shutdownTimeoutMs + MARGIN_MS);
 });
 
 test('nodes of a cluster have names and addresses of their own', () => {
