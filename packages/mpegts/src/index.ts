@@ -10,6 +10,7 @@ export { PacketAligner } from './packet-aligner.ts';
 export { crc32 } from './psi/crc32.ts';
 export { mainVideo } from './psi/main-stream.ts';
 export { parseProgramAssociation } from './psi/program-association.ts';
+export { ProgramFinder } from './psi/program-finder.ts';
 export { parseProgramMap } from './psi/program-map.ts';
 export type { FeedOptions, SplicerFeed } from './splice/feed.ts';
 export type { EmitPackets, OutputMarks, Seam } from './splice/output.ts';

@@ -1,5 +1,5 @@
 import type { StreampoolError } from '@streampool/errors';
-import type { ProgramMap } from '@streampool/mpegts';
+import { ProgramFinder, type ProgramMap } from '@streampool/mpegts';
 import { BitrateFloor } from './bitrate-floor.ts';
 import type { DetectionSettings } from './detection-settings.ts';
 import { PictureWatch } from './picture/picture-watch.ts';
@@ -14,6 +14,8 @@ export interface SourceWatchOptions {
   readonly now: () => number;
   /** One for the whole process. Without it picture and sound are not watched. */
   readonly decoder?: Pick<SampleDecoder, 'decode'>;
+  /** True: the program map is read from the packets, where nobody tells it by `program()`. */
+  readonly findProgram?: boolean;
   /** Called once at the most, and not after `close()`. */
   readonly onFault: (error: StreampoolError) => void;
   readonly random?: () => number;
@@ -34,6 +36,7 @@ export class SourceWatch {
   readonly #sync: SyncWatch;
   readonly #picture: PictureWatch | undefined;
   readonly #sound: SoundWatch | undefined;
+  readonly #finder: ProgramFinder | undefined;
   #pausedAtMs: number | undefined;
   #pausedMs = 0;
   #done = false;
@@ -44,7 +47,8 @@ export class SourceWatch {
     this.#encoder = new SlowEncoder(settings);
     this.#tracks = new TracksWatch(settings);
     this.#sync = new SyncWatch(settings);
-    const { decoder, random } = options;
+    const { decoder, random, findProgram } = options;
+    if (findProgram) this.#finder = new ProgramFinder((map) => this.program(map));
     if (!decoder) return;
     const onFault = (error: StreampoolError): void => this.#report(error);
     if (settings.picture.sampleIntervalMs > 0)
@@ -64,6 +68,7 @@ export class SourceWatch {
   packets(run: Buffer): void {
     if (this.#done || run.length === 0) return;
     const nowMs = this.#now();
+    this.#finder?.push(run);
     this.#report(this.#floor.push(run, nowMs) ?? this.#tracks.push(run, nowMs));
     if (this.#done) return;
     this.#picture?.push(run, nowMs);

@@ -1,4 +1,5 @@
 import type { StreampoolError } from '@streampool/errors';
+import { buildTables } from '@streampool/mpegts';
 import {
   DEFAULT_DETECTION_SETTINGS,
   type DetectionSettings,
@@ -44,6 +45,25 @@ test('every detector reports through the one door', () => {
     slow.wait(500);
   }
   expect(slow.faults[0]?.code).toBe('FFMPEG_SLOW');
+});
+
+test('finds the program map by itself where it is asked to', () => {
+  for (const findProgram of [true, false]) {
+    const faults: StreampoolError[] = [];
+    let nowMs = 0;
+    const watch = new SourceWatch(DEFAULT_DETECTION_SETTINGS, {
+      now: () => nowMs,
+      onFault: (error) => faults.push(error),
+      findProgram,
+    });
+    const tables = buildTables(program('video', 'audio'));
+    const changed = buildTables({ ...program('video'), version: 1 });
+    for (; nowMs < 10_000; nowMs += 50) watch.packets(Buffer.concat([tables, BOTH]));
+    for (; nowMs < 13_000; nowMs += 50) watch.packets(Buffer.concat([changed, VIDEO]));
+    expect(faults.map(({ code, info }) => [code, info.listed])).toEqual(
+      findProgram ? [['SOURCE_TRACK_LOST', false]] : [],
+    );
+  }
 });
 
 test('the first fault is the only one, and none comes after close', () => {

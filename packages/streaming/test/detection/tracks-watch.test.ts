@@ -1,5 +1,5 @@
 import { TracksWatch } from '../../src/detection/tracks-watch.ts';
-import { AUDIO_PID, packets, program, readBack, VIDEO_PID } from './transport.ts';
+import { AUDIO_PID, NULL_PID, packets, program, readBack, VIDEO_PID } from './transport.ts';
 
 const VIDEO = packets(VIDEO_PID, 5);
 const AUDIO = packets(AUDIO_PID, 1);
@@ -86,6 +86,12 @@ test('a stall of everything, and deliveries in bursts, are no silence of one', (
     wait(9_700);
     expect(send(VIDEO, 1_500)).toBeUndefined();
   }
+});
+
+test('when only stuffing comes, it is not one track that is missing', () => {
+  const { send } = setup();
+  expect(send(BOTH, 10_000)).toBeUndefined();
+  expect(send(packets(NULL_PID, 5), 30_000)).toBeUndefined();
 });
 
 test('0 is off', () => {

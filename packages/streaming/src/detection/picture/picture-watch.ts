@@ -43,6 +43,8 @@ export class PictureWatch {
   #lastSampleMs: number | undefined;
   #jitter = 1;
   #decoding = false;
+  /** Samples in a row that could not be decoded (a codec FFmpeg lacks, too many streams): asked for ever more rarely. */
+  #failures = 0;
   /** Counted up when the video is another's: a sample of the former says nothing of it. */
   #generation = 0;
 
@@ -63,6 +65,7 @@ export class PictureWatch {
     if (video?.pid === this.#video?.pid && video?.codec === this.#video?.codec) return;
     this.#generation += 1;
     this.#video = video;
+    this.#failures = 0;
     this.#collector = undefined;
     this.#stillness.reset();
     this.#judge.reset();
@@ -98,8 +101,9 @@ export class PictureWatch {
     const { sampleIntervalMs } = this.#settings;
     const suspected = this.#judge.confirmationMs;
     const wanted = Math.min(suspected ?? sampleIntervalMs, sampleIntervalMs);
-    const relaxed = suspected === undefined && this.#stillness.sinceMs === undefined ? RELAXED : 1;
-    return nowMs - this.#lastSampleMs >= wanted * relaxed * this.#jitter;
+    const isCalm = suspected === undefined && this.#stillness.sinceMs === undefined;
+    const slowdown = isCalm ? RELAXED : Math.min(RELAXED, 1 + this.#failures);
+    return nowMs - this.#lastSampleMs >= wanted * slowdown * this.#jitter;
   }
 
   #planNext(): void {
@@ -119,7 +123,12 @@ export class PictureWatch {
       this.#abort.signal,
     );
     this.#decoding = false;
-    if (this.#isOff || generation !== this.#generation || picture?.length !== CELLS) return;
+    if (this.#isOff || generation !== this.#generation) return;
+    if (picture?.length !== CELLS) {
+      this.#failures += 1;
+      return;
+    }
+    this.#failures = 0;
     const fault = this.#judge.add(picture, takenMs, stillSinceMs);
     if (fault) onFault(fault);
   }

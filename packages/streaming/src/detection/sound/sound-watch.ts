@@ -31,6 +31,8 @@ export class SoundWatch {
   #decoding = false;
   #silentChecks = 0;
   #undecodedChecks = 0;
+  /** Checks in a row that had no answer (a codec FFmpeg lacks, too many streams): made ever more rarely. */
+  #failures = 0;
   #generation = 0;
 
   constructor(settings: SilenceSettings, options: SoundWatchOptions) {
@@ -46,6 +48,7 @@ export class SoundWatch {
     this.#audio = audio;
     this.#excerpt = undefined;
     this.#silentChecks = 0;
+    this.#failures = 0;
   }
 
   /** Takes whole packets. */
@@ -55,7 +58,7 @@ export class SoundWatch {
     this.#nextCheckMs ??= nowMs + graceMs;
     if (!this.#excerpt) {
       if (!this.#audio || this.#decoding || nowMs < this.#nextCheckMs) return;
-      this.#nextCheckMs = nowMs + checkIntervalMs;
+      this.#nextCheckMs = nowMs + checkIntervalMs * Math.min(DECODE_EVERY, 1 + this.#failures);
       const budget = Math.ceil((durationMs / 1_000) * MAX_BYTES_PER_SECOND);
       this.#excerpt = new PidExcerpt(this.#audio.pid, durationMs, budget);
     }
@@ -85,9 +88,10 @@ export class SoundWatch {
       this.#abort.signal,
     );
     this.#decoding = false;
-    const isStale = this.#abort.signal.aborted || generation !== this.#generation;
+    if (this.#abort.signal.aborted || generation !== this.#generation) return;
     const peak = output && peakOf(output);
-    if (!isStale && peak !== undefined) this.#judge(peak);
+    this.#failures = peak === undefined ? this.#failures + 1 : 0;
+    if (peak !== undefined) this.#judge(peak);
   }
 
   #judge(peakDb: number): void {
