@@ -115,3 +115,16 @@ test('a direct stream counts the viewers of all nodes, whichever is asked', asyn
   expect((await json(it.get(`/streams/${direct}`))).client_count).toBe(3);
   expect((await json(it.get('/stats'))).total_clients).toBe(3);
 });
+
+test('a player that comes here under the id it has elsewhere is ended there, unless it reads a file in places', async () => {
+  const { it, peers, id } = await cluster();
+  const other = await it.define({ url: 'http://provider.example/other.ts', shared: true });
+  const film = await it.define({ url: 'http://provider.example/film.mp4' });
+  await watchingElsewhere(it.state, other, 'w1', 'tv');
+  await (await it.get(`/stream/${film}?client_id=tv`)).text();
+  await (await it.get(`/stream/${id}?client_id=nobody-yet`)).text();
+  await (await it.get(`/stream/${id}`)).text();
+  expect(peers.asked).toEqual([]);
+  await (await it.get(`/stream/${id}?client_id=tv`)).text();
+  expect(peers.asked).toEqual([`w1 disconnect tv ${other}`]);
+});

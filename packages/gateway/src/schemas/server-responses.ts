@@ -9,7 +9,7 @@ export const proxyStats = z
     active_streams: z.int(),
     total_clients: z.int(),
     active_clients: z.int(),
-    total_bytes_served: z.int(),
+    total_bytes_served: z.int().describe('By the node that answers; /metrics of all nodes has the sum'),
     total_segments_served: z.int(),
     uptime_seconds: z.int(),
   })

@@ -47,7 +47,7 @@ export const shownStream = z
     current_url: redactedUrl,
     user_agent: z.string().nullable(),
     client_count: z.int(),
-    total_bytes_served: z.int(),
+    total_bytes_served: z.int().describe('By the node that answers'),
     total_segments_served: z.int(),
     error_count: z.int().describe('Times the source had to be replaced or restarted'),
     is_active: z.boolean(),
@@ -68,7 +68,10 @@ export const shownStream = z
     fps: z.number().nullable(),
     speed: z.number().nullable().describe('Of the encoder; 1 is real time'),
     bitrate_kbps: z.number().nullable(),
-    bytes_received: z.int().describe('From the provider, since the stream was started here'),
+    bytes_received: z
+      .int()
+      .describe('By the node that answers')
+      .describe('From the provider, since the stream was started here'),
     last_error: z.string().nullable(),
   })
   .meta({ id: 'Stream' });

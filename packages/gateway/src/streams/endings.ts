@@ -50,6 +50,17 @@ export class Endings {
   }
 
   /**
+   * A player has come here under an id that it chose: what another node still serves under it is over. Only what the records
+   * say at this moment, and only on that stream: the player may be back there on another one by then. Never rejects.
+   */
+  async elsewhere(clientId: string): Promise<void> {
+    const { state, nodeId, peers } = this.#options;
+    if (!peers) return;
+    const record = await state.getClient(clientId).catch(() => undefined);
+    if (record && record.node !== nodeId) await peers.disconnect(record.node, clientId, record.streamId);
+  }
+
+  /**
    * Forgets a stream, then ends what plays it: in the other order a viewer coming back at once would start it again.
    * Resolves with how many viewers it had when its sources are gone (elsewhere: or soon will be); undefined: there was no such stream.
    */

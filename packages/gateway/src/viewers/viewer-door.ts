@@ -172,6 +172,8 @@ export class ViewerDoor {
     this.#starting.get(clientId)?.socket.destroy();
     this.#starting.set(clientId, req);
     if (this.#present.has(clientId)) this.#services.engine.disconnect(clientId);
+    // Not waited for: the viewer shall see its picture, also while the state is away.
+    void this.#services.endings.elsewhere(clientId);
   }
 }
 
