@@ -70,8 +70,9 @@ export const shownStream = z
     bitrate_kbps: z.number().nullable(),
     bytes_received: z
       .int()
-      .describe('By the node that answers')
-      .describe('From the provider, since the stream was started here'),
+      .describe(
+        'From the provider (or its owner, in a cluster), since the stream was started at the node that answers',
+      ),
     last_error: z.string().nullable(),
   })
   .meta({ id: 'Stream' });
