@@ -78,7 +78,9 @@ export function program({ print, exit }: Terminal): Command {
     asksServer(root.command(name).description(about))
       .option('--watch [seconds]', 'Ask again and again (every 2 s), and show the newest answer')
       .option('--json', 'Print JSON; with --watch one line each time')
-      .action((options: ShowOptions) => showCommand(ask, options, processSurroundings()));
+      .action((options: ShowOptions) =>
+        showCommand(ask, options, processSurroundings({ lasting: options.watch !== undefined })),
+      );
   }
 
   asksServer(
@@ -90,7 +92,9 @@ export function program({ print, exit }: Terminal): Command {
     .addOption(new Option('--cancel', 'Take it back, as long as the worker has not begun').conflicts('wait'))
     .option('--wait [seconds]', 'Stay until it has ended or has nothing left (10 minutes at most)')
     .option('--json', 'Print JSON')
-    .action((worker: string, options: DrainOptions) => drainCommand(worker, options, processSurroundings()));
+    .action((worker: string, options: DrainOptions) =>
+      drainCommand(worker, options, processSurroundings({ lasting: options.wait !== undefined })),
+    );
 
   root.addHelpText('after', () => `\n${commandsHelp(root)}\n${settingsHelp()}`);
   return root;
