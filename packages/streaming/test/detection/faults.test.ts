@@ -1,9 +1,11 @@
 import type { StreampoolError } from '@streampool/errors';
-import { decodeBytes } from '@streampool/ffmpeg';
+import { decodeBytes, FfmpegProcess } from '@streampool/ffmpeg';
+import { waitFor } from '@streampool/testkit';
 import {
   DEFAULT_DETECTION_SETTINGS,
   type DetectionSettings,
   SampleDecoder,
+  SlowEncoder,
   SourceWatch,
 } from '../../src/detection/index.ts';
 import { Playback } from './playback.ts';
@@ -34,9 +36,12 @@ const decoder = new SampleDecoder({
 });
 afterAll(() => decoder.close());
 
-async function watch(name: keyof typeof RECIPES, seconds: number, settings = ALL) {
+type Name = keyof typeof RECIPES;
+
+/** Plays recordings one after another: the first ones for their time, the last one for `seconds` or until it is found out. */
+async function watch(name: Name, seconds: number, settings = ALL, before: readonly [Name, number][] = []) {
   const faults: StreampoolError[] = [];
-  const before = decoder.stats.decoded;
+  const decodedBefore = decoder.stats.decoded;
   const playback: Playback = new Playback(
     {
       program: (map) => it.program(map),
@@ -50,9 +55,11 @@ async function watch(name: keyof typeof RECIPES, seconds: number, settings = ALL
     onFault: (error) => faults.push(error),
     random: numbers(1),
   });
+  for (const [former, lasting] of before) await playback.play(await recording(RECIPES[former]), lasting);
+  expect(faults).toEqual([]);
   const lasted = await playback.play(await recording(RECIPES[name]), seconds, () => faults.length > 0);
   it.close();
-  return { code: faults[0]?.code, lasted, decoded: decoder.stats.decoded - before };
+  return { code: faults[0]?.code, lasted, decoded: decoder.stats.decoded - decodedBefore };
 }
 
 describe('good sources are left alone', () => {
@@ -82,6 +89,104 @@ describe('faults are found within their time', () => {
     expect(found).toMatchObject({ code });
     expect(found.lasted).toBeGreaterThanOrEqual(earliest);
   });
+});
+
+test.each([
+  ['black', 'SOURCE_BLACK', 25],
+  ['frozen', 'SOURCE_FROZEN', 50],
+] as const)('%s in the middle of a programme: %s', async (name, code, latest) => {
+  const settings = { ...ALL, silence: { ...ALL.silence, enabled: false } };
+  // A short black between two programmes is none.
+  const before = [
+    ['moving', 24],
+    ['black', 6],
+    ['moving', 24],
+  ] as const;
+  expect(
+    await watch(
+      name,
+      latest,
+      settings,
+      before.map(([former, lasting]) => [former, lasting]),
+    ),
+  ).toMatchObject({ code });
+});
+
+test('a rate under the floor: SOURCE_BITRATE_LOW', async () => {
+  const { code, lasted } = await watch('radio', 30, { ...DEFAULT_DETECTION_SETTINGS, bitrateFloorKbps: 300 });
+  expect(code).toBe('SOURCE_BITRATE_LOW');
+  expect(lasted).toBeLessThan(12);
+  expect(
+    (await watch('moving', 60, { ...DEFAULT_DETECTION_SETTINGS, bitrateFloorKbps: 300 })).code,
+  ).toBeUndefined();
+});
+
+test.each(['audio', 'video'] as const)('%s that goes missing: SOURCE_TRACK_LOST', async (kind) => {
+  let lostPid = -1;
+  let isLost = false;
+  const faults: StreampoolError[] = [];
+  const it = new SourceWatch(DEFAULT_DETECTION_SETTINGS, {
+    now: () => playback.nowMs,
+    onFault: (error) => faults.push(error),
+    findProgram: true,
+  });
+  const playback: Playback = new Playback({
+    program: (map) => {
+      lostPid = map.streams.find((stream) => stream.kind === kind)!.pid;
+    },
+    packets: (run) => {
+      const rest: Buffer[] = [];
+      for (let at = 0; at < run.length; at += 188)
+        if (!isLost || (run.readUInt16BE(at + 1) & 0x1fff) !== lostPid) rest.push(run.subarray(at, at + 188));
+      it.packets(Buffer.concat(rest));
+    },
+  });
+  const loop = await recording(RECIPES.moving);
+  await playback.play(loop, 30);
+  expect(faults).toEqual([]);
+  isLost = true;
+  const lasted = await playback.play(loop, 30, () => faults.length > 0);
+  expect(faults[0]).toMatchObject({ code: 'SOURCE_TRACK_LOST', info: { track: kind, listed: true } });
+  expect(lasted).toBeLessThan(6);
+});
+
+test('an FFmpeg at half of real time: FFMPEG_SLOW', async () => {
+  const ends = await Promise.all(
+    ['0.5', '1'].map(async (rate) => {
+      const encoder = new SlowEncoder({ slowSpeed: 0.8, slowMs: 5_000 });
+      let found: StreampoolError | undefined;
+      const args = [
+        '-readrate',
+        rate,
+        '-f',
+        'lavfi',
+        '-i',
+        'testsrc2=size=64x64:rate=25',
+        '-f',
+        'mpegts',
+        'pipe:1',
+      ];
+      const ffmpeg = new FfmpegProcess(
+        { ffmpegPath: 'ffmpeg', args, stallTimeoutMs: 60_000, startTimeoutMs: 60_000, stopGraceMs: 100 },
+        {
+          data: () => {},
+          exit: () => {},
+          progress: (figures) => {
+            found ??= encoder.push(figures, performance.now());
+          },
+        },
+      );
+      ffmpeg.start();
+      const waitMs = rate === '1' ? 12_000 : 25_000;
+      await waitFor(() => found, { timeoutMs: waitMs }).catch(() => undefined);
+      await ffmpeg.stop();
+      return { code: found?.code, speed: encoder.speed };
+    }),
+  );
+  expect(ends[0]?.code).toBe('FFMPEG_SLOW');
+  expect(ends[0]?.speed).toBeCloseTo(0.5, 1);
+  expect(ends[1]?.code).toBeUndefined();
+  expect(ends[1]?.speed).toBeGreaterThan(0.8);
 });
 
 test('a picture that moves is sampled six times as rarely', async () => {
