@@ -9,16 +9,13 @@
 -- @include clients
 local node, lease_ms = ARGV[1], tonumber(ARGV[2])
 local heard = lease_ms and listening(now_ms(), lease_ms)
-local removed, counted = 0, {}
+local viewers = {}
 for _, pair in ipairs(cjson.decode(ARGV[3])) do
   local stream, client = pair[1], pair[2]
   local expires = redis.call('ZSCORE', CLIENTS_EXPIRY, stream .. ':' .. client)
   local spared = heard and expires and tonumber(expires) > heard
-  if node ~= '' and redis.call('HGET', client_key(stream, client), 'node') ~= node then spared = true end
-  if not spared and remove_client(stream, client) then
-    removed = removed + 1
-    counted[stream] = true
-  end
+  local holder = redis.call('HGET', client_key(stream, client), 'node')
+  if node ~= '' and holder ~= node then spared = true end
+  if not spared then viewers[#viewers + 1] = { stream, client, holder } end
 end
-count_viewers(counted)
-return removed
+return remove_clients(viewers)

@@ -9,8 +9,11 @@
 local id, limit = ARGV[1], tonumber(ARGV[2])
 local key, definition = stream_key(id), definition_key(id)
 if redis.call('EXISTS', definition) == 0 then return 0 end
-local viewers = redis.call('SRANDMEMBER', stream_clients_key(id), limit)
-for _, client in ipairs(viewers) do remove_client(id, client) end
+local viewers = {}
+for _, client in ipairs(redis.call('SRANDMEMBER', stream_clients_key(id), limit)) do
+  viewers[#viewers + 1] = { id, client, redis.call('HGET', client_key(id, client), 'node') }
+end
+remove_clients(viewers)
 if #viewers == limit then return 1 end
 local row = redis.call('HMGET', key, 'owner', 'epoch')
 if row[1] and row[1] ~= '' then take_away(id, key, row[1], now_ms()) end
