@@ -32,6 +32,8 @@ export interface IntakeOptions extends Pick<ChainOptions, 'alternatives' | 'open
   readonly ring: RingOptions;
   readonly clock: Clock;
   readonly events: IntakeEvents;
+  /** False while somebody else holds the source to its pace. */
+  readonly isPaced?: () => boolean;
 }
 
 /** Fills a ring from a chain of sources, spliced into one continuous stream. */
@@ -68,7 +70,9 @@ export class Intake {
     this.#pacer = new Pacer({
       clock,
       leadMs: LEAD_MS,
-      pause: () => this.#chain.pause(),
+      pause: () => {
+        if (options.isPaced?.() !== false) this.#chain.pause();
+      },
       resume: () => this.#chain.resume(),
     });
     this.#splicer = new TsSplicer({

@@ -8,7 +8,7 @@ import type { EngineSettings } from './engine-settings.ts';
 import { Pool, type PoolEvents } from './pool.ts';
 import type { Placements, PoolPlacement } from './relay/placements.ts';
 import type { Source } from './source.ts';
-import { type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
+import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
 import { FfmpegSource } from './transcode/ffmpeg-source.ts';
 import { type InputDoor, TranscodeInput } from './transcode/transcode-input.ts';
 import { UpstreamSource } from './upstream-source.ts';
@@ -56,7 +56,8 @@ export class PoolFactory {
   #shared(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
     const { settings, client, clock } = this.#options;
     const targets = targetsOf(spec);
-    const placed = (own: () => Source): Source => placement?.open(own) ?? own();
+    const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
+    const isPaced = (): boolean => placement?.relayed !== true;
     return new Pool({
       spec,
       settings: { ...settings, maxViewers: settings.maxClientsPerSharedStream },
@@ -69,15 +70,17 @@ export class PoolFactory {
         alternatives: targets.length,
         policy: this.#upstreamPolicy(targets.length),
         ring: this.#ring(),
-        open: ({ index }) =>
+        isPaced,
+        open: (attempt) =>
           placed(
             () =>
               new UpstreamSource({
                 client,
-                target: targets[index]!,
+                target: targets[attempt.index]!,
                 timeouts: this.#timeouts(targets.length),
                 paceMs: this.#paceMs(),
               }),
+            attempt,
           ),
       },
     });
@@ -88,7 +91,8 @@ export class PoolFactory {
     const { ffmpegArgs } = spec;
     if (!ffmpegArgs) throw new StreampoolError('INTERNAL', 'a transcoded stream without FFmpeg arguments');
     const targets = targetsOf(spec);
-    const placed = (own: () => Source): Source => placement?.open(own) ?? own();
+    const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
+    const isPaced = (): boolean => placement?.relayed !== true;
     const input = new TranscodeInput({
       targets,
       client,
@@ -125,17 +129,19 @@ export class PoolFactory {
           maxAttempts: settings.maxAttempts,
         },
         ring: this.#ring(),
-        open: ({ index }) =>
+        isPaced,
+        open: (attempt) =>
           placed(
             () =>
               new FfmpegSource({
                 ffmpegPath: settings.ffmpegPath,
                 args: ffmpegArgs,
                 input,
-                index,
+                index: attempt.index,
                 stopGraceMs: settings.stopGraceMs,
                 log: log.child({ streamId: spec.id }),
               }),
+            attempt,
           ),
       },
       closeInput: () => input.close(),

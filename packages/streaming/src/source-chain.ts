@@ -25,6 +25,8 @@ export const DEFAULT_CHAIN_POLICY: ChainPolicy = {
 /** Which source to open: `index` 0 is the primary, n the n-th alternative. */
 export interface Attempt {
   readonly index: number;
+  /** Another source plays on until this one has a keyframe, so it need not hurry. */
+  readonly beside: boolean;
 }
 
 /** What a lane tells the chain of its source. */
@@ -159,7 +161,7 @@ export class SourceChain {
     if (this.#done) return Promise.reject(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
     this.#dropSuccessor(new StreampoolError('SWITCH_SUPERSEDED', 'another switch was asked for'));
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const run = this.#prepare(index);
+    const run = this.#prepare({ index, beside: this.#run !== undefined });
     this.#successor = { run, reason, settle: (error) => (error ? reject(error) : resolve()) };
     this.restarts += 1;
     // Nothing plays: then it need not wait for the turn of the next attempt.
@@ -176,7 +178,7 @@ export class SourceChain {
 
   #open(): void {
     if (this.#wasLive) this.#hasTakenOver = false;
-    const run = this.#prepare(this.#index);
+    const run = this.#prepare({ index: this.#index, beside: false });
     this.#run = run;
     this.#start(run);
   }
@@ -186,14 +188,14 @@ export class SourceChain {
     if (this.#paused) run.pause();
   }
 
-  #prepare(index: number): SourceRun {
+  #prepare(attempt: Attempt): SourceRun {
     const { clock, policy, events, open } = this.#options;
     const lane = events.lane({
       reject: (error) => run.end(error),
       tookOver: () => this.#onTakeover(run),
     });
     const run: SourceRun = new SourceRun({
-      ...{ source: open({ index }), index, lane, policy, clock },
+      ...{ source: open(attempt), index: attempt.index, lane, policy, clock },
       events: {
         bytes: (count) => {
           this.bytesIn += count;

@@ -73,6 +73,7 @@ export class RelayDoor {
       node: typeof node === 'string' ? node : '',
       epoch: place.epoch,
       ...(resume && { resume }),
+      joinNext: query.get('join') === 'next',
       req,
       res,
     });

@@ -10,8 +10,8 @@ import type { Logger } from 'pino';
 
 /** What the composition may want to do when the cluster disagrees with this node. Must not throw. */
 export interface WorkerHooks {
-  /** Another node owns a stream that runs here: this one shall become its follower. */
-  onOwnershipLost?(streamId: string, by: { owner: string; epoch: number }): void;
+  /** Another node owns a stream that runs here, or is another one than it was: this one shall follow it. */
+  onOwnerChanged?(streamId: string, by: { owner: string; epoch: number }): void;
   /** Somebody removed a stream that runs here. */
   onStreamRemoved?(streamId: string): void;
   /** The status in force has changed: an operator drains this worker, or wants it back. */

@@ -1,6 +1,6 @@
 import { isStreampoolError } from '@streampool/errors';
 import type { Claim, Heartbeat, HeartbeatReply, WorkerStatus } from '@streampool/state';
-import type { EngineEvents, ViewerSnapshot } from '@streampool/streaming';
+import type { EngineEvents, PoolSnapshot, ViewerSnapshot } from '@streampool/streaming';
 import { ClientRecords } from './client-records.ts';
 import { attachEvent, detachEvent, EventLog, poolEvent, switchEvent } from './event-log.ts';
 import { Ownerships } from './ownerships.ts';
@@ -229,6 +229,7 @@ export class Worker {
     // A little slack, or beats that come early by their jitter would tell of the viewers only every other time.
     const everybody = full && now - this.#clientsToldAt >= clientRefreshMs * 0.8;
     const streams = this.#streams.batch(full);
+    const follows = full ? followed(engine.pools()) : [];
     const clients = this.#clients.batch(now, everybody ? engine.viewers() : undefined);
     const events = this.#events.batch(EVENTS_PER_BEAT);
     const taken = (): void => {
@@ -243,6 +244,7 @@ export class Worker {
         streams: streams.reports,
         ...this.#clients.toBeat(clients),
         events,
+        ...(follows.length > 0 && { follows }),
       };
       reply = await this.#send(beat);
     } catch (error) {
@@ -255,6 +257,8 @@ export class Worker {
       this.#clients.forgetSent(new Set(reply.missing));
       this.#clientsToldAt = Number.NEGATIVE_INFINITY;
     }
+    for (const { streamId, owner, epoch } of reply.moved)
+      this.#call('onOwnerChanged', streamId, { owner, epoch });
     const more = await this.#streams.told(streams, reply);
     await this.#streams.releaseEnded();
     if (more || this.#events.pending > 0 || this.#clients.hasNews) this.#pulse.soon();
@@ -341,7 +345,7 @@ export class Worker {
   #onLost(streamId: string, by: { owner: string; epoch: number }): void {
     this.#ownershipsLost += 1;
     this.#options.log.warn({ streamId, owner: by.owner, epoch: by.epoch }, 'another worker owns the stream');
-    this.#call('onOwnershipLost', streamId, { owner: by.owner, epoch: by.epoch });
+    this.#call('onOwnerChanged', streamId, { owner: by.owner, epoch: by.epoch });
   }
 
   #setStatus(status: WorkerStatus): void {
@@ -352,7 +356,7 @@ export class Worker {
   }
 
   /** A hook that throws must not cost the beat that called it. */
-  #call<K extends 'onOwnershipLost' | 'onStreamRemoved' | 'onStatus' | 'onReplaced'>(
+  #call<K extends 'onOwnerChanged' | 'onStreamRemoved' | 'onStatus' | 'onReplaced'>(
     name: K,
     ...args: Parameters<NonNullable<CompleteWorkerOptions[K]>>
   ): void {
@@ -362,4 +366,11 @@ export class Worker {
       this.#options.log.error({ err: error, hook: name }, 'a hook of the worker failed');
     }
   }
+}
+
+/** What is played here from other nodes, and under which epoch. */
+function followed(pools: readonly PoolSnapshot[]): { streamId: string; epoch: number }[] {
+  return pools.flatMap(({ streamId, relayed, ownerEpoch }) =>
+    relayed && ownerEpoch !== undefined ? [{ streamId, epoch: ownerEpoch }] : [],
+  );
 }

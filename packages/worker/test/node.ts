@@ -96,7 +96,7 @@ export function node(store: TestStore, id: string, options: Partial<WorkerOption
     random: () => 0,
     load: () => 0.25,
     startTicks: (pid) => pid * 10,
-    onOwnershipLost: (...args) => lost.push(args),
+    onOwnerChanged: (...args) => lost.push(args),
     onStreamRemoved: (streamId) => removed.push(streamId),
     onStatus: (status) => statuses.push(status),
     onReplaced: (detail) => replaced.push(detail),

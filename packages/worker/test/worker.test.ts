@@ -541,7 +541,7 @@ describe('a state that is away', () => {
 
   test('a hook or a store that misbehaves does not stop the beats', async () => {
     const b = node(store, 'b', {
-      onOwnershipLost: () => {
+      onOwnerChanged: () => {
         throw new Error('no');
       },
     });

@@ -9,21 +9,34 @@ import {
 } from '@streampool/gateway';
 import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, RedisClusterState, RememberingState } from '@streampool/state';
-import { type Ownership, StreamEngine } from '@streampool/streaming';
+import { type Ownership, StreamEngine, systemClock } from '@streampool/streaming';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
-import { ControlDoor, Peers, RelayDoor, RemoteOwnership, Worker, WorkerOwnership } from '@streampool/worker';
+import {
+  ControlDoor,
+  Drain,
+  Peers,
+  RelayDoor,
+  RemoteOwnership,
+  Worker,
+  WorkerOwnership,
+} from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
 import { engineSettings, expiry, gatewayConfig } from '../serve/from-config.ts';
 import { type JobsReport, jobsReport } from '../serve/jobs-report.ts';
+import { Leaving } from '../serve/leaving.ts';
 import { urlProbe } from '../serve/probe-url.ts';
 import type { RunningServer } from '../serve/serve.ts';
 import { Teardown } from '../serve/teardown.ts';
 import { transcoding } from '../serve/transcoding.ts';
 import type { ClusterConfig } from './cluster-config.ts';
+import { hasOtherGateway } from './other-gateway.ts';
 import { redirectSecret, viewerRedirect } from './viewer-redirect.ts';
+
+/** A few of a load balancer's probes. */
+const GATEWAY_NOTICE_MS = 3_000;
 
 export type NodeRole = 'gateway' | 'worker';
 
@@ -43,15 +56,15 @@ export interface NodeOptions {
 export async function runNode(options: NodeOptions): Promise<RunningServer> {
   const teardown = new Teardown(options.log);
   try {
-    const port = await open(options, teardown);
-    return { port, close: () => teardown.run() };
+    const { port, ...wishes } = await open(options, teardown);
+    return { port, close: () => teardown.run(), ...wishes };
   } catch (error) {
     await teardown.run();
     throw error;
   }
 }
 
-async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
+async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<RunningServer, 'close'>> {
   const { role, config, cluster, log, version } = options;
   const { nodeId, redisUrl, internalToken } = cluster;
   const host = hostname();
@@ -103,7 +116,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
       ...(role === 'worker' && { api: 'watching' }),
     },
     nodeDoor,
-    ...(role === 'gateway' && { peers: new Peers({ state, log, self: nodeId, token: internalToken }) }),
+    peers: new Peers({ state, log, self: nodeId, token: internalToken }),
     ...(role === 'gateway' &&
       config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, expiry(config).leaseMs) }),
   });
@@ -111,6 +124,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     throw cannotListen(error, config);
   });
 
+  const { promise: dismissed, resolve: dismiss } = Promise.withResolvers<string>();
   // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.
   const worker = new Worker({
     ...{ id: nodeId, host, state, engine, log, version, role },
@@ -119,7 +133,10 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     heartbeatMs: config.heartbeatIntervalMs,
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),
-    onOwnershipLost: (streamId, by) => engine.follow(streamId, by.epoch),
+    onStatus: (status) => {
+      if (status === 'draining') dismiss('an operator drains this node');
+    },
+    onOwnerChanged: (streamId, by) => engine.follow(streamId, by.epoch),
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });
@@ -137,7 +154,30 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<number> {
     await closed;
   });
   await worker.start();
-  return port;
+  const { leaseMs } = expiry(config);
+  const drain = new Drain({
+    ...{ worker, engine, state, leaseMs, log },
+    timeoutMs: config.drainTimeoutMs,
+    clock: systemClock,
+  });
+  const leaving = new Leaving({
+    log,
+    noticeMs: config.shutdownNoticeMs ?? (role === 'gateway' ? GATEWAY_NOTICE_MS : 0),
+    announce: () => {
+      gateway.leave();
+      worker.drain();
+    },
+    ...(role === 'gateway' && {
+      hasSuccessor: () => hasOtherGateway(state, { self: nodeId, leaseMs }),
+    }),
+  });
+  return {
+    port,
+    dismissed,
+    leave: async (signal) => {
+      await Promise.all([leaving.giveNotice(signal), ...(role === 'worker' ? [drain.run(signal)] : [])]);
+    },
+  };
 }
 
 /** One run per interval in the whole cluster reaps records; each host's workers look after its processes. */

@@ -97,7 +97,7 @@ async function open(
     heartbeatMs: config.heartbeatIntervalMs,
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),
-    onOwnershipLost: (streamId, by) => log.warn({ streamId, ...by }, 'another worker owns this stream now'),
+    onOwnerChanged: (streamId, by) => log.warn({ streamId, ...by }, 'another worker owns this stream now'),
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });

@@ -30,12 +30,12 @@ export class OwnerFollower {
 
   constructor(options: OwnerFollowerOptions) {
     this.#options = options;
-    options.placement.onMoved = () => this.follow((options.placement.newestEpoch ?? 0) + 1);
+    options.placement.onMoved = (epoch) => this.follow(epoch + 1);
   }
 
   /** The stream is owned under this epoch now, here or elsewhere: what was placed under an older one makes way. Idempotent. */
   follow(epoch: number): void {
-    if (epoch <= this.#wanted) return;
+    if (epoch < this.#wanted) return;
     this.#wanted = epoch;
     this.#pauseMs = FIRST_PAUSE_MS;
     this.#cancelPause();
@@ -73,11 +73,15 @@ export class OwnerFollower {
   }
 
   async #tryToChangeOver(): Promise<void> {
-    const { replace, onFailed } = this.#options;
+    const { replace, placement, onFailed } = this.#options;
+    const reason = 'OWNER_CHANGED';
     try {
-      await replace({ reason: 'OWNER_CHANGED' });
+      await replace({ reason });
+      placement.report(reason);
     } catch (error) {
-      if (isStreampoolError(error) && !this.#closed) onFailed(error);
+      if (!isStreampoolError(error) || this.#closed) return;
+      onFailed(error);
+      placement.report(reason, error);
     }
   }
 

@@ -22,8 +22,10 @@ export interface PlacedSourceOptions {
   readonly place?: RemotePlacement;
   /** The source itself, for the node that owns the stream. */
   readonly open: () => Source;
-  /** The node that plays it says that another one owns it now. */
-  readonly onMoved: () => void;
+  /** See `RelayReaderOptions`. */
+  readonly joinNext: boolean;
+  /** The node that plays it under this epoch says that another one owns it now. */
+  readonly onMoved: (epoch: number) => void;
   readonly connectMs: number;
   readonly answerMs: number;
   readonly stallMs: number;
@@ -150,10 +152,20 @@ export class PlacedSource implements Source {
   }
 
   #playRelay(place: RemotePlacement): void {
-    const { cluster, streamId, connectMs, answerMs, stallMs, clock } = this.#options;
+    const { cluster, streamId, joinNext, connectMs, answerMs, stallMs, clock } = this.#options;
     const { url, deposes } = place;
     const reader = new RelayReader({
-      ...{ url, streamId, connectMs, answerMs, stallMs, clock, node: cluster.node, token: cluster.token },
+      ...{
+        url,
+        streamId,
+        joinNext,
+        connectMs,
+        answerMs,
+        stallMs,
+        clock,
+        node: cluster.node,
+        token: cluster.token,
+      },
       ...(deposes !== undefined && { deposes }),
       onData: (packets) => {
         this.#played = true;
@@ -164,7 +176,7 @@ export class PlacedSource implements Source {
         if (this.#reader === reader) this.#place = { ...place, epoch };
       },
       onMoved: () => {
-        if (this.#reader === reader) this.#options.onMoved();
+        if (this.#reader === reader && this.#place) this.#options.onMoved(this.#place.epoch);
       },
       onEnd: (end) => {
         if (this.#reader === reader) this.#onRelayEnd(place, end);

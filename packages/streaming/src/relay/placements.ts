@@ -1,9 +1,11 @@
+import type { StreampoolError } from '@streampool/errors';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { EngineSettings } from '../engine-settings.ts';
 import type { Source } from '../source.ts';
+import type { Attempt } from '../source-chain.ts';
 import type { ClusterOptions, RemotePlacement } from './ownership.ts';
-import { type PlacedMemory, PlacedSource } from './placed-source.ts';
+import { type PlacedMemory, PlacedSource, type PlacedSourceOptions } from './placed-source.ts';
 
 /** A node on the same network answers a connection at once or not at all. */
 const CONNECT_MS = 1_000;
@@ -19,7 +21,7 @@ export interface PlacementsOptions {
 
 /** One pool's way to its sources. */
 export interface PoolPlacement {
-  open(own: () => Source): Source;
+  open(own: () => Source, attempt: Pick<Attempt, 'beside'>): Source;
   /** The next source to be opened plays there. */
   sendNextTo(place: RemotePlacement): void;
   /** Whether what plays comes from another node, or nothing is known yet. */
@@ -28,8 +30,10 @@ export interface PoolPlacement {
   readonly playsNoneHere: boolean;
   /** Under which what plays, or is being made ready, was placed; undefined while that is being found out. */
   readonly newestEpoch: number | undefined;
-  /** Set by the pool: the owner says that another node owns the stream now. */
-  onMoved: () => void;
+  /** Tells operators that the pool moves to where the owner is, or (`error`) why it cannot yet. */
+  report(reason: string, error?: StreampoolError): void;
+  /** Set by the pool: who owned the stream under this epoch says that another node owns it now. */
+  onMoved: (epoch: number) => void;
 }
 
 /** How the pools of one process in a cluster come by their sources. */
@@ -45,11 +49,15 @@ export class Placements {
     const { cluster, settings, clock, log } = this.#options;
     const memory: PlacedMemory = {};
     const pool: PoolPlacements = new PoolPlacements(
-      (open, place) =>
+      (reason, error) => {
+        if (error) log.warn({ streamId, reason, error: error.message }, 'the source cannot be moved yet');
+        else log.info({ streamId, reason }, 'the source has moved to where the owner is');
+      },
+      ({ open, joinNext, place }) =>
         new PlacedSource({
-          ...{ streamId, cluster, memory, open, clock, log },
+          ...{ streamId, cluster, memory, open, joinNext, clock, log },
           ...(place && { place }),
-          onMoved: () => pool.onMoved(),
+          onMoved: (epoch) => pool.onMoved(epoch),
           connectMs: CONNECT_MS,
           answerMs: settings.streamTimeoutMs + ANSWER_GRACE_MS,
           stallMs: settings.stallTimeoutMs,
@@ -59,19 +67,25 @@ export class Placements {
   }
 }
 
+interface SourceToPlace extends Pick<PlacedSourceOptions, 'open' | 'joinNext'> {
+  readonly place: RemotePlacement | undefined;
+}
+
 /** The placed sources of one pool: one that plays, and perhaps one that is being made ready to take its place. */
 class PoolPlacements implements PoolPlacement {
-  readonly #create: (own: () => Source, place?: RemotePlacement) => PlacedSource;
+  readonly report: PoolPlacement['report'];
+  readonly #create: (what: SourceToPlace) => PlacedSource;
   #sources: PlacedSource[] = [];
   #next: RemotePlacement | undefined;
-  onMoved: () => void = () => {};
+  onMoved: (epoch: number) => void = () => {};
 
-  constructor(create: (own: () => Source, place?: RemotePlacement) => PlacedSource) {
+  constructor(report: PoolPlacement['report'], create: (what: SourceToPlace) => PlacedSource) {
+    this.report = report;
     this.#create = create;
   }
 
-  open(own: () => Source): Source {
-    const source = this.#create(own, this.#next);
+  open(own: () => Source, { beside }: Pick<Attempt, 'beside'>): Source {
+    const source = this.#create({ open: own, joinNext: beside, place: this.#next });
     this.#next = undefined;
     this.#sources = [...this.#open, source];
     return source;

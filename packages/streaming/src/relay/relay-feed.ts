@@ -27,6 +27,8 @@ export interface RelayRequest {
   readonly node: string;
   /** Under which the stream is owned here. */
   readonly epoch: number;
+  /** It wants what comes from now on; by default, what comes from the newest access point on. */
+  readonly joinNext?: boolean;
   /** Where the last connection was cut. */
   readonly resume?: RelayPosition;
   readonly req: IncomingMessage;
@@ -59,15 +61,16 @@ export class RelayFeed implements Delivery {
   /** Writes the response head. Undefined if the node has gone. The ring must have an access point. */
   static open(options: RelayFeedOptions): RelayFeed | undefined {
     const { ring, ringId, request } = options;
-    const { resume, epoch, res } = request;
+    const { resume, joinNext = false, epoch, res } = request;
     const resumes =
       resume?.ring === ringId &&
       resume.epoch === epoch &&
       resume.offset >= ring.tail &&
       resume.offset <= ring.head;
     const point = ring.newestAccessPoint();
-    const start = resumes ? resume.offset : point?.offset;
-    if (start === undefined) return undefined;
+    if (!point) return undefined;
+    const start = resumes ? resume.offset : joinNext ? ring.head : point.offset;
+    const tables = resumes ? Buffer.alloc(0) : point.tables;
     const socket = openBareBody(res, 200, {
       'Content-Type': 'video/mp2t',
       'Cache-Control': 'no-store',
@@ -75,18 +78,20 @@ export class RelayFeed implements Delivery {
       'X-Stream-Ring': ringId,
       'X-Stream-Offset': start,
       // Bytes of PAT and PMT before that offset's first byte.
-      'X-Stream-Tables': resumes ? 0 : (point?.tables.length ?? 0),
+      'X-Stream-Tables': tables.length,
     });
-    return socket && new RelayFeed(options, socket, resumes ? start : undefined);
+    if (!socket) return undefined;
+    if (tables.length > 0) socket.write(tables);
+    return new RelayFeed(options, socket, start);
   }
 
-  private constructor(options: RelayFeedOptions, socket: Socket, startAt: number | undefined) {
+  private constructor(options: RelayFeedOptions, socket: Socket, startAt: number) {
     this.#socket = socket;
     this.#spokenMs = options.now();
     this.#viewer = new SocketViewer({
       ring: options.ring,
       socket,
-      ...(startAt !== undefined && { startAt }),
+      startAt,
       clientTimeoutMs: options.clientTimeoutMs,
       program: options.program,
       now: options.now,

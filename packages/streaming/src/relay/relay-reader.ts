@@ -27,6 +27,11 @@ export interface RelayReaderOptions {
   readonly node: string;
   readonly token: string;
   readonly deposes?: number;
+  /**
+   * Begins with what comes from now on, instead of with the newest keyframe: who has something to play until the next one
+   * would only get ahead of the time.
+   */
+  readonly joinNext: boolean;
   readonly connectMs: number;
   /** From the connection to the answer, which waits for the first picture. */
   readonly answerMs: number;
@@ -114,8 +119,9 @@ export class RelayReader {
   }
 
   #url(): string {
-    const { url, streamId, deposes } = this.#options;
+    const { url, streamId, deposes, joinNext } = this.#options;
     const query = new URLSearchParams();
+    if (joinNext) query.set('join', 'next');
     if (deposes !== undefined) query.set('deposes', `${deposes}`);
     if (this.#position) {
       query.set('epoch', `${this.#position.epoch}`);

@@ -75,6 +75,7 @@ async function node(name: string, path = '/live.ts'): Promise<Node> {
       .relay(host.spec(STREAM), {
         node: String(req.headers['x-streampool-node']),
         epoch: table.epoch,
+        joinNext: searchParams.get('join') === 'next',
         ...(epoch > 0 && {
           resume: { epoch, ring: searchParams.get('ring')!, offset: Number(searchParams.get('offset')) },
         }),
@@ -230,5 +231,34 @@ test('a hand-over that fails changes nothing', async () => {
   await expect(a.host.engine.handOver(STREAM, place)).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' });
   await viewer.waitForMedia(2);
   expect(poolOf(a)).toMatchObject({ relayed: false });
+  expectNoGap(viewer);
+});
+
+test('a stream can be handed over again and again', async () => {
+  const [a, b, g] = [await node('a'), await node('b'), await node('g')];
+  table.acquire('a');
+  const viewer = play(g.url);
+  await viewer.waitForMedia(1);
+  viewer.resetGap();
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+    [a, b],
+  ] as const) {
+    const { owner, epoch } = table;
+    const next = owner === 'a' ? 'b' : 'a';
+    table.onRelay = () => void table.acquire(next, { owner, epoch });
+    await from.host.engine.handOver(STREAM, {
+      here: false,
+      url: to.host.url,
+      owner: next,
+      epoch,
+      deposes: epoch,
+    });
+    await waitFor(() => from.relays.size === 0, { timeoutMs: 2_000, what: 'the other node being gone' });
+    await viewer.waitForMedia(1);
+    await waitFor(() => poolOf(from) === undefined);
+  }
+  expect(table.epoch).toBe(4);
   expectNoGap(viewer);
 });
