@@ -32,7 +32,7 @@ beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   }
   sample = await makeSample({ seconds: 4, gopSeconds: 1, videoKbps: 130, constantRate: true });
-  await stage.open({ gateways: 4, workers: 2 });
+  await stage.open({ gateways: 2, workers: 2 });
   stage.provider.live('/live.ts', sample, { start: 'keyframe' });
 }, 90_000);
 afterEach(() => stage.hangUp());
@@ -70,53 +70,72 @@ test('what deploy/ and the operations guide ask of nodes is there', async () => 
   expect([...new Set(named)].filter((name) => !shown.has(name))).toEqual([]);
 });
 
-// Each has gateways of its own: one of them is killed.
+const players: Player[] = [];
+const play = (url: string, options?: PlayerOptions): Player => {
+  const player = new Player(url, options);
+  players.push(player);
+  return player;
+};
+afterEach(async () => {
+  await Promise.all(players.splice(0).map((player) => player.close()));
+});
+const create = (balancer: Balancer, what: string) => {
+  const url = stage.provider.url(`/live.ts?${what}-${new URL(balancer.url).port}`);
+  return createStream(balancer, 'streams', { url, shared: true });
+};
+/** The nodes that hold the stream's viewers, once that many are in the records. */
+async function nodesOf(streamId: string, viewers: number): Promise<string[]> {
+  const items = await waitFor(
+    async () => {
+      const page = await stage.state.listClients({ streamId });
+      return page.items.length === viewers && page.items;
+    },
+    { what: `${viewers} viewers in the records` },
+  );
+  return items.map(({ node }) => node);
+}
+/** Gateways that answer requests of the API. */
+async function gatewaysBehind(balancer: Balancer): Promise<string[]> {
+  const calls = await Promise.all(Array.from({ length: 20 }, () => api(balancer, 'GET', '/info')));
+  expect(calls.map(({ status }) => status)).toEqual(calls.map(() => 200));
+  const ids = calls.map(({ body }) => (body as { worker: { worker_id: string } }).worker.worker_id);
+  return [...new Set(ids)].sort();
+}
+/** A stream that the balancer leads to that gateway, and its viewers. */
+async function audienceAt(gateway: string, balancer: Balancer, viewers: number) {
+  for (let i = 0; ; i++) {
+    const stream = await create(balancer, `${gateway}-${i}`);
+    const first = play(stream.url);
+    await first.waitForPicture();
+    if ((await nodesOf(stream.id, 1))[0] !== gateway) continue;
+    const others = Array.from({ length: viewers - 1 }, () => play(stream.url));
+    await Promise.all(others.map((player) => player.waitForPicture()));
+    return { ...stream, players: [first, ...others] };
+  }
+}
+const BOTH = ['gateway-0', 'gateway-1'];
+const balancers: Balancer[] = [];
+afterAll(() => Promise.all(balancers.map((balancer) => balancer.close())));
+
 describe.each([
-  { name: 'nginx', start: startNginx, own: [0, 1], checks: false },
-  { name: 'HAProxy', start: startHaproxy, own: [2, 3], checks: true },
-] as const)('$name, set up as in deploy/', ({ name, start, own, checks }) => {
+  { name: 'nginx', start: startNginx, checks: false },
+  { name: 'HAProxy', start: startHaproxy, checks: true },
+] as const)('$name, set up as in deploy/', ({ start, checks }) => {
   let balancer: Balancer;
-  const players: Player[] = [];
-  const gateways = () => own.map((index) => stage.gateways[index]!);
 
   beforeAll(async () => {
-    const [a, b] = gateways();
+    const [a, b] = stage.gateways;
     balancer = await start({ gateways: [placeOf(a!), placeOf(b!)], workers: workers() });
+    balancers.push(balancer);
   });
-  afterEach(async () => {
-    await Promise.all(players.splice(0).map((player) => player.close()));
-  });
-  afterAll(() => balancer?.close());
-
-  const create = (what: string) =>
-    createStream(balancer, 'streams', {
-      url: stage.provider.url(`/live.ts?${name}-${what}`),
-      shared: true,
-    });
-  const play = (url: string, options?: PlayerOptions): Player => {
-    const player = new Player(url, options);
-    players.push(player);
-    return player;
-  };
-  /** The nodes that hold the stream's viewers, once that many are in the records. */
-  const nodesOf = async (streamId: string, viewers: number): Promise<string[]> => {
-    const items = await waitFor(
-      async () => {
-        const page = await stage.state.listClients({ streamId });
-        return page.items.length === viewers && page.items;
-      },
-      { what: `${viewers} viewers in the records` },
-    );
-    return items.map(({ node }) => node);
-  };
 
   test('a first picture at once, and then every piece as it comes', async () => {
-    const { url } = await create('flow');
+    const { url } = await create(balancer, 'flow');
     const player = play(url);
     expect(await player.waitForPicture()).toBeLessThan(1_500);
     expect(player.head).toMatchObject({ status: 200 });
     player.resetGap();
-    await player.waitForMedia(4);
+    await player.waitForMedia(3);
     expect(player.longestGapMs).toBeLessThan(600);
     const { syncErrors, continuityErrors, timestampErrors } = player.check;
     expect({ syncErrors, continuityErrors, timestampErrors }).toEqual({
@@ -125,28 +144,26 @@ describe.each([
   });
 
   test('twenty viewers of a stream meet at one gateway, viewers of many streams do not', async () => {
-    const { id, url } = await create('meeting');
+    const { id, url } = await create(balancer, 'meeting');
     const headers = { 'x-forwarded-for': '203.0.113.9' };
     const viewers = Array.from({ length: 20 }, () => play(url, { headers }));
     await Promise.all(viewers.map((player) => player.waitForPicture()));
     const nodes = await nodesOf(id, 20);
     expect(new Set(nodes).size).toBe(1);
-    expect(own.map((index) => `gateway-${index}`)).toContain(nodes[0]);
+    expect(nodes[0]).toMatch(/^gateway-/);
     // The address is that of the connection, whatever the viewer claims.
     const { items } = await stage.state.listClients({ streamId: id });
     expect(new Set(items.map(({ ip }) => ip))).toEqual(new Set(['127.0.0.1']));
 
-    const streams = await Promise.all(Array.from({ length: 16 }, (_, i) => create(`apart-${i}`)));
+    const streams = await Promise.all(Array.from({ length: 16 }, (_, i) => create(balancer, `apart-${i}`)));
     await Promise.all(streams.map((stream) => play(stream.url).waitForPicture()));
     const apart = await Promise.all(streams.map((stream) => nodesOf(stream.id, 1)));
     expect(new Set(apart.flat()).size).toBe(2);
   });
 
   test('the API is reached at every gateway, what is for nodes and Prometheus at none', async () => {
-    const calls = await Promise.all(Array.from({ length: 20 }, () => api(balancer, 'GET', '/info')));
-    const ids = calls.map(({ body }) => (body as { worker: { worker_id: string } }).worker.worker_id);
-    expect([...new Set(ids)].sort()).toEqual(own.map((index) => `gateway-${index}`));
-    const { id } = await create('internal');
+    expect(await gatewaysBehind(balancer)).toEqual(BOTH);
+    const { id } = await create(balancer, 'internal');
     for (const path of [
       `/internal/streams/${id}/relay`,
       `/%69nternal/streams/${id}/relay`,
@@ -158,7 +175,7 @@ describe.each([
   });
 
   test('players may be led to the workers, where there is nothing else for them', async () => {
-    const { id } = await create('workers');
+    const { id } = await create(balancer, 'workers');
     await play(`${balancer.workersUrl}/stream/${id}`).waitForPicture();
     const [node] = await nodesOf(id, 1);
     expect(node).toMatch(/^worker-/);
@@ -169,19 +186,20 @@ describe.each([
   });
 
   test('a gateway that is not ready gets nobody', async () => {
-    const { id } = await create('unready');
+    const { id } = await create(balancer, 'unready');
     const other = await start({
-      gateways: [placeOf(gateways()[0]!), addressOf(unready)],
+      gateways: [placeOf(stage.gateways[0]!), addressOf(unready)],
       workers: workers(),
     });
     try {
-      const streams = await Promise.all(Array.from({ length: 12 }, (_, i) => create(`unready-${i}`)));
+      const streams = await Promise.all(
+        Array.from({ length: 12 }, (_, i) => create(balancer, `unready-${i}`)),
+      );
       const viewers = [id, ...streams.map((stream) => stream.id)].map((stream) =>
         play(`${other.url}/stream/${stream}`),
       );
       await Promise.all(viewers.map((player) => player.waitForPicture()));
-      const calls = await Promise.all(Array.from({ length: 12 }, () => api(other, 'GET', '/info')));
-      expect(calls.map(({ status }) => status)).toEqual(calls.map(() => 200));
+      expect(await gatewaysBehind(other)).toEqual(['gateway-0']);
     } finally {
       await other.close();
     }
@@ -198,32 +216,55 @@ describe.each([
       await other.close();
     }
   });
+});
 
-  test('kill -9 of a gateway: players that come back get their stream from the other one', async () => {
-    const { id, url } = await create('killed');
-    const viewers = Array.from({ length: 5 }, () => play(url));
-    await Promise.all(viewers.map((player) => player.waitForPicture()));
-    const [node] = await nodesOf(id, 5);
-    const victim = stage.gateways[Number(node!.replace('gateway-', ''))]!;
-
-    await victim.kill();
-    await Promise.all(viewers.map(({ ended }) => ended));
+test('kill -9 of a gateway: players that come back get their stream from the other one, until it is there again', async () => {
+  const audiences = await Promise.all(balancers.map((balancer) => audienceAt('gateway-0', balancer, 5)));
+  expect(audiences).toHaveLength(2);
+  await stage.gateways[0]!.kill();
+  await Promise.all(audiences.flatMap((audience) => audience.players).map(({ ended }) => ended));
+  for (const { id, url } of audiences) {
     const again = Array.from({ length: 5 }, () => play(url));
     const pictures = await Promise.all(again.map((player) => player.waitForPicture()));
     expect(Math.max(...pictures)).toBeLessThan(3_000);
     // The killed one's viewers are in the records until its heartbeat is missed.
-    const { items } = await waitFor(
+    await waitFor(
       async () => {
-        const page = await stage.state.listClients({ streamId: id });
-        return page.items.filter((client) => client.node !== node).length === 5 && page;
+        const { items } = await stage.state.listClients({ streamId: id });
+        return items.filter(({ node }) => node === 'gateway-1').length === 5;
       },
       { what: 'five viewers at the other gateway' },
     );
-    const others = own.map((index) => `gateway-${index}`).filter((other) => other !== node);
-    expect(items.map((client) => client.node).filter((other) => other !== node)).toEqual(
-      again.map(() => others[0]),
-    );
-    const calls = await Promise.all(Array.from({ length: 10 }, () => api(balancer, 'GET', '/info')));
-    expect(calls.map(({ status }) => status)).toEqual(calls.map(() => 200));
+  }
+  for (const balancer of balancers) expect(await gatewaysBehind(balancer)).toEqual(['gateway-1']);
+  await stage.gateways[0]!.start();
+  for (const balancer of balancers) {
+    await waitFor(async () => (await gatewaysBehind(balancer)).length === 2, {
+      what: 'both gateways in use',
+    });
+  }
+}, 60_000);
+
+test('SIGTERM of a gateway: newcomers are led to the other one, and those that are there are served on for a while', async () => {
+  const audiences = await Promise.all(balancers.map((balancer) => audienceAt('gateway-1', balancer, 2)));
+  const leaving = stage.gateways[1]!;
+  const gone = leaving.stop();
+  await waitFor(async () => (await api(leaving, 'GET', '/readyz')).status === 503, {
+    what: 'not being ready',
   });
-});
+  const newcomers = audiences.flatMap(({ url }) => [play(url), play(url)]);
+  await Promise.all(newcomers.map((player) => player.waitForPicture()));
+  for (const { players: before } of audiences) {
+    expect(before.map(({ end }) => end)).toEqual([undefined, undefined]);
+  }
+  for (const { id } of audiences) {
+    expect((await nodesOf(id, 4)).filter((node) => node === 'gateway-0')).toHaveLength(2);
+  }
+  // They end properly, not in the middle of something.
+  for (const { players: before } of audiences) {
+    for (const { ended } of before) expect(await ended).toMatch(/^(?:fin|complete)$/);
+  }
+  expect(await gone).toBe(0);
+  expect(newcomers.map(({ end }) => end)).toEqual(newcomers.map(() => undefined));
+  for (const balancer of balancers) expect(await gatewaysBehind(balancer)).toEqual(['gateway-0']);
+}, 60_000);
