@@ -24,11 +24,13 @@ interface Refusal {
 export class ApiClient {
   readonly #base: string;
   readonly #token: string | undefined;
+  readonly #signal: AbortSignal | undefined;
 
-  /** `base` is the root of the API, such as `http://127.0.0.1:8085`. */
-  constructor(base: string, token: string | undefined) {
+  /** `base` is the root of the API, such as `http://127.0.0.1:8085`. Questions under way end with the signal. */
+  constructor(base: string, token: string | undefined, signal?: AbortSignal) {
     this.#base = base.replace(/\/+$/, '');
     this.#token = token;
+    this.#signal = signal;
   }
 
   /** @throws CommandProblem that says what to do */
@@ -48,6 +50,7 @@ export class ApiClient {
 
   async #ask<T>(method: string, path: string): Promise<T> {
     const shown = redactUrl(this.#base);
+    const timeout = AbortSignal.timeout(TIMEOUT_MS);
     let response: Response;
     try {
       response = await fetch(this.#base + path, {
@@ -56,9 +59,10 @@ export class ApiClient {
           accept: 'application/json',
           ...(this.#token !== undefined && { 'x-api-token': this.#token }),
         },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+        signal: this.#signal ? AbortSignal.any([timeout, this.#signal]) : timeout,
       });
     } catch (error) {
+      if (this.#signal?.aborted) throw new CommandProblem('Interrupted.', 'INTERRUPTED');
       throw new CommandProblem(
         `No answer from ${shown} (${reasonOf(error)}). Is the server running? See --url.`,
         'NO_ANSWER',

@@ -38,7 +38,7 @@ export async function drainCommand(
 ): Promise<void> {
   const { output } = surroundings;
   const mostMs = typeof options.wait === 'string' ? waitOf(options.wait) : WAIT_MS;
-  const api = apiOf(options);
+  const api = apiOf(options, surroundings.signal);
   const path = `/workers/${encodeURIComponent(worker)}/drain`;
   const told = await (options.cancel ? api.delete<Drained>(path) : api.post<Drained>(path));
   if (options.wait === undefined || options.cancel) {
@@ -74,6 +74,7 @@ async function waitUntilEmpty(
   let left = '';
   while (!signal.aborted) {
     const listed = await api.get<{ workers: ShownWorker[] }>('/workers').catch((error: unknown) => {
+      if (signal.aborted) return undefined;
       if (!(error instanceof CommandProblem) || now() - answeredMs > PATIENCE_MS) throw error;
       return undefined;
     });

@@ -17,10 +17,10 @@ export interface ShowOptions extends AskOptions {
 }
 
 /** The server that is asked: `--url`, else the one that the settings here describe. */
-export function apiOf(options: AskOptions): ApiClient {
+export function apiOf(options: AskOptions, signal?: AbortSignal): ApiClient {
   const { config } = loadConfig({ env: process.env, directory: process.cwd() });
   const url = options.url ?? process.env.STREAMPOOL_URL ?? baseUrl(config, config.port);
-  return new ApiClient(url, options.token ?? config.apiToken);
+  return new ApiClient(url, options.token ?? config.apiToken, signal);
 }
 
 /** Asks once and resolves with what to print. `width`: of the terminal. @throws CommandProblem */
@@ -31,8 +31,8 @@ export async function show(ask: Ask, options: AskOptions, width?: number): Promi
 
 /** Prints what a question is answered with: once, or with `--watch` again and again until a signal. @throws CommandProblem */
 export async function showCommand(ask: Ask, options: ShowOptions, surroundings: Surroundings): Promise<void> {
-  const { output } = surroundings;
-  if (options.watch !== undefined) await watch(ask, apiOf(options), options, surroundings);
+  const { output, signal } = surroundings;
+  if (options.watch !== undefined) await watch(ask, apiOf(options, signal), options, surroundings);
   else output.write(`${await show(ask, options, output.isTTY ? output.columns : undefined)}\n`);
 }
 
