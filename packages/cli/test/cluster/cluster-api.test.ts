@@ -1,8 +1,10 @@
-import { api, waitFor } from '@streampool/testkit';
+import { api, metric, type Player, waitFor } from '@streampool/testkit';
+import { drainCommand } from '../../src/commands/drain.ts';
 import { streams, workers } from '../../src/commands/reports.ts';
 import { show } from '../../src/commands/show.ts';
+import { pause } from '../../src/serve/pause.ts';
 import { COPY } from '../e2e/stage.ts';
-import { ClusterStage } from './cluster-stage.ts';
+import { ClusterStage, expectUndisturbed } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 // Slow beats: what is prompt here is not so because somebody beat at the right moment.
@@ -55,6 +57,26 @@ test('any gateway shows the streams, viewers and figures of the whole cluster', 
   }
 });
 
+test('every node says in its metrics how it takes part', async () => {
+  const url = stage.provider.url('/live.ts?metrics');
+  const { id } = await stage.create('streams', { url, shared: true });
+  await everywhere(id);
+  const owner = await stage.ownerOf(id);
+  for (const node of [...stage.gateways, ...stage.workers]) {
+    const lines = (await api(node, 'GET', '/metrics')).text.split('\n');
+    const isOwner = node === owner;
+    expect(lines).toContain(`streampool_relays{direction="in"} ${isOwner ? 0 : 1}`);
+    expect(lines).toContain(`streampool_relays{direction="out"} ${isOwner ? 3 : 0}`);
+    expect(lines).toContain('streampool_state_connected 1');
+    expect(lines).toContain('streampool_draining 0');
+    expect(lines.some((line) => line.startsWith('streampool_reaper_actions_total'))).toBe(
+      node.role === 'worker',
+    );
+  }
+  // Once it has let go of what earlier viewers watched.
+  await waitFor(async () => (await metric(owner, 'streampool_owned_streams')) === 1, { timeoutMs: 15_000 });
+});
+
 test.each(['transcode', 'direct'])('a deleted %s stream ends at every node promptly', async (kind) => {
   const url = stage.provider.url('/live.ts?deleted');
   const { id } =
@@ -88,6 +110,28 @@ test('a viewer at any node is ended through any gateway, and nobody else is', as
   }
 });
 
+test('a player that zaps from one node to another is one viewer', async () => {
+  const url = stage.provider.url('/live.ts?zapping');
+  const ids = await Promise.all(
+    stage.gateways.map(
+      async (_, n) => (await stage.create('streams', { url: `${url}-${n}`, shared: true })).id,
+    ),
+  );
+  const nodes = [...stage.gateways, ...stage.workers];
+  let former: Player | undefined;
+  for (const [at, node] of nodes.entries()) {
+    const id = ids[at % 2]!;
+    const player = stage.play(node, `${id}?client_id=tv`);
+    await player.waitForMedia(1);
+    if (former) await waitFor(() => former?.end !== undefined, { timeoutMs: PROMPT_MS });
+    const isIt = async (): Promise<boolean> => (await stage.state.getClient('tv'))?.node === node.name;
+    await waitFor(isIt, { what: 'the viewer in the records' });
+    former = player;
+  }
+  const { items } = await stage.state.listClients({});
+  expect(items.filter((client) => client.id === 'tv')).toHaveLength(1);
+});
+
 test('a node that hangs holds up nobody who deletes: its streams and viewers are forgotten, and end when it wakes', async () => {
   const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?hangs'), shared: true });
   const [player] = await stage.audience([stage.workers[0]!], id, 1);
@@ -104,3 +148,23 @@ test('a node that hangs holds up nobody who deletes: its streams and viewers are
   await waitFor(() => player!.end !== undefined, { timeoutMs: 10_000, what: 'the end of its viewer' });
   await waitFor(() => stage.provider.stats('/live.ts').current === 0, { timeoutMs: 10_000 });
 });
+
+test('streampool drain hands a worker’s streams over, and waits for its end', async () => {
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?drain'), shared: true });
+  const players = await stage.audience(stage.gateways, id, 4);
+  const owner = await stage.ownerOf(id);
+  let written = '';
+  const output = { write: (text: string) => (written += text), on: () => {} };
+  const { signal } = new AbortController();
+  const url = stage.gateways[1]!.url;
+  const surroundings = { output, signal, now: Date.now, sleep: pause };
+  await drainCommand(owner.name, { url, wait: '25', json: true }, surroundings);
+  expect(JSON.parse(written)).toMatchObject({
+    worker_id: owner.name,
+    outcome: expect.stringMatching(/gone|empty/),
+  });
+  await waitFor(() => !owner.running, { what: 'the end of the worker' });
+  expect((await stage.record(id)).owner).not.toBe(owner.name);
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
+  expectUndisturbed(players);
+}, 60_000);
