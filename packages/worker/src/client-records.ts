@@ -82,6 +82,11 @@ export class ClientRecords {
     }
   }
 
+  /** The store has lost its memory: the next telling of everybody mentions them all. */
+  forgetAllSent(): void {
+    for (const entry of this.#here.values()) delete entry.sent;
+  }
+
   /** What to say now. `all`: everybody who is here, for a beat that also tells of progress. */
   batch(nowMs: number, all?: readonly ViewerSnapshot[]): ClientBatch {
     const clients = new Map(this.#come);

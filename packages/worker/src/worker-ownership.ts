@@ -23,7 +23,10 @@ export class WorkerOwnership implements Ownership {
 
   async acquire(streamId: string, options: { deposes?: Deposed }): Promise<Placement> {
     const { worker, state } = this.#options;
-    if (worker.status === 'draining' && worker.epochOf(streamId) === undefined) {
+    const owned = worker.epochOf(streamId);
+    // Whoever has taken it since says so in the reply to the next beat: nobody waits for the state to start FFmpeg again.
+    if (owned !== undefined && !options.deposes) return { here: true, epoch: owned };
+    if (worker.status === 'draining' && owned === undefined) {
       const elsewhere = await this.#others.acquire(streamId, options).catch(() => undefined);
       if (elsewhere) return elsewhere;
     }

@@ -54,6 +54,8 @@ export class Worker {
   /** Streams that were live, with the URL they play, so that a return to live is no start. */
   readonly #started = new Map<string, number>();
   #registered = false;
+  /** Of the store's data, as the last reply named it. */
+  #generation: string | undefined;
   #replaced = false;
   #ownershipsLost = 0;
   #draining = false;
@@ -253,6 +255,11 @@ export class Worker {
       throw error;
     }
     taken();
+    if (this.#generation !== undefined && this.#generation !== reply.generation) {
+      this.#clients.forgetAllSent();
+      this.#clientsToldAt = Number.NEGATIVE_INFINITY;
+    }
+    this.#generation = reply.generation;
     if (reply.missing.length > 0) {
       this.#clients.forgetSent(new Set(reply.missing));
       this.#clientsToldAt = Number.NEGATIVE_INFINITY;
