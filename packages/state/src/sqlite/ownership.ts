@@ -19,6 +19,19 @@ export interface OwnershipParts {
   readonly leaseMs: number;
 }
 
+/**
+ * Streams whose lease has run out, or whose owner is dead. The planner, left to itself, reads all streams for it: the
+ * indexes are named, and the workers come first (CROSS JOIN keeps the order), so that only what has expired is read.
+ */
+export const EXPIRED_STREAMS = `
+  SELECT * FROM streams WHERE id IN (
+    SELECT id FROM streams INDEXED BY streams_by_lease WHERE owner <> '' AND lease_until_ms <= $heard
+    UNION ALL
+    SELECT streams.id FROM workers INDEXED BY workers_by_hearing
+      CROSS JOIN streams INDEXED BY streams_by_owner ON streams.owner = workers.id AND streams.owner <> ''
+    WHERE workers.heard_ms <= $heard - $leaseMs
+  ) LIMIT $limit`;
+
 /** What became of a report: written, of an unknown stream, or refused because of the row's newer owner. */
 export type ReportOutcome = 'written' | 'missing' | { readonly stale: StreamRow };
 
@@ -68,12 +81,7 @@ export class Ownership {
         last_error = iif($hasLastError, $lastError, last_error)
       WHERE id = $streamId`);
     this.#ownedBy = connection.prepare("SELECT * FROM streams WHERE owner = $owner AND owner <> ''");
-    this.#expired = connection.prepare(`
-      SELECT * FROM streams WHERE owner <> '' AND lease_until_ms <= $heard
-      UNION
-      SELECT streams.* FROM workers JOIN streams ON streams.owner = workers.id AND streams.owner <> ''
-      WHERE workers.heard_ms <= $heard - $leaseMs
-      LIMIT $limit`);
+    this.#expired = connection.prepare(EXPIRED_STREAMS);
   }
 
   claim(streamId: string, worker: { id: string; host: string }, options: ClaimOptions, now: number): Claim {

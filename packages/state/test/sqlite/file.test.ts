@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { SqliteClusterState } from '../../src/index.ts';
 import { SCHEMA_VERSION } from '../../src/sqlite/migrations.ts';
+import { EXPIRED_STREAMS } from '../../src/sqlite/ownership.ts';
 import { beat, client, definition, idOf } from '../contract/records.ts';
 import { temporaryFile } from './temporary-file.ts';
 
@@ -105,6 +106,15 @@ test('a file of the schema before is brought up to date with what it holds', asy
   // Nobody has been heard in the meantime, so nobody is dead.
   expect(await after.listWorkers()).toMatchObject([{ id: 'w1', alive: true, heartbeatMs: now() }]);
   await after.close();
+});
+
+test('what has expired is found by indexes, without reading all that exists', async () => {
+  await new SqliteClusterState({ path: file.path }).close();
+  const db = new DatabaseSync(file.path);
+  const plan = db.prepare(`EXPLAIN QUERY PLAN ${EXPIRED_STREAMS}`).all() as { detail: string }[];
+  db.close();
+  expect(plan.map(({ detail }) => detail)).toContainEqual(expect.stringMatching(/^SEARCH streams/));
+  expect(plan.filter(({ detail }) => detail.startsWith('SCAN'))).toEqual([]);
 });
 
 test('a step that finds the file locked for too long is an outage, and passes', async () => {
