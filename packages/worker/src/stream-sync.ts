@@ -108,9 +108,14 @@ export class StreamSync {
       } else if (missing.has(streamId)) {
         more = (await this.#missing(ownership, reply.generation)) || more;
       } else {
+        const { generation } = ownership;
         ownership.generation = reply.generation;
         const figures = batch.said.get(ownership);
-        if (figures) ownership.said = figures;
+        if (generation !== undefined && generation !== reply.generation) {
+          // Somebody else gave the stream back to a store that had lost it: what it was told before is gone.
+          ownership.said = undefined;
+          more = true;
+        } else if (figures) ownership.said = figures;
       }
     }
     return more;

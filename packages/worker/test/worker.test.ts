@@ -313,6 +313,16 @@ describe('ownership', () => {
     expect(await stream('t')).toBeUndefined();
   });
 
+  test('a store that lost its memory and was given the stream back by another node is told everything again', async () => {
+    a.engine.move('s', 'live', { pid: 700 });
+    a.engine.attach('c', 's');
+    await flush();
+    await store.empty();
+    await store.inner.putStream(definition('s'));
+    await store.clock.advance(2 * HEARTBEAT_MS + 500);
+    expect(await stream()).toMatchObject({ owner: 'a', epoch: 1, state: 'live', ffmpegPid: 700, viewers: 1 });
+  });
+
   test('a stream can be claimed ahead of its start, and is kept for a while', async () => {
     expect(await a.worker.acquire('s')).toEqual({ granted: true, owner: 'a', epoch: 1 });
     await store.clock.advance(LEASE_MS * 2);
