@@ -93,6 +93,18 @@ export class ClusterStage {
     return record!;
   }
 
+  /** Resolves when another worker plays the stream, under a higher epoch. */
+  async waitForNewOwner(streamId: string, { owner, epoch }: StreamRecord): Promise<StreamRecord> {
+    return waitFor(
+      async () => {
+        const record = await this.record(streamId);
+        const isNew = record.owner !== undefined && record.owner !== owner && record.epoch > epoch;
+        return isNew && record.state === 'live' && record;
+      },
+      { timeoutMs: 15_000, what: `another owner than ${owner}` },
+    );
+  }
+
   /** All viewers hang up. */
   async hangUp(): Promise<void> {
     await Promise.all(this.#players.splice(0).map((player) => player.close()));

@@ -1,4 +1,4 @@
-import { waitFor } from '@streampool/testkit';
+import { isAlive, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage, expectUndisturbed, longestGap } from './cluster-stage.ts';
 
@@ -10,11 +10,11 @@ beforeEach(() => {
 afterEach(() => stage.hangUp());
 afterAll(() => stage.close(), 30_000);
 
-test('twenty first viewers at once, at gateways and at workers, share one FFmpeg and one provider connection', async () => {
+test('sixty first viewers at once, at gateways and at workers, share one FFmpeg and one provider connection', async () => {
   const url = stage.provider.url('/live.ts?first');
   const { id } = await stage.create('transcode', { url, profile: 'lowlatency' });
   const doors = [...stage.gateways, ...stage.workers];
-  const players = Array.from({ length: 20 }, (_, i) => stage.play(doors[i % doors.length]!, id));
+  const players = Array.from({ length: 60 }, (_, i) => stage.play(doors[i % doors.length]!, id));
   const pids = new Set<number>();
   await waitFor(() => {
     for (const pid of stage.ffmpegs()) pids.add(pid);
@@ -27,12 +27,12 @@ test('twenty first viewers at once, at gateways and at workers, share one FFmpeg
   expect(players.map((player) => player.check.firstPicture!.undecodable)).toEqual(players.map(() => 0));
   expectUndisturbed(players);
   // Every viewer is in the records once, under the node that holds its socket; no node is a viewer.
-  await waitFor(async () => (await stage.state.getStream(id))?.viewers === 20, {
-    what: '20 viewers in the records',
+  await waitFor(async () => (await stage.state.getStream(id))?.viewers === 60, {
+    what: '60 viewers in the records',
   });
   const { items } = await stage.state.listClients({ streamId: id });
   const names = ['gateway-0', 'gateway-1', 'worker-0', 'worker-1', 'worker-2'];
-  expect(names.map((name) => items.filter(({ node }) => node === name).length)).toEqual([4, 4, 4, 4, 4]);
+  expect(names.map((name) => items.filter(({ node }) => node === name).length)).toEqual([12, 12, 12, 12, 12]);
   const record = await stage.state.getStream(id);
   expect(record).toMatchObject({ state: 'live', epoch: 1, ffmpegPid: [...pids][0] });
   expect(record!.owner).toMatch(/^worker-/);
@@ -58,6 +58,7 @@ test('kill -9 of the owner: every socket is kept, the stream goes on, one FFmpeg
   await Promise.all(players.map((player) => player.waitForMedia(3)));
   expectUndisturbed(players);
   expect(longestGap(players)).toBeLessThan(5_000);
+  await waitFor(() => !isAlive(before.ffmpegPid!), { what: 'the end of the FFmpeg whose worker was killed' });
   await waitFor(() => stage.ffmpegs().length === 1, { what: 'one FFmpeg' });
   const after = (await stage.state.getStream(id))!;
   expect(after.epoch).toBeGreaterThan(before.epoch);

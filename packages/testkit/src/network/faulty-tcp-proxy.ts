@@ -164,7 +164,8 @@ export class FaultyTcpProxy {
     if (!this.#connections.delete(connection)) return;
     for (const pipe of connection.pipes) pipe.destroy();
     for (const socket of [connection.client, connection.server]) {
-      if (how === 'rst') socket?.resetAndDestroy();
+      // A socket whose end is under way cannot be reset: libuv refuses, and Node then never closes it.
+      if (how === 'rst' && !socket?.writableEnded) socket?.resetAndDestroy();
       else socket?.destroy();
     }
   }

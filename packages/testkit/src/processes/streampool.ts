@@ -159,11 +159,25 @@ export async function startStreampool({
   return streampool;
 }
 
-/** A port of 127.0.0.1 at which nobody listens at this moment. */
+/** Below the ports that the system gives out by itself, to connections above all (Linux: from 32768 on). */
+const FIRST_PORT = 15_000;
+const PORTS = 17_000;
+
+/**
+ * A port of 127.0.0.1 at which nobody listens, and that nobody is given by chance while it is not listened at: a server
+ * that is started again finds its port free.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+  for (let tries = 0; tries < 100; tries++) {
+    const server = createServer();
+    const listening = new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false));
+      server.listen(FIRST_PORT + Math.floor(Math.random() * PORTS), '127.0.0.1', () => resolve(true));
+    });
+    if (!(await listening)) continue;
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+  throw new Error('no port is free');
 }

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { waitFor } from '@streampool/testkit';
+import { COPY } from '../e2e/stage.ts';
+import { ClusterStage, expectUndisturbed, longestGap } from './cluster-stage.ts';
+
+const stage = new ClusterStage();
+beforeAll(async () => {
+  await stage.open({ gateways: 2, workers: 2, proxied: true });
+  stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
+}, 60_000);
+afterEach(async () => {
+  await stage.repair();
+  await waitFor(() => stage.ffmpegs().length === 0, { what: 'no FFmpeg left' });
+}, 20_000);
+afterAll(() => stage.close(), 30_000);
+
+/** What can become of Redis, for a few seconds each. */
+const OUTAGES: readonly (readonly [string, () => Promise<void>])[] = [
+  [
+    'killed, and started again empty',
+    async () => {
+      await stage.cluster.redis.kill();
+      await delay(1_500);
+      await stage.cluster.redis.start();
+    },
+  ],
+  ['emptied by FLUSHALL', () => stage.cluster.redis.flush()],
+  [
+    'stopped for some seconds',
+    async () => {
+      stage.cluster.redis.stop();
+      await delay(4_000);
+      stage.cluster.redis.continue();
+    },
+  ],
+];
+
+test.each(OUTAGES)(
+  'Redis %s: viewers notice nothing, and the records are right again',
+  async (name, happen) => {
+    const url = stage.provider.url(`/live.ts?${encodeURIComponent(name)}`);
+    const { id } = await stage.create('transcode', { url, profile: COPY });
+    const players = await stage.audience([...stage.gateways, ...stage.workers], id, 8);
+    await stage.waitForRecord(id, { viewers: 8, state: 'live' });
+    const { owner, epoch, ffmpegPid } = await stage.record(id);
+    const total = stage.provider.stats('/live.ts').total;
+
+    await happen();
+    await stage.waitForRecord(
+      id,
+      { owner: owner!, epoch, state: 'live', viewers: 8, ffmpegPid: ffmpegPid! },
+      15_000,
+    );
+    const workers = await stage.state.listWorkers();
+    expect(workers.map(({ id: name }) => name).sort()).toEqual([
+      'gateway-0',
+      'gateway-1',
+      'worker-0',
+      'worker-1',
+    ]);
+    expectUndisturbed(players);
+    expect(longestGap(players)).toBeLessThan(1_000);
+    expect(stage.ffmpegs()).toEqual([ffmpegPid]);
+    expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total });
+    // The stream is there for whoever comes next.
+    const [next] = await stage.audience([stage.gateways[1]!], id, 1);
+    expect(next!.check.firstPicture!.undecodable).toBe(0);
+    expect(stage.ffmpegs()).toHaveLength(1);
+  },
+);
+
+test('Redis that takes 200 ms for each command: first viewers still meet at one FFmpeg, and its owner can be killed', async () => {
+  for (const node of stage.cluster.nodes) node.toRedis.delay({ toServerMs: 100, toClientMs: 100 });
+  const { id } = await stage.create('transcode', { url: stage.provider.url('/live.ts?slow'), profile: COPY });
+  const { total } = stage.provider.stats('/live.ts');
+  const players = await stage.audience([...stage.gateways, ...stage.workers], id, 8);
+  expect(stage.ffmpegs()).toHaveLength(1);
+  expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total: total + 1 });
+  const before = await stage.record(id);
+  const owner = await stage.ownerOf(id);
+  const kept = players.filter((_, index) => [...stage.gateways, ...stage.workers][index % 4] !== owner);
+
+  await owner.kill();
+  await stage.waitForNewOwner(id, before);
+  await Promise.all(kept.map((player) => player.waitForMedia(2)));
+  expectUndisturbed(kept);
+  expect(stage.ffmpegs()).toHaveLength(1);
+  await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
+});
