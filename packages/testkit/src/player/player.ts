@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { waitFor } from '../processes/wait-for.ts';
 import { HttpReader, type ResponseHead } from './http-reader.ts';
 import { TsCheck } from './ts-check.ts';
+import { wholeUnits } from './whole-units.ts';
 
 export interface PlayerOptions {
   readonly method?: 'GET' | 'HEAD';
@@ -102,9 +103,12 @@ export class Player {
     return Buffer.concat(this.#recorded);
   }
 
-  /** Writes the body so far to a file, and returns its path. Only with `record`. */
+  /**
+   * Writes the body so far to a file, and returns its path: all of it once it has ended, up to the last complete picture
+   * while it goes on. Only with `record`.
+   */
   saveRecording(path: string): string {
-    writeFileSync(path, this.recording);
+    writeFileSync(path, this.#end ? this.recording : wholeUnits(this.recording));
     return path;
   }
 
