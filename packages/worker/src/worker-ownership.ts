@@ -5,7 +5,7 @@ import { RemoteOwnership } from './remote-ownership.ts';
 import type { Worker } from './worker.ts';
 
 export interface WorkerOwnershipOptions {
-  readonly worker: Pick<Worker, 'id' | 'acquire' | 'epochOf' | 'status'>;
+  readonly worker: Pick<Worker, 'id' | 'acquire' | 'epochOf' | 'status' | 'isContested' | 'noteContested'>;
   readonly state: Pick<ClusterState, 'getStream' | 'listWorkers'>;
   /** Of the store. */
   readonly leaseMs: number;
@@ -31,10 +31,16 @@ export class WorkerOwnership implements Ownership {
       if (elsewhere) return elsewhere;
     }
     const { deposes } = options;
-    const claim = await worker.acquire(streamId, deposes ? { deposes: deposes.epoch } : {});
+    const isContested = worker.isContested(streamId);
+    const claim = await worker.acquire(streamId, deposes && !isContested ? { deposes: deposes.epoch } : {});
     // The state is away: it is played here, and the nodes agree when the state is back.
     if (!claim) return { here: true, epoch: 0 };
     if (claim.granted) return { here: true, epoch: claim.epoch };
+    // The owner lives as the store sees it, and cannot be reached from here: an island until it can.
+    if (isContested && deposes?.epoch === claim.epoch) {
+      worker.noteContested(streamId);
+      return { here: true, epoch: 0 };
+    }
     const owner = (await state.listWorkers()).find(({ id }) => id === claim.owner);
     if (!owner) throw new StreampoolError('STATE_UNAVAILABLE', 'the owner of the stream has no address');
     return { here: false, url: owner.url, owner: owner.id, epoch: claim.epoch };

@@ -2,6 +2,7 @@ import { isStreampoolError } from '@streampool/errors';
 import type { Claim, Heartbeat, HeartbeatReply, WorkerStatus } from '@streampool/state';
 import type { EngineEvents, PoolSnapshot, ViewerSnapshot } from '@streampool/streaming';
 import { ClientRecords } from './client-records.ts';
+import { ContestedStreams } from './contested-streams.ts';
 import { attachEvent, detachEvent, EventLog, poolEvent, switchEvent } from './event-log.ts';
 import { Ownerships } from './ownerships.ts';
 import { Pulse } from './pulse.ts';
@@ -61,6 +62,10 @@ export class Worker {
   #draining = false;
   #status: WorkerStatus = 'ready';
   #clientsToldAt = Number.NEGATIVE_INFINITY;
+  readonly #contested: ContestedStreams;
+  #heardAt = Number.NEGATIVE_INFINITY;
+  /** Between the last two replies. */
+  #silentMs = 0;
   #closed: Promise<void> | undefined;
 
   constructor(options: WorkerOptions) {
@@ -88,6 +93,7 @@ export class Worker {
       onLost: (streamId, by) => this.#onLost(streamId, by),
       onRemoved: (streamId) => this.#call('onStreamRemoved', streamId),
     });
+    this.#contested = new ContestedStreams({ now: () => clock.now() });
     this.#pulse = new Pulse({
       clock,
       random,
@@ -129,6 +135,16 @@ export class Worker {
       this.#options.log.warn({ streamId, reason }, 'the state could not be asked for an owner');
       return undefined;
     }
+  }
+
+  /** See {@link ContestedStreams}. */
+  isContested(streamId: string): boolean {
+    return this.#contested.has(streamId);
+  }
+
+  /** Its owner still cannot be reached. */
+  noteContested(streamId: string): void {
+    this.#contested.note(streamId);
   }
 
   /** The epoch under which a stream is ours; undefined if it is not. */
@@ -276,6 +292,9 @@ export class Worker {
     const before = clock.wallNow();
     const reply = await state.heartbeat(beat);
     this.#time.learn(reply.nowMs, before, clock.wallNow());
+    // `told` looks at what was heard before this reply: what it says was lost was lost between the two.
+    this.#silentMs = clock.now() - this.#heardAt;
+    this.#heardAt = clock.now();
     if (this.#pulse.unheard > 0) this.#options.log.info('the state answers again');
     this.#setStatus(this.#draining ? 'draining' : reply.status);
     return reply;
@@ -351,6 +370,9 @@ export class Worker {
 
   #onLost(streamId: string, by: { owner: string; epoch: number }): void {
     this.#ownershipsLost += 1;
+    const { heartbeatMs } = this.#options;
+    // Who was silent, or is leaving, was rightly taken for gone.
+    if (this.#silentMs < 2 * heartbeatMs && this.#status === 'ready') this.#contested.note(streamId);
     this.#options.log.warn({ streamId, owner: by.owner, epoch: by.epoch }, 'another worker owns the stream');
     this.#call('onOwnerChanged', streamId, { owner: by.owner, epoch: by.epoch });
   }

@@ -1,4 +1,4 @@
-import { ffmpegsOf, waitFor } from '@streampool/testkit';
+import { type ClusterNode, ffmpegsOf, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage, expectUndisturbed, longestGap } from './cluster-stage.ts';
 
@@ -96,3 +96,30 @@ test.each(['hold', 'refuse'] as const)(
     expectUndisturbed([...players, loyal!]);
   },
 );
+
+test('workers that do not reach each other do not depose one another: each shows its viewers the stream until they do', async () => {
+  const { id } = await stage.create('transcode', {
+    url: stage.provider.url('/live.ts?apart'),
+    profile: COPY,
+  });
+  const [first, second] = stage.workers as [ClusterNode, ClusterNode];
+  const players = await stage.audience([first], id, 1);
+  const before = await stage.record(id);
+  expect(before.owner).toBe(first.name);
+  players.push(...(await stage.audience([second], id, 1)));
+
+  for (const node of [first, second]) node.fromPeers.blackHole('hold');
+  const after = await stage.waitForNewOwner(id, before);
+  expect(after.owner).toBe(second.name);
+  await waitFor(() => stage.ffmpegs().length === 2, { what: 'an FFmpeg on each side' });
+  await Promise.all(players.map((player) => player.waitForMedia(4)));
+  // Nobody took it back.
+  expect(await stage.record(id)).toMatchObject({ owner: second.name, epoch: before.epoch + 1 });
+  expect(longestGap(players)).toBeLessThan(TAKEOVER_MS);
+
+  for (const node of [first, second]) await node.fromPeers.resume();
+  await waitFor(() => stage.ffmpegs().length === 1, { timeoutMs: 20_000, what: 'one FFmpeg again' });
+  await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
+  await stage.waitForRecord(id, { owner: second.name, epoch: before.epoch + 1, state: 'live', viewers: 2 });
+  expectUndisturbed(players);
+}, 60_000);

@@ -26,6 +26,7 @@ export class OwnerFollower {
   #pauseMs = FIRST_PAUSE_MS;
   #isBusy = false;
   #cancelPause: () => void = () => {};
+  #isPausing = false;
   #closed = false;
 
   constructor(options: OwnerFollowerOptions) {
@@ -35,7 +36,7 @@ export class OwnerFollower {
 
   /** The stream is owned under this epoch now, here or elsewhere: what was placed under an older one makes way. Idempotent. */
   follow(epoch: number): void {
-    if (epoch < this.#wanted) return;
+    if (epoch < this.#wanted || (epoch === this.#wanted && this.#isPausing)) return;
     this.#wanted = epoch;
     this.#pauseMs = FIRST_PAUSE_MS;
     this.#cancelPause();
@@ -59,6 +60,7 @@ export class OwnerFollower {
   }
 
   async #changeOver(): Promise<void> {
+    this.#isPausing = false;
     if (this.#isBusy || this.#closed || this.#isSettled) return;
     this.#isBusy = true;
     // Otherwise it is being placed just now, and learns of the owner by itself.
@@ -69,6 +71,7 @@ export class OwnerFollower {
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
     this.#cancelPause();
+    this.#isPausing = true;
     this.#cancelPause = this.#options.clock.after(pauseMs, () => void this.#changeOver());
   }
 
@@ -76,10 +79,11 @@ export class OwnerFollower {
     const { replace, placement, onFailed } = this.#options;
     const reason = 'OWNER_CHANGED';
     try {
+      placement.sendNextToOwner();
       await replace({ reason });
       placement.report(reason);
     } catch (error) {
-      if (!isStreampoolError(error) || this.#closed) return;
+      if (!isStreampoolError(error) || this.#closed || this.#isSettled) return;
       onFailed(error);
       placement.report(reason, error);
     }

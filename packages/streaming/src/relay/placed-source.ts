@@ -20,6 +20,10 @@ export interface PlacedSourceOptions {
   readonly memory: PlacedMemory;
   /** Where to play it, instead of asking. What fails there is a failure. */
   readonly place?: RemotePlacement;
+  /** What plays is played here already: only another node's would be news. */
+  readonly awayOnly: boolean;
+  /** With `awayOnly`: there is nothing better than what plays here, under this epoch. */
+  readonly onStays: (epoch: number) => void;
   /** The source itself, for the node that owns the stream. */
   readonly open: () => Source;
   /** See `RelayReaderOptions`. */
@@ -80,6 +84,11 @@ export class PlacedSource implements Source {
     return this.#place;
   }
 
+  /** It is played here under that epoch from now on. Nothing else about it changes. */
+  own(epoch: number): void {
+    if (this.#place?.here) this.#place = { here: true, epoch };
+  }
+
   start(sink: SourceSink): void {
     this.#sink = sink;
     const { place } = this.#options;
@@ -116,6 +125,10 @@ export class PlacedSource implements Source {
       const place = await cluster.ownership.acquire(streamId, deposes ? { deposes } : {});
       if (this.#closed || generation !== this.#generation) return;
       if (memory.deposes === deposes) delete memory.deposes;
+      if (place.here && this.#options.awayOnly) {
+        this.#stay(place.epoch);
+        return;
+      }
       this.#place = place;
       if (place.here) this.#playOwn();
       else this.#playRelay(place);
@@ -216,6 +229,13 @@ export class PlacedSource implements Source {
     const pauseMs = this.#pauseMs;
     this.#pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
     this.#cancelPause = this.#options.clock.after(pauseMs, () => void this.#ask());
+  }
+
+  #stay(epoch: number): void {
+    this.#options.onStays(epoch);
+    this.#finish(
+      new StreampoolError('RELAY_LOST', 'the owner cannot be reached; the stream goes on from this node'),
+    );
   }
 
   #finish(error?: StreampoolError): void {

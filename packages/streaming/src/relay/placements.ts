@@ -24,6 +24,8 @@ export interface PoolPlacement {
   open(own: () => Source, attempt: Pick<Attempt, 'beside'>): Source;
   /** The next source to be opened plays there. */
   sendNextTo(place: RemotePlacement): void;
+  /** The next source to be opened is for following the owner: no second one of those that play here is wanted for it. */
+  sendNextToOwner(): void;
   /** Whether what plays comes from another node, or nothing is known yet. */
   readonly relayed: boolean;
   /** No source is played here, nor being made ready. */
@@ -53,9 +55,9 @@ export class Placements {
         if (error) log.warn({ streamId, reason, error: error.message }, 'the source cannot be moved yet');
         else log.info({ streamId, reason }, 'the source has moved to where the owner is');
       },
-      ({ open, joinNext, place }) =>
+      ({ open, joinNext, place, awayOnly, onStays }) =>
         new PlacedSource({
-          ...{ streamId, cluster, memory, open, joinNext, clock, log },
+          ...{ streamId, cluster, memory, open, joinNext, awayOnly, onStays, clock, log },
           ...(place && { place }),
           onMoved: (epoch) => pool.onMoved(epoch),
           connectMs: CONNECT_MS,
@@ -67,7 +69,7 @@ export class Placements {
   }
 }
 
-interface SourceToPlace extends Pick<PlacedSourceOptions, 'open' | 'joinNext'> {
+interface SourceToPlace extends Pick<PlacedSourceOptions, 'open' | 'joinNext' | 'awayOnly' | 'onStays'> {
   readonly place: RemotePlacement | undefined;
 }
 
@@ -77,6 +79,7 @@ class PoolPlacements implements PoolPlacement {
   readonly #create: (what: SourceToPlace) => PlacedSource;
   #sources: PlacedSource[] = [];
   #next: RemotePlacement | undefined;
+  #isNextForOwner = false;
   onMoved: (epoch: number) => void = () => {};
 
   constructor(report: PoolPlacement['report'], create: (what: SourceToPlace) => PlacedSource) {
@@ -85,14 +88,25 @@ class PoolPlacements implements PoolPlacement {
   }
 
   open(own: () => Source, { beside }: Pick<Attempt, 'beside'>): Source {
-    const source = this.#create({ open: own, joinNext: beside, place: this.#next });
+    const source = this.#create({
+      open: own,
+      joinNext: beside,
+      place: this.#next,
+      awayOnly: this.#isNextForOwner && beside && !this.relayed,
+      onStays: (epoch) => this.#open[0]?.own(epoch),
+    });
     this.#next = undefined;
+    this.#isNextForOwner = false;
     this.#sources = [...this.#open, source];
     return source;
   }
 
   sendNextTo(place: RemotePlacement): void {
     this.#next = place;
+  }
+
+  sendNextToOwner(): void {
+    this.#isNextForOwner = true;
   }
 
   get relayed(): boolean {
