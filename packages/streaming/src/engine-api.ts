@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamTarget } from '@streampool/upstream';
+import type { StreamNote } from './notes.ts';
 
 /**
  * How a stream reaches its viewers: `direct`, one provider connection per viewer, bytes untouched;
@@ -88,6 +89,8 @@ export interface EngineEvents {
   viewer_attached: [ViewerSnapshot];
   viewer_detached: [ViewerSnapshot & { reason: DetachReason }];
   viewer_skipped: [{ streamId: string; clientId: string; bytesSkipped: number }];
+  /** Whatever else explains what viewers saw: see {@link StreamNote}. Nothing depends on its being heard. */
+  noted: [StreamNote & { readonly streamId: string }];
 }
 
 /** What the gateway (and later a relay) may ask of the data plane. */

@@ -1,6 +1,7 @@
 export { type Clock, systemClock } from './clock.ts';
 export type * from './engine-api.ts';
 export { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.ts';
+export type * from './notes.ts';
 export type * from './relay/ownership.ts';
 export type { RelayPosition, RelayRequest } from './relay/relay-feed.ts';
 export { StreamEngine, type StreamEngineOptions } from './stream-engine.ts';

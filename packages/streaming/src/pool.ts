@@ -13,6 +13,7 @@ import type {
   ViewerSnapshot,
 } from './engine-api.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
+import type { StreamNote } from './notes.ts';
 import { PoolStateMachine } from './pool-state.ts';
 import { OwnerFollower } from './relay/owner-follower.ts';
 import type { RemotePlacement } from './relay/ownership.ts';
@@ -40,6 +41,7 @@ export interface PoolEvents {
   viewer_attached: (viewer: ViewerSnapshot) => void;
   viewer_detached: (viewer: ViewerSnapshot & { reason: DetachReason }) => void;
   viewer_skipped: (info: { clientId: string; bytesSkipped: number }) => void;
+  noted: (note: StreamNote) => void;
 }
 
 export interface PoolOptions {

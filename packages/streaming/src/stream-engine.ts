@@ -167,6 +167,7 @@ export class StreamEngine implements StreamEngineApi {
         viewer_attached: (viewer) => emit('viewer_attached', viewer),
         viewer_detached: (viewer) => emit('viewer_detached', viewer),
         viewer_skipped: (info) => emit('viewer_skipped', { streamId, ...info }),
+        noted: (note) => emit('noted', { streamId, ...note }),
       },
       onFinal: () => {
         forget(this.#pools, streamId, pool);

@@ -64,6 +64,7 @@ export class EngineHost {
       'viewer_attached',
       'viewer_detached',
       'viewer_skipped',
+      'noted',
     ] as const)
       this.engine.on(event, (info: object) => this.events.push({ event, ...info } as never));
     this.#server = createServer((req, res) => {

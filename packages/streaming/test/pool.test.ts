@@ -79,6 +79,7 @@ function setup({ alternatives = 1, after = Promise.resolve(), ...rest }: Setup =
       viewer_attached: () => attached(),
       viewer_detached: ({ clientId, reason }) => detached.push(`${clientId} ${reason}`),
       viewer_skipped: () => {},
+      noted: () => {},
     },
     onFinal: () => {
       finals += 1;
