@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
+import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import { answerNode, checkInternalToken, refuseNode } from './internal-request.ts';
@@ -8,18 +9,23 @@ export interface ControlDoorOptions {
   /** The secret that all nodes share. */
   readonly token: string;
   readonly engine: Pick<StreamEngineApi, 'disconnect' | 'stop' | 'viewers'>;
+  /** What this node knows of streams, from memory while the state is away. */
+  readonly state: Pick<ClusterState, 'getDefinition'>;
   readonly log: Logger;
 }
 
 /** The answer waits so long, ms, for the source (an FFmpeg, a provider's connection) to be gone; whoever asks waits little longer. */
 const STOP_WAIT_MS = 1_500;
 
-const PATH = /^\/internal\/(?:clients\/([^/?#]+)|streams\/([^/?#]+)\/stop)(?:\?(.*))?$/s;
+const PATH = /^\/internal\/(?:clients\/([^/?#]+)|streams\/([^/?#]+)\/(stop|definition))(?:\?(.*))?$/s;
 
 /**
  * What other nodes may ask of this one, with the shared token:
  * - `DELETE /internal/clients/{id}[?stream={id}]` ends the viewer of that id here (of that stream only); answers `{"found": …}`.
  * - `POST /internal/streams/{id}/stop` ends what plays the stream here with its viewers; answers `{"viewers": …}`.
+ * - `GET /internal/streams/{id}/definition` is what the stream is made of, for a node that is asked to play it while the
+ *   state is away. It goes where the state's secrets are at home: to who has the token.
+ *
  * An API call may come in through any gateway, while the socket it is about is somewhere else.
  */
 export class ControlDoor {
@@ -31,9 +37,9 @@ export class ControlDoor {
 
   /** Serves the request if it is one of these. */
   serve(req: IncomingMessage, res: ServerResponse): boolean {
-    const [path, clientId, streamId, query] = PATH.exec(req.url ?? '') ?? [];
+    const [path, clientId, streamId, wish, query] = PATH.exec(req.url ?? '') ?? [];
     if (path === undefined) return false;
-    this.#do(req, { clientId, streamId, query }).then(
+    this.#do(req, { clientId, streamId, wish, query }).then(
       (answer) => answerNode(res, 200, answer),
       (error: unknown) => refuseNode(res, error, this.#options.log),
     );
@@ -42,9 +48,9 @@ export class ControlDoor {
 
   async #do(
     req: IncomingMessage,
-    asked: { clientId: string | undefined; streamId: string | undefined; query: string | undefined },
-  ): Promise<{ found: boolean } | { viewers: number }> {
-    const { token, engine, log } = this.#options;
+    asked: Record<'clientId' | 'streamId' | 'wish' | 'query', string | undefined>,
+  ): Promise<{ found: boolean } | { viewers: number } | StreamDefinition> {
+    const { token, engine, state, log } = this.#options;
     checkInternalToken(req, token);
     const node = req.headers['x-streampool-node'];
     if (asked.clientId !== undefined && req.method === 'DELETE') {
@@ -55,7 +61,12 @@ export class ControlDoor {
       log.info({ clientId, node, found }, 'another node ends a viewer');
       return { found };
     }
-    if (asked.streamId !== undefined && req.method === 'POST') {
+    if (asked.streamId !== undefined && asked.wish === 'definition' && req.method === 'GET') {
+      const definition = await state.getDefinition(decoded(asked.streamId));
+      if (!definition) throw new StreampoolError('STREAM_NOT_FOUND', 'There is no such stream');
+      return definition;
+    }
+    if (asked.streamId !== undefined && asked.wish === 'stop' && req.method === 'POST') {
       const streamId = decoded(asked.streamId);
       log.info({ streamId, node }, 'another node ends a stream');
       const viewers = engine.viewers(streamId).length;

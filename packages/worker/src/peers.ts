@@ -1,4 +1,4 @@
-import type { ClusterState } from '@streampool/state';
+import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { Logger } from 'pino';
 
 export interface PeersOptions {
@@ -41,7 +41,13 @@ export class Peers {
     return (answer as { viewers?: number } | undefined)?.viewers;
   }
 
-  async #ask(node: string, method: 'DELETE' | 'POST', path: string): Promise<unknown> {
+  /** What a stream is made of, as that node knows it. Undefined if it does not, or did not answer. */
+  async definition(node: string, streamId: string): Promise<StreamDefinition | undefined> {
+    const answer = await this.#ask(node, 'GET', `/streams/${encodeURIComponent(streamId)}/definition`);
+    return answer as StreamDefinition | undefined;
+  }
+
+  async #ask(node: string, method: 'GET' | 'DELETE' | 'POST', path: string): Promise<unknown> {
     const { self, token, log, timeoutMs = TIMEOUT_MS } = this.#options;
     if (node === '' || node === self || this.#isShunned(node)) return undefined;
     try {

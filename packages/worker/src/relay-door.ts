@@ -1,14 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { Ownership, RelayPosition, StreamEngine, StreamSpec } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import { checkInternalToken, refuseNode } from './internal-request.ts';
+import type { Peers } from './peers.ts';
 
 export interface RelayDoorOptions {
   /** The secret that all nodes share. */
   readonly token: string;
   readonly state: Pick<ClusterState, 'getDefinition'>;
+  /** Asked for what a stream is made of while the state is away. */
+  readonly peers: Pick<Peers, 'definition'>;
   readonly ownership: Ownership;
   readonly engine: Pick<StreamEngine, 'relay'>;
   /** What the data plane must know of a stream. */
@@ -20,7 +23,8 @@ const PATH = /^\/internal\/(?:streams\/([^/?#]+)\/relay(?:\?(.*))?$)?/s;
 
 /**
  * Where other nodes come in: `GET /internal/streams/{id}/relay` with the shared token. The request names the stream only;
- * what it is made of, credentials included, the worker reads from the state. It claims the stream if it is free, or if
+ * what it is made of, credentials included, the worker reads from the state, or asks that node for while the state is
+ * away. It claims the stream if it is free, or if
  * `deposes` names the epoch of an owner that the asking node saw die.
  */
 export class RelayDoor {
@@ -49,14 +53,14 @@ export class RelayDoor {
     id: string | undefined,
     query: URLSearchParams,
   ): Promise<void> {
-    const { state, ownership, engine, specOf, token } = this.#options;
+    const { ownership, engine, specOf, token } = this.#options;
     checkInternalToken(req, token);
     if (id === undefined || req.method !== 'GET') {
       throw new StreampoolError('NOT_FOUND', 'There is nothing at this path');
     }
     const streamId = decodeURIComponent(id);
-    const definition = await state.getDefinition(streamId);
-    if (!definition) throw new StreampoolError('STREAM_NOT_FOUND', 'There is no such stream');
+    const node = req.headers['x-streampool-node'];
+    const definition = await this.#definition(streamId, typeof node === 'string' ? node : '');
     const deposes = wholeNumber(query.get('deposes'));
     const place = await ownership.acquire(
       streamId,
@@ -67,7 +71,6 @@ export class RelayDoor {
         info: { owner: place.owner, epoch: place.epoch },
       });
     }
-    const node = req.headers['x-streampool-node'];
     const resume = positionOf(query);
     await engine.relay(specOf(definition), {
       node: typeof node === 'string' ? node : '',
@@ -77,6 +80,19 @@ export class RelayDoor {
       req,
       res,
     });
+  }
+
+  /** @throws StreampoolError STREAM_NOT_FOUND, STATE_UNAVAILABLE */
+  async #definition(streamId: string, node: string): Promise<StreamDefinition> {
+    const { state, peers } = this.#options;
+    const definition = await state.getDefinition(streamId).catch(async (error: unknown) => {
+      // Whoever asks for the stream has viewers for it, and knows what it is.
+      const known = isStreampoolError(error, 'STATE_UNAVAILABLE') && (await peers.definition(node, streamId));
+      if (!known) throw error;
+      return known;
+    });
+    if (!definition) throw new StreampoolError('STREAM_NOT_FOUND', 'There is no such stream');
+    return definition;
   }
 }
 

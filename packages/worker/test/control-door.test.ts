@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { WorkerRecord } from '@streampool/state';
+import type { StreamDefinition, WorkerRecord } from '@streampool/state';
 import type { ViewerSnapshot } from '@streampool/streaming';
 import { pino } from 'pino';
 import { ControlDoor, Peers } from '../src/index.ts';
@@ -21,6 +21,10 @@ class Node {
     const door = new ControlDoor({
       log,
       token: TOKEN,
+      state: {
+        getDefinition: async (streamId) =>
+          streamId === 's/1' ? ({ id: 's/1', url: 'http://tv/1' } as StreamDefinition) : undefined,
+      },
       engine: {
         disconnect: (clientId) => {
           this.ended.push(clientId);
@@ -114,4 +118,12 @@ test('this node itself, and nodes that nobody knows, are not asked', async () =>
   expect(await peers().disconnect('w9', 'tv')).toBeUndefined();
   expect(await peers().disconnect('', 'tv')).toBeUndefined();
   expect(node.ended).toEqual([]);
+});
+
+test('a node says what a stream that it knows is made of', async () => {
+  const them = peers();
+  expect(await them.definition('w1', 's/1')).toEqual({ id: 's/1', url: 'http://tv/1' });
+  expect(await them.definition('w1', 'another')).toBeUndefined();
+  expect(await peers({ token: 'wrong' }).definition('w1', 's/1')).toBeUndefined();
+  expect(await them.definition('', 's/1')).toBeUndefined();
 });

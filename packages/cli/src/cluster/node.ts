@@ -13,6 +13,7 @@ import { type Ownership, StreamEngine, systemClock } from '@streampool/streaming
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
 import {
   ControlDoor,
+  Departure,
   Drain,
   Peers,
   RelayDoor,
@@ -96,9 +97,10 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
 
   const specOf = (definition: Parameters<typeof streamSpec>[0]) =>
     streamSpec(definition, config.defaultUserAgent);
-  const controlDoor = new ControlDoor({ engine, log, token: internalToken });
+  const peers = new Peers({ state, log, self: nodeId, token: internalToken });
+  const controlDoor = new ControlDoor({ engine, state, log, token: internalToken });
   const relayDoor = new RelayDoor({
-    ...{ state, engine, specOf, log, ownership: asked, token: internalToken },
+    ...{ state, engine, specOf, peers, log, ownership: asked, token: internalToken },
   });
   const nodeDoor: NodeDoor = {
     serve: (req, res, handOver) =>
@@ -116,7 +118,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
       ...(role === 'worker' && { api: 'watching' }),
     },
     nodeDoor,
-    peers: new Peers({ state, log, self: nodeId, token: internalToken }),
+    peers,
     ...(role === 'gateway' &&
       config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, expiry(config).leaseMs) }),
   });
@@ -134,11 +136,23 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),
     onStatus: (status) => {
-      if (status === 'draining') dismiss('an operator drains this node');
+      if (role === 'worker') departure.wanted(status);
+      else if (status === 'draining') dismiss('an operator drains this node');
     },
     onOwnerChanged: (streamId, by) => engine.follow(streamId, by.epoch),
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
+  });
+  const { leaseMs } = expiry(config);
+  const drain = { worker, engine, state, leaseMs, log, timeoutMs: config.drainTimeoutMs, clock: systemClock };
+  const departure = new Departure({
+    drain: () => new Drain(drain),
+    leave: () => gateway.leave(),
+    stay: () => gateway.stay(),
+    onEmptied() {
+      worker.drain();
+      dismiss('an operator has drained this node');
+    },
   });
   if (role === 'worker') {
     ownership = new WorkerOwnership({ worker, state, leaseMs: expiry(config).leaseMs });
@@ -154,12 +168,6 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     await closed;
   });
   await worker.start();
-  const { leaseMs } = expiry(config);
-  const drain = new Drain({
-    ...{ worker, engine, state, leaseMs, log },
-    timeoutMs: config.drainTimeoutMs,
-    clock: systemClock,
-  });
   const leaving = new Leaving({
     log,
     noticeMs: config.shutdownNoticeMs ?? (role === 'gateway' ? GATEWAY_NOTICE_MS : 0),
@@ -175,7 +183,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     port,
     dismissed,
     leave: async (signal) => {
-      await Promise.all([leaving.giveNotice(signal), ...(role === 'worker' ? [drain.run(signal)] : [])]);
+      await Promise.all([leaving.giveNotice(signal), ...(role === 'worker' ? [departure.finish(signal)] : [])]);
     },
   };
 }

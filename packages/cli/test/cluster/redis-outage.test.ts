@@ -88,3 +88,17 @@ test('Redis that takes 200 ms for each command: first viewers still meet at one 
   expect(stage.ffmpegs()).toHaveLength(1);
   await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
 });
+
+test('a stream that nobody has watched yet starts while Redis is away, once, at a worker that never heard of it', async () => {
+  const url = stage.provider.url('/live.ts?new');
+  const { id } = await stage.create('transcode', { url, profile: COPY });
+  const { total } = stage.provider.stats('/live.ts');
+  await stage.cluster.redis.kill();
+  const [gateway] = stage.gateways;
+  const players = await stage.audience([gateway!], id, 3);
+  expect(stage.ffmpegs()).toHaveLength(1);
+  await stage.cluster.redis.start();
+  await stage.waitForRecord(id, { state: 'live', viewers: 3, ffmpegPid: stage.ffmpegs()[0]! }, 15_000);
+  expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total: total + 1 });
+  expectUndisturbed(players);
+});

@@ -20,6 +20,9 @@ export interface RememberingOptions {
   readonly after?: (ms: number, run: () => void) => () => void;
 }
 
+/** The nodes are asked for this often though nobody wants to know, ms: when the store goes, it is too late to ask. */
+const LOOK_AROUND_MS = 60_000;
+
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
@@ -40,6 +43,7 @@ export class RememberingState implements ClusterState {
   readonly #now: () => number;
   readonly #after: (ms: number, run: () => void) => () => void;
   #workers: WorkerRecord[] | undefined;
+  #lookedAroundAt = Number.NEGATIVE_INFINITY;
   /** The life of the store's data that memory is of. */
   #generation: string | undefined;
   /** When the store was last found to have forgotten. */
@@ -102,6 +106,7 @@ export class RememberingState implements ClusterState {
   }
 
   listWorkers(): Promise<WorkerRecord[]> {
+    this.#lookedAroundAt = this.#now();
     return this.#ask(async () => {
       const workers = await this.#state.listWorkers();
       const heard = new Set(workers.map(({ id }) => id));
@@ -140,6 +145,9 @@ export class RememberingState implements ClusterState {
       }
     }
     this.#giveBack.goOn();
+    const knowsSomebody = this.#workers?.some(({ role = 'worker' }) => role === 'worker') ?? false;
+    if (!knowsSomebody || this.#now() - this.#lookedAroundAt >= LOOK_AROUND_MS)
+      this.listWorkers().catch(() => {});
     return reply;
   }
 
