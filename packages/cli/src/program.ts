@@ -89,7 +89,7 @@ export function program({ print, exit }: Terminal): Command {
       .description('Let a worker hand over its streams and end')
       .argument('<worker>', 'Its id, as streampool workers lists it'),
   )
-    .addOption(new Option('--cancel', 'Take it back, as long as the worker has not begun').conflicts('wait'))
+    .addOption(new Option('--cancel', 'Take it back, as long as the worker is not empty').conflicts('wait'))
     .option('--wait [seconds]', 'Stay until it has ended or has nothing left (10 minutes at most)')
     .option('--json', 'Print JSON')
     .action((worker: string, options: DrainOptions) =>

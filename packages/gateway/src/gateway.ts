@@ -19,6 +19,8 @@ export interface Gateway {
   listen(): Promise<number>;
   /** It will be closed: probes and new viewers are told so from now on; everything else goes on. */
   leave(): void;
+  /** It will not be closed after all: takes `leave` back. */
+  stay(): void;
   /**
    * Takes no new requests, lets those under way end, and resolves when all connections are closed, at the latest after
    * `closeTimeoutMs`. Viewers are the engine's: close it while this waits. Idempotent. Closes neither engine nor state.
@@ -73,6 +75,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     listen: () => http.listen({ host: config.host, port: config.port }),
     leave() {
       leaving = true;
+    },
+    stay() {
+      leaving = false;
     },
     close() {
       closing ??= http.close(config.closeTimeoutMs).then(() => {

@@ -13,7 +13,7 @@ const MOST_AT_ONCE = 4;
 const RETRY_MS = 1_000;
 
 export interface DrainOptions {
-  readonly worker: Pick<Worker, 'id' | 'drain' | 'epochOf'>;
+  readonly worker: Pick<Worker, 'id' | 'epochOf'>;
   readonly engine: Pick<StreamEngine, 'pools' | 'viewers' | 'handOver' | 'stop'>;
   readonly state: Pick<ClusterState, 'listWorkers'>;
   /** Of the store. */
@@ -24,8 +24,11 @@ export interface DrainOptions {
   readonly log: Logger;
 }
 
-/** How a drain ended. `timeout`: it was given up; `alone`: there is no other worker, so waiting would move nothing. */
-export type DrainOutcome = 'empty' | 'alone' | 'timeout';
+/**
+ * How a drain ended. `alone`: there is no other worker, so waiting would move nothing; `timeout`: it was given up;
+ * `aborted`: nobody waits for it any more, or the worker is wanted again.
+ */
+export type DrainOutcome = 'empty' | 'alone' | 'timeout' | 'aborted';
 
 interface Offer {
   readonly refusedBy: Set<string>;
@@ -33,8 +36,7 @@ interface Offer {
 }
 
 /**
- * Empties a worker that is about to end: it takes nothing new, hands every stream that it plays over to another worker
- * (whose pictures take the place of its own, see `StreamEngine.handOver`), and waits until other nodes have changed over and
+ * Empties a worker that takes nothing new any more: it hands every stream that it plays over to another worker (whose pictures take the place of its own, see `StreamEngine.handOver`), and waits until other nodes have changed over and
  * its own viewers have left. Viewers of direct streams, and those whose sockets are here, can only be waited for.
  */
 export class Drain {
@@ -49,18 +51,18 @@ export class Drain {
 
   /** Resolves when nothing is left, waiting makes no sense, or `signal` is aborted. Never rejects. Call it once. */
   async run(signal?: AbortSignal): Promise<DrainOutcome> {
-    const { worker, clock, log, timeoutMs } = this.#options;
-    worker.drain();
+    const { clock, log, timeoutMs } = this.#options;
     const untilMs = clock.now() + timeoutMs;
     let outcome: DrainOutcome | undefined;
     while (!outcome) {
-      if (this.#isEmpty()) outcome = 'empty';
-      else if (signal?.aborted || clock.now() >= untilMs) outcome = 'timeout';
+      if (signal?.aborted) outcome = 'aborted';
+      else if (this.#isEmpty()) outcome = 'empty';
+      else if (clock.now() >= untilMs) outcome = 'timeout';
       else outcome = await this.#step();
       if (!outcome) await new Promise<void>((resolve) => clock.after(LOOK_EVERY_MS, resolve));
     }
     this.#isOver = true;
-    log.info({ outcome, ...this.#left() }, 'the worker is drained');
+    log.info({ outcome, ...this.#left() }, 'the drain has ended');
     return outcome;
   }
 

@@ -1,4 +1,5 @@
 export { ControlDoor, type ControlDoorOptions } from './control-door.ts';
+export { Departure, type DepartureOptions } from './departure.ts';
 export { Drain, type DrainOptions, type DrainOutcome } from './drain.ts';
 export { Peers, type PeersOptions } from './peers.ts';
 export { livingWorkers, type PlacementQuery, place } from './placement.ts';

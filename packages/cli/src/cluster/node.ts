@@ -183,7 +183,10 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     port,
     dismissed,
     leave: async (signal) => {
-      await Promise.all([leaving.giveNotice(signal), ...(role === 'worker' ? [departure.finish(signal)] : [])]);
+      await Promise.all([
+        leaving.giveNotice(signal),
+        ...(role === 'worker' ? [departure.finish(signal)] : []),
+      ]);
     },
   };
 }

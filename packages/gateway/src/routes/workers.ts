@@ -65,7 +65,9 @@ export function workerRoutes({ state, config }: Services): Route[] {
       tag,
       summary: 'Take the draining of a worker back',
       description:
-        'Possible until the worker has learned of it; then it is on its way out, and the answer says `draining`.',
+        'Possible until the worker is empty: it lets viewers in and takes streams again with its next heartbeat, and those it has ' +
+        'handed over stay where they are. A worker that was ended by a signal, or a gateway that has learned of it, is on its ' +
+        'way out, and the answer says `draining`.',
       params: workerParams,
       errors: ['WORKER_NOT_FOUND', 'INVALID_REQUEST', 'STATE_UNAVAILABLE'],
       answers: { 200: { description: 'What it does now', schema: drainAnswer } },
