@@ -1,3 +1,4 @@
+import type { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
 import { DirectViewer } from './direct/index.ts';
@@ -68,6 +69,7 @@ export class DirectViewers {
       onBreak: (error) => {
         stream.restarts += 1;
         stream.lastError = error.message;
+        this.#noteLoss(connection, error);
       },
     });
     const isFirst = add(stream, connection);
@@ -163,6 +165,7 @@ export class DirectViewers {
     stream.bytesOut += last.bytes;
     stream.lastAccess = clock.wallNow();
     if (connection.error && reason === 'failed') stream.lastError = connection.error.message;
+    if (connection.error && reason === 'failed') this.#noteLoss(connection, connection.error);
     if (isLast) emit('viewer_detached', { ...last, reason });
     if (stream.connections.size > 0) return;
     const failure = reason === 'failed' ? connection.error : undefined;
@@ -175,6 +178,14 @@ export class DirectViewers {
       reason: failure?.code ?? 'the last viewer left',
     });
     if (this.#streams.get(stream.spec.id) === stream) this.#streams.delete(stream.spec.id);
+  }
+
+  /** Of a viewer's own connection to the provider. */
+  #noteLoss(connection: DirectViewer, { code, message }: StreampoolError): void {
+    const { clientId, streamId } = connection.snapshot();
+    const index = connection.failoverIndex;
+    const type = connection.bytesIn > 0 ? 'source_lost' : 'source_refused';
+    this.#options.emit('noted', { type, streamId, clientId, code, detail: message, index });
   }
 }
 

@@ -21,7 +21,7 @@ const PIECE_BYTES = 64 * 1024;
 /** How far a source may deliver ahead of its clock. */
 const LEAD_MS = 4_000;
 
-export interface IntakeEvents extends Pick<ChainEvents, 'progress' | 'lost' | 'ended' | 'failed'> {
+export interface IntakeEvents extends Pick<ChainEvents, 'progress' | 'noted' | 'lost' | 'ended' | 'failed'> {
   /** Another source goes out; `gapMs`: time in which nothing did. */
   recovered(info: { gapMs: number; index: number; reason: string }): void;
   /** The ring has an access point: viewers can start. Called for each new one. */
@@ -61,6 +61,7 @@ export class Intake {
       events: {
         lane: (reports) => this.#lane(reports),
         progress: (progress) => events.progress(progress),
+        noted: (note) => events.noted?.(note),
         lost: (error) => events.lost(error),
         recovered: ({ index, reason }) => events.recovered({ index, reason, gapMs: this.#gapMs }),
         ended: () => events.ended(),

@@ -105,6 +105,7 @@ export class PoolFactory {
       delivery: this.#feedDelivery,
       events: {
         lost: (error) => pool.noteInputLost(error),
+        noted: (note) => pool.note(note),
         recovered: (info) => pool.noteInputRecovered(info),
       },
     });
@@ -139,6 +140,8 @@ export class PoolFactory {
                 input,
                 index: attempt.index,
                 stopGraceMs: settings.stopGraceMs,
+                clock,
+                noted: (note) => pool.note(note),
                 log: log.child({ streamId: spec.id }),
               }),
             attempt,

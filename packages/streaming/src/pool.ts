@@ -125,6 +125,7 @@ export class Pool {
         lost: (error) => this.#onLost(error),
         recovered: (info) => this.#onRecovered(info),
         ended: () => this.#onEnded(),
+        noted: (note) => this.note(note),
         failed: (error) => this.#onFailed(error),
       },
     });
@@ -316,6 +317,11 @@ export class Pool {
   #wake(): void {
     if (this.#state.state === 'idle') {
       this.#state.move('starting', 'first viewer');
+  /** What its parts have to say of themselves, for whoever explains gaps afterwards. */
+  note(note: StreamNote): void {
+    if (!this.#state.isFinal) this.#options.events.noted(note);
+  }
+
       this.#startedAt = this.#options.clock.wallNow();
       this.#armStartDeadline();
       void this.#options.after.then(() => {
@@ -435,6 +441,8 @@ export class Pool {
     this.#remove(clientId, reason);
     this.#checkIdle();
   }
+      onBlocked: (blocked) => events.noted({ type: 'viewer_blocked', clientId, ...blocked }),
+      onUnblocked: (blocked) => events.noted({ type: 'viewer_unblocked', clientId, ...blocked }),
 
   #remove(clientId: string, reason: DetachReason): void {
     const attached = this.#viewers.get(clientId);

@@ -9,11 +9,20 @@ const TURN_BYTES = 4 * 1024 * 1024;
 /** After the kernel's buffer was full: small writes, so that even a very slow viewer shows progress. */
 const CAREFUL_SLICE_BYTES = 64 * 1024;
 
+/** A socket that took nothing for this long although there was something to take is worth telling, ms. */
+export const NOTED_BLOCK_MS = 1_000;
+
 /** How long the rest of an ended response may take. */
 const LINGER_MS = 10_000;
 
 /** How long a viewer may take to catch up with the end of a complete stream: more than a ring holds, played in real time. */
 const CATCH_UP_MS = 30_000;
+
+/** How long a socket has taken nothing, and how much lies between the viewer and the live end. */
+export interface ViewerBlock {
+  readonly blockedMs: number;
+  readonly lagBytes: number;
+}
 
 export interface SocketViewerOptions {
   readonly ring: Ring;
@@ -27,6 +36,9 @@ export interface SocketViewerOptions {
   /** Monotonic ms. */
   readonly now: () => number;
   readonly onSkip?: (bytesSkipped: number) => void;
+  /** Its socket has taken nothing for {@link NOTED_BLOCK_MS}. Called once, until it takes something. */
+  readonly onBlocked?: (blocked: ViewerBlock) => void;
+  readonly onUnblocked?: (blocked: ViewerBlock) => void;
   /** Called once. `left`: the viewer closed the socket. `stuck`: it was dropped. */
   readonly onLeave: (reason: 'left' | 'stuck') => void;
 }
@@ -45,6 +57,7 @@ export class SocketViewer implements Delivery {
   #careful = false;
   #closed = false;
   #progressMs: number;
+  #isBlocked = false;
   #onFinished: (() => void) | undefined;
   #finishByMs = Number.POSITIVE_INFINITY;
   bytes = 0;
@@ -84,9 +97,11 @@ export class SocketViewer implements Delivery {
     if (this.#pinned !== undefined) {
       if (this.#socket.writableLength > 0) {
         if (this.#isStuck(nowMs)) this.#drop();
+        else this.#noteBlock(nowMs);
         return;
       }
       this.#release();
+      if (this.#isBlocked) this.#noteEndOfBlock(nowMs);
     }
     this.#send(nowMs);
   }
@@ -162,6 +177,19 @@ export class SocketViewer implements Delivery {
     if (packets.length === 0) return;
     this.#socket.write(packets);
     this.bytes += packets.length;
+  }
+
+  #noteBlock(nowMs: number): void {
+    const blockedMs = Math.round(nowMs - this.#progressMs);
+    if (this.#isBlocked || blockedMs < NOTED_BLOCK_MS) return;
+    this.#isBlocked = true;
+    this.#options.onBlocked?.({ blockedMs, lagBytes: this.lagBytes });
+  }
+
+  #noteEndOfBlock(nowMs: number): void {
+    this.#isBlocked = false;
+    const blockedMs = Math.round(nowMs - this.#progressMs);
+    this.#options.onUnblocked?.({ blockedMs, lagBytes: this.lagBytes });
   }
 
   #isStuck(nowMs: number): boolean {

@@ -1,6 +1,7 @@
 import { type ErrorCode, StreampoolError } from '@streampool/errors';
 import { Backoff } from './backoff.ts';
 import type { Clock } from './clock.ts';
+import type { StreamNote } from './notes.ts';
 import type { Source, SourceProgress } from './source.ts';
 import { type Lane, type RunPolicy, SourceRun } from './source-run.ts';
 
@@ -41,6 +42,8 @@ export interface ChainEvents {
   /** A source is about to be opened: where its bytes shall go. Several may be open; which one goes out the lanes decide. */
   lane(reports: LaneReports): Lane;
   progress(progress: SourceProgress): void;
+  /** For whoever explains gaps afterwards. */
+  noted?(note: StreamNote): void;
   /** The running source was lost and another attempt follows. */
   lost(error: StreampoolError): void;
   /** Another source's bytes go out, after a loss or instead of one that still ran. `sourceGapMs`: from the last byte of the lost one. */
@@ -206,6 +209,13 @@ export class SourceChain {
         progress: (progress) => {
           if (this.#run === run) events.progress(progress);
         },
+        gap: (gapMs) => {
+          if (this.#run !== run) return;
+          const { kind, index } = run;
+          events.noted?.(
+            kind === 'ffmpeg' ? { type: 'encoder_gap', gapMs } : { type: 'source_gap', gapMs, index },
+          );
+        },
         ended: (error) => this.#onEnd(run, error),
       },
     });
@@ -238,6 +248,7 @@ export class SourceChain {
   #onEnd(run: SourceRun, error: StreampoolError | undefined): void {
     if (this.#done) return;
     if (this.#successor?.run === run) {
+      if (error) this.#noteLoss(run, error);
       this.#dropSuccessor(error ?? new StreampoolError('STREAM_FAILED', 'the other source ended at once'));
     } else if (this.#run === run) {
       if (error) this.#lost(run, error);
@@ -254,6 +265,7 @@ export class SourceChain {
     const { clock, policy, events, alternatives } = this.#options;
     this.lastError = error;
     this.#lossReason = error.code;
+    this.#noteLoss(run, error);
     if (run.hasData) this.#lostSinceMs = run.lastDataMs;
     const playedMs = run.playedMs(clock.now());
     if (playedMs >= policy.stableMs) {
@@ -282,6 +294,11 @@ export class SourceChain {
     if (this.#done || this.#run) return;
     if (this.#successor) this.#adoptSuccessor();
     else this.#openLater(hasMoved ? this.#backoffOfMoves.next() : this.#backoff.next());
+  }
+
+  #noteLoss({ hasData, index }: SourceRun, { code, message }: StreampoolError): void {
+    const type = hasData ? 'source_lost' : 'source_refused';
+    this.#options.events.noted?.({ type, code, detail: message, index });
   }
 
   #openLater(afterMs: number): void {

@@ -22,6 +22,11 @@ export interface Lane {
   close(): void;
 }
 
+/** Silence of a source that is worth telling: shorter ones no player notices; ms. */
+export const NOTED_GAP_MS = 500;
+/** Between what an encoder reads and what it makes of it; ms. */
+const ENCODER_DELAY_MS = 1_000;
+
 export interface SourceRunOptions {
   readonly source: Source;
   /** Which alternative it plays. */
@@ -34,6 +39,8 @@ export interface SourceRunOptions {
     /** Before the first byte is passed on. */
     firstData(): void;
     progress(progress: SourceProgress): void;
+    /** It was silent for that long, and went on by itself. */
+    gap?(gapMs: number): void;
     /** Called at most once: ended by itself, silent for too long, or without pictures. Without an error the content is complete. */
     ended(error?: StreampoolError): void;
   };
@@ -58,6 +65,10 @@ export class SourceRun {
 
   get index(): number {
     return this.#options.index;
+  }
+
+  get kind(): Source['kind'] {
+    return this.#options.source.kind;
   }
 
   get pid(): number | undefined {
@@ -137,13 +148,23 @@ export class SourceRun {
 
   #onData(): void {
     const now = this.#options.clock.now();
+    const lastDataMs = this.#lastDataMs;
     this.#lastDataMs = now;
+    if (now - lastDataMs >= NOTED_GAP_MS) this.#onGap(lastDataMs, now);
     if (this.#hasData) return;
     this.#hasData = true;
     this.#liveSinceMs = now;
     this.#fruitlessSinceMs = now;
     this.#watch(this.#options.policy.stallMs);
     this.#options.events.firstData();
+  }
+
+  #onGap(lastDataMs: number, now: number): void {
+    const { source, events } = this.#options;
+    if (!this.#hasData || source.starved) return;
+    const { hungryUntilMs } = source;
+    if (hungryUntilMs !== undefined && hungryUntilMs + ENCODER_DELAY_MS > lastDataMs) return;
+    events.gap?.(Math.round(now - lastDataMs));
   }
 
   /** Looks again when the deadline could have passed at the earliest, so that data need not re-arm a timer. */

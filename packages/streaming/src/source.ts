@@ -28,6 +28,8 @@ export interface Source {
   resume(): void;
   /** True while silence is somebody else's fault (FFmpeg whose input is being switched): no stall is counted. */
   readonly starved?: boolean;
+  /** Until when (monotonic ms) it had nothing to read: what it did not put out then is not its fault. */
+  readonly hungryUntilMs?: number;
   /** Idempotent. Resolves when its sockets are closed and its process is gone. Never rejects. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
@@ -66,8 +66,19 @@ export class StreamEngine implements StreamEngineApi {
       throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down', { retryAfterSeconds: 5 });
     // Its 'close' has been and would be waited for in vain.
     if (hasLeft(viewer.res)) return;
-    if (spec.kind === 'direct') await this.#direct.watch(spec, viewer);
-    else await this.#poolFor(spec, viewer.clientId).join(viewer);
+    try {
+      if (spec.kind === 'direct') await this.#direct.watch(spec, viewer);
+      else await this.#poolFor(spec, viewer.clientId).join(viewer);
+    } catch (error) {
+      if (isStreampoolError(error) && !hasLeft(viewer.res)) {
+        const { code, message } = error;
+        const { clientId } = viewer;
+        this.#events.emit('noted', {
+          ...{ type: 'viewer_refused', streamId: spec.id, clientId, code, detail: message },
+        });
+      }
+      throw error;
+    }
   }
 
   /**

@@ -1,8 +1,11 @@
 import { StreampoolError } from '@streampool/errors';
 import { commandLine, FfmpegProcess } from '@streampool/ffmpeg';
 import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { StreamNote } from '../notes.ts';
 import type { Source, SourceSink } from '../source.ts';
 import { asStreampoolError } from '../upstream-source.ts';
+import { EncoderPace } from './encoder-pace.ts';
 import type { PreparedInput, TranscodeInput } from './transcode-input.ts';
 
 export interface FfmpegSourceOptions {
@@ -13,6 +16,8 @@ export interface FfmpegSourceOptions {
   /** Which URL to read, where the input is not running already. */
   readonly index: number;
   readonly stopGraceMs: number;
+  readonly clock: Clock;
+  readonly noted: (note: StreamNote) => void;
   readonly log: Logger;
 }
 
@@ -26,6 +31,7 @@ const NEVER_MS = 2 ** 31 - 1;
 export class FfmpegSource implements Source {
   readonly kind = 'ffmpeg';
   readonly #options: FfmpegSourceOptions;
+  readonly #pace: EncoderPace;
   #process: FfmpegProcess | undefined;
   #prepared: PreparedInput | undefined;
   #preparing: Promise<void> = Promise.resolve();
@@ -34,6 +40,8 @@ export class FfmpegSource implements Source {
 
   constructor(options: FfmpegSourceOptions) {
     this.#options = options;
+    const { clock, input, noted } = options;
+    this.#pace = new EncoderPace({ clock, noted, hungryUntilMs: () => input.hungryUntilMs });
   }
 
   get pid(): number | undefined {
@@ -42,6 +50,10 @@ export class FfmpegSource implements Source {
 
   get starved(): boolean {
     return this.#process === undefined || this.#options.input.starved;
+  }
+
+  get hungryUntilMs(): number {
+    return this.#options.input.hungryUntilMs;
   }
 
   start(sink: SourceSink): void {
@@ -88,12 +100,14 @@ export class FfmpegSource implements Source {
       },
       {
         data: (chunk) => sink.data(chunk),
-        progress: ({ fps, speed, bitrateKbps }) =>
+        progress: ({ fps, speed, bitrateKbps, outTimeMs }) => {
+          if (outTimeMs !== undefined) this.#pace.push({ outTimeMs });
           sink.progress({
             ...(fps === undefined ? {} : { fps }),
             ...(speed === undefined ? {} : { speed }),
             ...(bitrateKbps === undefined ? {} : { bitrateKbps }),
-          }),
+          });
+        },
         exit: (error) => sink.end(this.#verdict(prepared, error)),
       },
     );

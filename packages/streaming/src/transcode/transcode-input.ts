@@ -5,6 +5,7 @@ import type { Door, UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@st
 import type { Clock } from '../clock.ts';
 import type { DeliveryClock } from '../delivery-clock.ts';
 import { Intake } from '../intake.ts';
+import type { StreamNote } from '../notes.ts';
 import { type OpenedMedia, openMedia } from '../open-media.ts';
 import type { RingOptions } from '../ring.ts';
 import { SocketViewer } from '../socket-viewer.ts';
@@ -29,6 +30,7 @@ export interface TranscodeInputOptions {
   /** The provider was lost, or another one took over, behind FFmpeg's back. */
   readonly events: {
     lost(error: StreampoolError): void;
+    noted(note: StreamNote): void;
     recovered(info: { gapMs: number; index: number; reason: string }): void;
   };
 }
@@ -60,6 +62,8 @@ export class TranscodeInput {
   /** Provider connections of former intakes, opened after their first. */
   #formerRestarts = 0;
   #recoveredMs = Number.NEGATIVE_INFINITY;
+  /** When a silence of the provider ended that it got over by itself. */
+  #fedAgainMs = Number.NEGATIVE_INFINITY;
   readonly #readers = new Set<SocketViewer>();
   #lastError: string | undefined;
   #releasing: Promise<unknown> = Promise.resolve();
@@ -81,6 +85,12 @@ export class TranscodeInput {
 
   get lastError(): string | undefined {
     return this.#intake?.lastError?.message ?? this.#lastError;
+  }
+
+  /** See `Source.hungryUntilMs`. Of a file or a playlist, which FFmpeg reads as it likes, nothing is known. */
+  get hungryUntilMs(): number {
+    if (!this.#intake || this.#intake.isSwitching) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#recoveredMs, this.#fedAgainMs);
   }
 
   /** FFmpeg has nothing to read, and that is not its fault. */
@@ -201,6 +211,10 @@ export class TranscodeInput {
         failed: (error) => {
           this.#intakeFailure = error;
           this.#endReaders();
+        },
+        noted: (note) => {
+          if (note.type === 'source_gap') this.#fedAgainMs = clock.now();
+          this.#options.events.noted(note);
         },
       },
     });

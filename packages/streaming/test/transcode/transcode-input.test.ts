@@ -84,7 +84,7 @@ function setup(answers: Record<string, () => Buffer>, policy = {}) {
     },
     clock,
     delivery: new DeliveryClock({ intervalMs: 20 }),
-    events: { lost: () => {}, recovered: () => {} },
+    events: { lost: () => {}, noted: () => {}, recovered: () => {} },
   });
   return { input, clock, door, open, most: () => most };
 }
