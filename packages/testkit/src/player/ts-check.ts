@@ -59,6 +59,8 @@ export class TsCheck {
   playedTicks = 0;
   /** Called with the sender's clock of each time stamp in the stream, in ns. */
   onStamp: ((nanoseconds: bigint) => void) | undefined;
+  /** Called with the base (90 kHz, 33 bits) of each PCR, and its PID. */
+  onPcr: ((base: number, pid: number) => void) | undefined;
   /** The first 20 things that were wrong. */
   readonly notes: string[] = [];
   readonly #pids = new Map<number, PidState>();
@@ -131,6 +133,7 @@ export class TsCheck {
       if (state.pcr >= 0 && !flagged && step(state.pcr, base) < 0)
         this.#note('timestampErrors', `pid ${pid}: PCR ${base} after ${state.pcr}`);
       state.pcr = base;
+      this.onPcr?.(base, pid);
     }
     if (payload && startsUnit(data, at)) this.#unit(data, at, pid, state, flagged);
     else if (!this.firstPicture && state.kind !== 'other') this.#countUndecodable(pid);

@@ -1,0 +1,43 @@
+import { api, Cluster, type ProcessInfo } from '@streampool/testkit';
+import { startServer } from '../servers/streampool.ts';
+
+/** What is under test: one node, or a cluster of them. */
+export interface Site {
+  /** Where the API is asked, and where viewers come in. */
+  readonly doors: readonly { readonly url: string }[];
+  /** FFmpeg processes of any node, also of nodes that have died. */
+  ffmpegs(): ProcessInfo[];
+  logs(): Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+const ENV = { NODE_ENV: 'production', LOG_LEVEL: 'info', LOG_FORMAT: 'json' };
+
+export async function singleNode(env: Readonly<Record<string, string>>): Promise<Site> {
+  const server = await startServer({ ...ENV, ...env });
+  return {
+    doors: [server],
+    ffmpegs: () => server.offspring().filter(({ name }) => name === 'ffmpeg'),
+    logs: () => ({ node: server.logs() }),
+    close: async () => {
+      await server.stop();
+    },
+  };
+}
+
+/** Two gateways, where all viewers are, three workers, and their Redis. */
+export async function clusterOfNodes(env: Readonly<Record<string, string>>): Promise<Site> {
+  const cluster = await Cluster.start({ gateways: 2, workers: 3, env: { ...ENV, ...env } });
+  return {
+    doors: cluster.gateways,
+    ffmpegs: () => cluster.ffmpegs(),
+    logs: () => Object.fromEntries(cluster.nodes.map((node) => [node.name, node.logs()])),
+    close: () => cluster.close(),
+  };
+}
+
+/** The state of a stream as the API tells it. */
+export async function stateOf(site: Site, streamId: string): Promise<string> {
+  const { body } = await api(site.doors[0]!, 'GET', `/streams/${streamId}`);
+  return (body as { stream?: { state?: string } }).stream?.state ?? 'unknown';
+}

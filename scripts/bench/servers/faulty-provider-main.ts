@@ -1,0 +1,56 @@
+/** A provider that misbehaves by order, as a process of its own. It is told once what to serve, and ends with the benchmark. */
+import {
+  FakeProvider,
+  type Fault,
+  type LiveOptions,
+  makeSample,
+  type SampleOptions,
+} from '@streampool/testkit';
+
+export interface FaultyProviderPlan {
+  readonly sample: SampleOptions;
+  readonly paths: readonly string[];
+  readonly live: LiveOptions;
+}
+
+export type FaultyProviderOrder =
+  | { readonly order: 'cut' | 'stall'; readonly path: string }
+  | { readonly order: 'fault'; readonly path: string; readonly fault: Fault }
+  | { readonly order: 'repair' | 'watch' | 'look' };
+
+/** Who is connected: by path now, in all now, and the most at once since `watch`. */
+export interface ProviderCounts {
+  readonly byPath: Readonly<Record<string, number>>;
+  readonly current: number;
+  readonly most: number;
+}
+
+process.once('message', async ({ sample: options, paths, live }: FaultyProviderPlan) => {
+  const sample = await makeSample(options);
+  const provider = await FakeProvider.start();
+  let [current, most] = [0, 0];
+  for (const path of paths) {
+    const channel = provider.live(path, sample, live);
+    // Counted over all paths at once: the most of each path would not add up.
+    provider.route(path, (exchange) => {
+      current += 1;
+      most = Math.max(most, current);
+      exchange.onClose(() => {
+        current -= 1;
+      });
+      channel.serve(exchange);
+    });
+  }
+  process.on('message', ({ id, ...message }: FaultyProviderOrder & { id: number }) => {
+    const order = message as FaultyProviderOrder;
+    if (order.order === 'cut') provider.cut(order.path, 'rst');
+    if (order.order === 'stall') provider.stall(order.path);
+    if (order.order === 'fault') provider.fault(order.path, order.fault);
+    if (order.order === 'repair') provider.clearFaults();
+    if (order.order === 'watch') most = current;
+    const byPath = Object.fromEntries(paths.map((path) => [path, provider.stats(path).current]));
+    process.send?.({ id, counts: { byPath, current, most } satisfies ProviderCounts });
+  });
+  process.send?.({ port: provider.port });
+});
+process.on('disconnect', () => process.exit());
