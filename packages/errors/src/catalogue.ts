@@ -50,16 +50,24 @@ export const ERRORS = {
   SOURCE_SILENT: { status: 502, retryable: true },
   FFMPEG_SLOW: { status: 502, retryable: true },
 
+  /** The source failed too often, and is left alone for a while. */
+  CIRCUIT_OPEN: { status: 503, retryable: true },
+  /** The provider allows no further connection now. */
+  PROVIDER_LIMIT: { status: 503, retryable: true },
   STREAM_FAILED: { status: 502, retryable: true },
   STREAM_STOPPED: { status: 503, retryable: true },
   STREAM_START_TIMEOUT: { status: 504, retryable: true },
   CAPACITY_EXHAUSTED: { status: 503, retryable: true },
+  /** There is no other source to go on with. */
+  FAILOVER_NOT_CONFIGURED: { status: 400, retryable: false },
+  STREAM_NOT_PLAYING: { status: 409, retryable: true },
   /** A switch of sources that was asked for made way for a later one. */
   SWITCH_SUPERSEDED: { status: 409, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },
 
   /** Another node owns the stream than the one that was asked, or that played it so far. */
   OWNER_CHANGED: { status: 409, retryable: true },
+  NODE_UNREACHABLE: { status: 503, retryable: true },
   RELAY_LOST: { status: 503, retryable: true },
   STALE_EPOCH: { status: 409, retryable: false },
   WORKER_ID_TAKEN: { status: 409, retryable: false },

@@ -1,0 +1,24 @@
+import type { StreampoolError } from '@streampool/errors';
+import type { Attempt } from '../source-chain.ts';
+import type { Fault } from './source-health.ts';
+
+/** What a chain asks and tells about its sources beyond its own experience. None of it waits, but for `resolve`. */
+export interface SourceChoice {
+  /** After how many ms this source may be asked; 0: now. */
+  waitMs(index: number): number;
+  played(attempt: Attempt): void;
+  stable(attempt: Attempt): void;
+  failed(attempt: Attempt, fault: Fault): void;
+  /** Ended for reasons that say nothing of the source. Idempotent, and without effect after `failed`. */
+  dropped(attempt: Attempt): void;
+  /** The source is played here, not by another node: so it is here that it is changed. */
+  isOurs(): boolean;
+  /** Somebody who is asked for the next source. Undefined: he does not know. Never rejects, and has a deadline. */
+  resolve?(lost: { index: number; error: StreampoolError }): Promise<Resolved | undefined>;
+}
+
+export interface Resolved {
+  readonly index: number;
+  /** The index stands for another source than before. */
+  readonly isNew: boolean;
+}
