@@ -12,6 +12,7 @@ import { openApiDocument } from './openapi/document.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { createRoutes } from './routes/create-streams.ts';
 import { deleteRoutes } from './routes/delete-streams.ts';
+import { failoverRoutes } from './routes/failover.ts';
 import { readRoutes } from './routes/read-streams.ts';
 import { serverRoutes } from './routes/server.ts';
 import type { Services } from './routes/services.ts';
@@ -32,6 +33,7 @@ export function allRoutes(services: Services): Route[] {
     ...createRoutes(services),
     ...readRoutes(services),
     ...deleteRoutes(services),
+    ...failoverRoutes(services),
     ...clientRoutes(services),
     ...statsRoutes(services),
     ...serverRoutes(services),

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ClusterState, SharingStrategy } from '@streampool/state';
-import type { StreamEngineApi } from '@streampool/streaming';
+import type { FailoverResult, StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { NodeFigures } from './metrics/node-metrics.ts';
 
@@ -99,10 +99,12 @@ export interface NodeDoor {
   serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean;
 }
 
-/** What the other nodes of the cluster can be asked to do. Never rejects; undefined where a node does not answer. */
+/** What the other nodes of the cluster can be asked to do. Undefined where a node does not answer; only what says so rejects. */
 export interface Peers {
   /** Ends a viewer (of that stream, if one is given) at a node. False: it is not there. */
   disconnect(node: string, clientId: string, streamId?: string): Promise<boolean | undefined>;
+  /** Makes the node that plays the stream's source change over to another one. @throws StreampoolError why not; NODE_UNREACHABLE */
+  failover(node: string, streamId: string, options: { index?: number }): Promise<FailoverResult>;
   /** Ends what plays a stream at a node. How many viewers it had there. */
   stop(node: string, streamId: string): Promise<number | undefined>;
 }
@@ -111,6 +113,12 @@ export interface Peers {
 export interface ViewerRedirect {
   /** The URL for players of the worker that shall serve the stream's next viewer, without a / at the end. @throws StreampoolError CAPACITY_EXHAUSTED, STATE_UNAVAILABLE */
   target(streamId: string): Promise<string>;
+}
+
+/** Asked for every viewer that is to be served here. */
+export interface ViewerAdmission {
+  /** @throws StreampoolError CAPACITY_EXHAUSTED: nobody could play the stream */
+  check(definition: Pick<StreamDefinition, 'id' | 'kind'>): Promise<void>;
 }
 
 export interface GatewayOptions {

@@ -24,6 +24,10 @@ class FakePeers implements Peers {
     return this.answers ? true : undefined;
   }
 
+  failover(): never {
+    throw new Error('nobody asks for it');
+  }
+
   async stop(node: string, streamId: string): Promise<number | undefined> {
     this.asked.push(`${node} stop ${streamId}`);
     return this.answers ? 1 : undefined;

@@ -1,5 +1,6 @@
 import type {
   EngineEvents,
+  FailoverResult,
   PoolSnapshot,
   StreamEngineApi,
   StreamSpec,
@@ -40,6 +41,16 @@ export class FakeEngine implements StreamEngineApi {
     const gone = [...this.attached].filter(([, { spec }]) => spec.id === streamId);
     for (const [clientId] of gone) this.disconnect(clientId);
     return gone.length;
+  }
+
+  /** Source 1 of 2 plays after it. */
+  onFailover: (streamId: string, index: number | undefined) => FailoverResult = (_streamId, index = 1) => ({
+    failoverIndex: index,
+    failoverAttempts: 1,
+  });
+
+  async failover(streamId: string, { index }: { index?: number } = {}): Promise<FailoverResult> {
+    return this.onFailover(streamId, index);
   }
 
   disconnect(clientId: string): boolean {

@@ -93,6 +93,15 @@ export interface EngineEvents {
   noted: [StreamNote & { readonly streamId: string }];
 }
 
+export interface FailoverResult {
+  /** What plays now. */
+  readonly failoverIndex: number;
+  /** Sources opened since the stream started, after its first. */
+  readonly failoverAttempts: number;
+  /** With credentials; only where it is none of the stream's failover URLs. */
+  readonly url?: string;
+}
+
 /** What the gateway (and later a relay) may ask of the data plane. */
 export interface StreamEngineApi {
   /**
@@ -104,6 +113,13 @@ export interface StreamEngineApi {
   stop(streamId: string): Promise<number>;
   /** Ends one viewer. False if it is not here. */
   disconnect(clientId: string): boolean;
+  /**
+   * Changes over to another source, made ready beside the one that plays; resolves when its pictures go out.
+   * `index`: 0 is the primary URL, n the n-th failover URL; the next one by default.
+   * @throws StreampoolError STREAM_NOT_PLAYING (no source of it is played by this node), FAILOVER_NOT_CONFIGURED,
+   *   SWITCH_SUPERSEDED, or why the other source cannot be played: then everything is as it was
+   */
+  failover(streamId: string, options?: { index?: number }): Promise<FailoverResult>;
   pools(): PoolSnapshot[];
   viewers(streamId?: string): ViewerSnapshot[];
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void;

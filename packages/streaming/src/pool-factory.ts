@@ -149,6 +149,7 @@ export class PoolFactory {
       },
       closeInput: () => input.close(),
       idleInput: () => input.release(),
+      switchInput: (replacement) => input.replace(replacement),
       inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
     });
     return pool;

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { DeliveryClock } from './delivery-clock.ts';
 import type {
   DetachReason,
+  FailoverResult,
   PoolSnapshot,
   PoolState,
   StreamSpec,
@@ -64,6 +65,8 @@ export interface PoolOptions {
   readonly closeInput?: () => Promise<void>;
   /** No source is played here: what they would share is not wanted for now. */
   readonly idleInput?: () => void;
+  /** Changes the input's URL while FFmpeg reads on. False: that is not possible, and FFmpeg has to be replaced. */
+  readonly switchInput?: (replacement: { reason: string; index: number }) => Promise<boolean>;
   /** Which URL the input plays, where that is not the intake's own affair. */
   readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
 }
@@ -122,10 +125,10 @@ export class Pool {
         progress: (progress) => {
           this.#progress = progress;
         },
+        noted: (note) => this.note(note),
         lost: (error) => this.#onLost(error),
         recovered: (info) => this.#onRecovered(info),
         ended: () => this.#onEnded(),
-        noted: (note) => this.note(note),
         failed: (error) => this.#onFailed(error),
       },
     });
@@ -199,6 +202,26 @@ export class Pool {
       throw new StreampoolError('INTERNAL', 'a stream of no cluster cannot be handed over');
     await this.#follower.handOver(place);
     this.#relays.move();
+  }
+
+  /** See `StreamEngineApi.failover`. */
+  async failover(index?: number): Promise<FailoverResult> {
+    const { intake, switchInput, placement } = this.#options;
+    if (placement?.relayed || !this.#intake.isJoinable)
+      throw new StreampoolError('STREAM_NOT_PLAYING', 'the source of the stream is not played here');
+    const { alternatives } = intake;
+    if (alternatives < 2)
+      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
+    if (index !== undefined && index >= alternatives)
+      throw new StreampoolError(
+        'INVALID_REQUEST',
+        `the stream has ${alternatives} sources: 0 to ${alternatives - 1}`,
+      );
+    const next = index ?? (this.snapshot().failoverIndex + 1) % alternatives;
+    const replacement = { reason: 'MANUAL', index: next };
+    if (!(await switchInput?.(replacement))) await this.#intake.replace(replacement);
+    const { failoverIndex, failoverAttempts } = this.snapshot();
+    return { failoverIndex, failoverAttempts };
   }
 
   #canServe(queue: Set<Waiting>): boolean {
@@ -297,6 +320,11 @@ export class Pool {
     };
   }
 
+  /** What its parts have to say of themselves, for whoever explains gaps afterwards. */
+  note(note: StreamNote): void {
+    if (!this.#state.isFinal) this.#options.events.noted(note);
+  }
+
   /** FFmpeg's input was lost or replaced while FFmpeg itself goes on. */
   noteInputLost(error: StreampoolError): void {
     this.#lastError = error.message;
@@ -317,11 +345,6 @@ export class Pool {
   #wake(): void {
     if (this.#state.state === 'idle') {
       this.#state.move('starting', 'first viewer');
-  /** What its parts have to say of themselves, for whoever explains gaps afterwards. */
-  note(note: StreamNote): void {
-    if (!this.#state.isFinal) this.#options.events.noted(note);
-  }
-
       this.#startedAt = this.#options.clock.wallNow();
       this.#armStartDeadline();
       void this.#options.after.then(() => {
@@ -421,6 +444,8 @@ export class Pool {
       program: () => this.#intake.program,
       now: () => clock.now(),
       onSkip: (bytesSkipped) => events.viewer_skipped({ clientId, bytesSkipped }),
+      onBlocked: (blocked) => events.noted({ type: 'viewer_blocked', clientId, ...blocked }),
+      onUnblocked: (blocked) => events.noted({ type: 'viewer_unblocked', clientId, ...blocked }),
       onLeave: (reason) => {
         if (this.#viewers.get(clientId)?.socketViewer === socketViewer) this.#detach(clientId, reason);
       },
@@ -441,8 +466,6 @@ export class Pool {
     this.#remove(clientId, reason);
     this.#checkIdle();
   }
-      onBlocked: (blocked) => events.noted({ type: 'viewer_blocked', clientId, ...blocked }),
-      onUnblocked: (blocked) => events.noted({ type: 'viewer_unblocked', clientId, ...blocked }),
 
   #remove(clientId: string, reason: DetachReason): void {
     const attached = this.#viewers.get(clientId);

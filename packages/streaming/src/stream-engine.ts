@@ -6,6 +6,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { DirectViewers } from './direct-viewers.ts';
 import type {
   EngineEvents,
+  FailoverResult,
   PoolSnapshot,
   StreamEngineApi,
   StreamSpec,
@@ -110,6 +111,13 @@ export class StreamEngine implements StreamEngineApi {
    */
   async handOver(streamId: string, place: RemotePlacement): Promise<void> {
     await Promise.all([...(this.#pools.get(streamId) ?? [])].map((pool) => pool.handOver(place)));
+  }
+
+  async failover(streamId: string, { index }: { index?: number } = {}): Promise<FailoverResult> {
+    const pools = [...(this.#pools.get(streamId) ?? [])];
+    const [result] = await Promise.all(pools.map((pool) => pool.failover(index)));
+    if (!result) throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
+    return result;
   }
 
   async stop(streamId: string): Promise<number> {

@@ -1,14 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
 import type { ClusterState, StreamDefinition } from '@streampool/state';
-import type { StreamEngineApi } from '@streampool/streaming';
+import type { FailoverResult, StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import { answerNode, checkInternalToken, refuseNode } from './internal-request.ts';
 
 export interface ControlDoorOptions {
   /** The secret that all nodes share. */
   readonly token: string;
-  readonly engine: Pick<StreamEngineApi, 'disconnect' | 'stop' | 'viewers'>;
+  readonly engine: Pick<StreamEngineApi, 'disconnect' | 'stop' | 'viewers' | 'failover'>;
   /** What this node knows of streams, from memory while the state is away. */
   readonly state: Pick<ClusterState, 'getDefinition'>;
   readonly log: Logger;
@@ -17,12 +17,15 @@ export interface ControlDoorOptions {
 /** The answer waits so long, ms, for the source (an FFmpeg, a provider's connection) to be gone; whoever asks waits little longer. */
 const STOP_WAIT_MS = 1_500;
 
-const PATH = /^\/internal\/(?:clients\/([^/?#]+)|streams\/([^/?#]+)\/(stop|definition))(?:\?(.*))?$/s;
+const PATH =
+  /^\/internal\/(?:clients\/([^/?#]+)|streams\/([^/?#]+)\/(stop|definition|failover))(?:\?(.*))?$/s;
 
 /**
  * What other nodes may ask of this one, with the shared token:
  * - `DELETE /internal/clients/{id}[?stream={id}]` ends the viewer of that id here (of that stream only); answers `{"found": …}`.
  * - `POST /internal/streams/{id}/stop` ends what plays the stream here with its viewers; answers `{"viewers": …}`.
+ * - `POST /internal/streams/{id}/failover[?index=n]` changes over to another source; answers when its pictures go out:
+ *   `{"failoverIndex": …, "failoverAttempts": …}`.
  * - `GET /internal/streams/{id}/definition` is what the stream is made of, for a node that is asked to play it while the
  *   state is away. It goes where the state's secrets are at home: to who has the token.
  *
@@ -49,7 +52,7 @@ export class ControlDoor {
   async #do(
     req: IncomingMessage,
     asked: Record<'clientId' | 'streamId' | 'wish' | 'query', string | undefined>,
-  ): Promise<{ found: boolean } | { viewers: number } | StreamDefinition> {
+  ): Promise<{ found: boolean } | { viewers: number } | FailoverResult | StreamDefinition> {
     const { token, engine, state, log } = this.#options;
     checkInternalToken(req, token);
     const node = req.headers['x-streampool-node'];
@@ -65,6 +68,12 @@ export class ControlDoor {
       const definition = await state.getDefinition(decoded(asked.streamId));
       if (!definition) throw new StreampoolError('STREAM_NOT_FOUND', 'There is no such stream');
       return definition;
+    }
+    if (asked.streamId !== undefined && asked.wish === 'failover' && req.method === 'POST') {
+      const streamId = decoded(asked.streamId);
+      log.info({ streamId, node }, 'another node asks for a failover');
+      const index = new URLSearchParams(asked.query).get('index');
+      return engine.failover(streamId, index === null ? {} : { index: Number(index) });
     }
     if (asked.streamId !== undefined && asked.wish === 'stop' && req.method === 'POST') {
       const streamId = decoded(asked.streamId);

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { ERRORS, type ErrorCode, isStreampoolError, StreampoolError } from '@streampool/errors';
 import { redactText } from '@streampool/redaction';
 import type { Logger } from 'pino';
 
@@ -26,6 +26,16 @@ export function refuseNode(res: ServerResponse, thrown: unknown, log: Logger): v
     return;
   }
   answerNode(res, error.status, { code: error.code, detail: redactText(error.message), info: error.info });
+}
+
+/** What another node refused with, as it said it. */
+export function refusalOf(answer: unknown): StreampoolError {
+  const { code, detail } = (answer ?? {}) as { code?: unknown; detail?: unknown };
+  const isKnown = typeof code === 'string' && Object.hasOwn(ERRORS, code);
+  return new StreampoolError(
+    isKnown ? (code as ErrorCode) : 'INTERNAL',
+    typeof detail === 'string' ? detail : 'another node refused without a reason',
+  );
 }
 
 export function answerNode(res: ServerResponse, status: number, answer: unknown): void {

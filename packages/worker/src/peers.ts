@@ -1,5 +1,10 @@
+import { StreampoolError } from '@streampool/errors';
 import type { ClusterState, StreamDefinition } from '@streampool/state';
+import type { FailoverResult } from '@streampool/streaming';
 import type { Logger } from 'pino';
+import { refusalOf } from './internal-request.ts';
+
+type Method = 'GET' | 'DELETE' | 'POST';
 
 export interface PeersOptions {
   readonly state: Pick<ClusterState, 'listWorkers'>;
@@ -14,10 +19,15 @@ export interface PeersOptions {
 }
 
 const TIMEOUT_MS = 2_000;
+/** A provider may take long to begin, and its first keyframe has to come. */
+const SWITCH_TIMEOUT_MS = 30_000;
 /** A node that did not answer is not waited for again within this time: deleting a hundred streams must not take minutes. */
 const SHUNNED_MS = 5_000;
 
-/** What this node can make the others do, through their {@link ControlDoor}. Nothing here throws: a node may be dead. */
+/**
+ * What this node can make the others do, through their {@link ControlDoor}. Where nothing else is said nothing throws: a
+ * node may be dead.
+ */
 export class Peers {
   readonly #options: PeersOptions;
   readonly #now: () => number;
@@ -47,8 +57,40 @@ export class Peers {
     return answer as StreamDefinition | undefined;
   }
 
-  async #ask(node: string, method: 'GET' | 'DELETE' | 'POST', path: string): Promise<unknown> {
-    const { self, token, log, timeoutMs = TIMEOUT_MS } = this.#options;
+  /**
+   * Makes the node that plays a stream's source change over to another one. Unlike the others this says why not.
+   * @throws StreampoolError as that node's engine does; NODE_UNREACHABLE
+   */
+  async failover(node: string, streamId: string, options: { index?: number } = {}): Promise<FailoverResult> {
+    const query = options.index === undefined ? '' : `?index=${options.index}`;
+    const path = `/streams/${encodeURIComponent(streamId)}/failover${query}`;
+    return (await this.#demand(node, path, SWITCH_TIMEOUT_MS)) as FailoverResult;
+  }
+
+  /** @throws StreampoolError the node's refusal; NODE_UNREACHABLE */
+  async #demand(node: string, path: string, timeoutMs: number): Promise<unknown> {
+    const response = await this.#call(node, 'POST', path, timeoutMs);
+    if (!response) throw new StreampoolError('NODE_UNREACHABLE', `node ${node} does not answer`);
+    if (!response.ok) throw refusalOf(response.answer);
+    return response.answer;
+  }
+
+  async #ask(node: string, method: Method, path: string): Promise<unknown> {
+    const { timeoutMs = TIMEOUT_MS, log } = this.#options;
+    const response = await this.#call(node, method, path, timeoutMs);
+    if (response && !response.ok)
+      log.warn({ node, path, status: response.status }, 'another node refused what was asked of it');
+    return response?.ok ? response.answer : undefined;
+  }
+
+  /** Undefined: no answer, or no such node. */
+  async #call(
+    node: string,
+    method: Method,
+    path: string,
+    timeoutMs: number,
+  ): Promise<{ ok: boolean; status: number; answer: unknown } | undefined> {
+    const { self, token, log } = this.#options;
     if (node === '' || node === self || this.#isShunned(node)) return undefined;
     try {
       const url = await this.#urlOf(node);
@@ -58,14 +100,12 @@ export class Peers {
         headers: { authorization: `Bearer ${token}`, 'x-streampool-node': self },
         signal: AbortSignal.timeout(timeoutMs),
       });
-      const answer: unknown = await response.json();
-      if (response.ok) return answer;
-      log.warn({ node, path, status: response.status }, 'another node refused what was asked of it');
+      return { ok: response.ok, status: response.status, answer: await response.json() };
     } catch (error) {
       this.#silentSinceMs.set(node, this.#now());
       log.warn({ node, path, reason: reasonOf(error) }, 'another node did not answer');
+      return undefined;
     }
-    return undefined;
   }
 
   #isShunned(node: string): boolean {

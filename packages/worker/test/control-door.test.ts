@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { StreampoolError } from '@streampool/errors';
 import type { StreamDefinition, WorkerRecord } from '@streampool/state';
 import type { ViewerSnapshot } from '@streampool/streaming';
 import { pino } from 'pino';
@@ -33,6 +34,10 @@ class Node {
         stop: (streamId) => {
           this.stopped.push(streamId);
           return this.stopping;
+        },
+        failover: async (streamId, { index = 1 } = {}) => {
+          if (streamId !== 's/1') throw new StreampoolError('STREAM_NOT_PLAYING', 'it is not played here');
+          return { failoverIndex: index, failoverAttempts: 3 };
         },
         viewers: (streamId) => (streamId === 's/1' ? here : []),
       },
@@ -126,4 +131,12 @@ test('a node says what a stream that it knows is made of', async () => {
   expect(await them.definition('w1', 'another')).toBeUndefined();
   expect(await peers({ token: 'wrong' }).definition('w1', 's/1')).toBeUndefined();
   expect(await them.definition('', 's/1')).toBeUndefined();
+});
+
+test('a node changes over to another source, or says why not', async () => {
+  const them = peers();
+  expect(await them.failover('w1', 's/1')).toEqual({ failoverIndex: 1, failoverAttempts: 3 });
+  expect(await them.failover('w1', 's/1', { index: 2 })).toMatchObject({ failoverIndex: 2 });
+  await expect(them.failover('w1', 'another')).rejects.toMatchObject({ code: 'STREAM_NOT_PLAYING' });
+  await expect(them.failover('w2', 's/1')).rejects.toMatchObject({ code: 'NODE_UNREACHABLE' });
 });

@@ -1,7 +1,14 @@
 import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Metrics } from '../metrics/metrics.ts';
-import type { GatewayConfig, ProbeUrl, TranscodeApi, ViewerRedirect } from '../options.ts';
+import type {
+  GatewayConfig,
+  Peers,
+  ProbeUrl,
+  TranscodeApi,
+  ViewerAdmission,
+  ViewerRedirect,
+} from '../options.ts';
 import type { Endings } from '../streams/endings.ts';
 import type { LiveView } from '../streams/live-view.ts';
 import type { UrlSigner } from '../streams/signed-url.ts';
@@ -17,7 +24,10 @@ export interface Services {
   readonly live: LiveView;
   readonly signer: UrlSigner;
   readonly endings: Endings;
+  /** Absent: there are no other nodes. */
+  readonly peers?: Peers;
   readonly redirect?: ViewerRedirect;
+  readonly admission?: ViewerAdmission;
   /** Of the addresses that `redirect` sends viewers to. */
   readonly redirectSigner: UrlSigner;
   readonly version: string;

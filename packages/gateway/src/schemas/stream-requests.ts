@@ -71,6 +71,21 @@ export type CreateStreamBody = z.output<typeof createStreamBody>;
 export type CreateTranscodeBody = z.output<typeof createTranscodeBody>;
 
 export const streamParams = z.object({ id: z.string().min(1).max(128).describe('The stream’s id') });
+export const failoverBody = z
+  .object(
+    {
+      index: z
+        .int({ error: 'must be a whole number' })
+        .min(0)
+        .nullish()
+        .describe(
+          'The source to play: 0 is the primary URL, n the n-th failover URL; the next one by default',
+        ),
+    },
+    { error: 'must be a JSON object (send Content-Type: application/json)' },
+  )
+  .nullish()
+  .meta({ id: 'Failover' });
 export const workerParams = z.object({ id: z.string().min(1).max(128).describe('The worker’s id') });
 export const clientParams = z.object({ id: z.string().min(1).max(128).describe('The client’s id') });
 

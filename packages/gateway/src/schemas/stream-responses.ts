@@ -38,6 +38,17 @@ export const transcodeCreated = z
   })
   .meta({ id: 'TranscodeCreated' });
 
+export const failedOver = z
+  .object({
+    message: z.string(),
+    stream_id: z.string(),
+    new_url: redactedUrl,
+    failover_index: z.int().describe('0 is the primary URL, n the n-th failover URL'),
+    failover_attempts: z.int().describe('Sources opened since the stream started, after its first'),
+    active_clients: z.int().describe('Viewers in the whole cluster'),
+  })
+  .meta({ id: 'FailedOver' });
+
 export const streamState = z.enum(['idle', 'starting', 'live', 'switching', 'draining', 'stopped', 'failed']);
 
 export const shownStream = z

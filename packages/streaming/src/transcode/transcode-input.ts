@@ -123,6 +123,18 @@ export class TranscodeInput {
   }
 
   /**
+   * Changes over to that target at a keyframe, without FFmpeg noticing. False where FFmpeg reads its input itself.
+   * @throws StreampoolError why it cannot be played: then everything is as it was
+   */
+  async replace({ reason, index }: { reason: string; index: number }): Promise<boolean> {
+    const intake = this.#intake;
+    if (!intake || this.#intakeFailure || this.#intakeEnded) return false;
+    const { length } = this.#options.targets;
+    await intake.replace({ reason, index: (index - this.#index + length) % length });
+    return true;
+  }
+
+  /**
    * Gives the provider's connection up for now; FFmpeg must have gone. The next `prepare` opens another one, when this
    * one is really closed. Idempotent.
    */
@@ -200,6 +212,10 @@ export class TranscodeInput {
         },
         progress: () => {},
         lost: (error) => this.#options.events.lost(error),
+        noted: (note) => {
+          if (note.type === 'source_gap') this.#fedAgainMs = clock.now();
+          this.#options.events.noted(note);
+        },
         recovered: (info) => {
           this.#recoveredMs = clock.now();
           this.#options.events.recovered({ ...info, index: this.index });
@@ -211,10 +227,6 @@ export class TranscodeInput {
         failed: (error) => {
           this.#intakeFailure = error;
           this.#endReaders();
-        },
-        noted: (note) => {
-          if (note.type === 'source_gap') this.#fedAgainMs = clock.now();
-          this.#options.events.noted(note);
         },
       },
     });
