@@ -1,3 +1,4 @@
+import type { ProviderState } from './providers.ts';
 import type {
   ClientRecord,
   ClusterEvent,
@@ -111,7 +112,7 @@ export interface OnlyExpired {
  * Every method is one atomic step. The store's clock decides about expiry; clocks of hosts are never compared.
  * @throws StreampoolError STATE_UNAVAILABLE when the store cannot be reached within its deadline (every method)
  */
-export interface ClusterState {
+export interface ClusterState extends ProviderState {
   /** Keeps the definition; the same id again replaces what does not change the bytes (metadata, failover URLs, settings) and keeps `createdAtMs`. */
   putStream(
     definition: StreamDefinition,

@@ -15,6 +15,15 @@ import type {
 import { readStreamCursor, writeStreamCursor } from '../cursors.ts';
 import { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS, LIMITS, pageLimit } from '../limits.ts';
 import type {
+  ProviderRecord,
+  SlotAnswer,
+  SlotBeat,
+  SlotBeatReply,
+  SlotPromise,
+  SlotRecord,
+  SlotRequest,
+} from '../providers.ts';
+import type {
   ClientRecord,
   ClusterEvent,
   OrphanProcess,
@@ -37,6 +46,7 @@ import {
   toStream,
   toWorker,
 } from './hashes.ts';
+import { inOrder, type SlotRow, slotArguments, toProviders, toSlot } from './slots.ts';
 import { readSweep, type SweptRows } from './sweep.ts';
 
 export interface RedisStateOptions {
@@ -280,6 +290,61 @@ export class RedisClusterState implements ClusterState {
     if (pids.length === 0) return;
     const key = `${this.#redis.prefix}host:${host}:orphans`;
     await this.#redis.command((redis) => redis.hdel(key, ...pids.map(String)));
+  }
+
+  async putProvider(provider: ProviderRecord, { onlyIfAbsent = false } = {}): Promise<boolean> {
+    const record = JSON.stringify(provider);
+    return (await this.#redis.run('put-provider', provider.id, record, onlyIfAbsent ? '1' : '')) === 1;
+  }
+
+  async listProviders(): Promise<ProviderRecord[]> {
+    const key = `${this.#redis.prefix}providers`;
+    return toProviders(await this.#redis.command((redis) => redis.hvals(key)));
+  }
+
+  async removeProvider(providerId: string): Promise<boolean> {
+    return (await this.#redis.run('remove-provider', providerId)) === 1;
+  }
+
+  async takeSlot({ providerId, lease, holder }: SlotRequest): Promise<SlotAnswer> {
+    const [granted, provider, rows] = (await this.#redis.run(
+      'take-slot',
+      providerId,
+      lease,
+      JSON.stringify(holder),
+      this.#leaseMs,
+    )) as [1] | [0, string, SlotRow[]];
+    if (granted) return { granted: true };
+    return { granted: false, provider: JSON.parse(provider), slots: inOrder(rows.map(toSlot)) };
+  }
+
+  async promiseSlot({ providerId, lease, heir, forMs }: SlotPromise): Promise<boolean> {
+    const holder = JSON.stringify(heir.holder);
+    const promised = await this.#redis.run(
+      ...['promise-slot' as const, providerId, lease, heir.lease, holder, forMs, this.#leaseMs],
+    );
+    return promised === 1;
+  }
+
+  async releaseSlots(slots: readonly { providerId: string; lease: string }[]): Promise<void> {
+    if (slots.length === 0) return;
+    const pairs = JSON.stringify(slots.map(({ providerId, lease }) => [providerId, lease]));
+    await this.#redis.run('release-slots', pairs, this.#leaseMs);
+  }
+
+  async beatSlots({ node, life, held, released }: SlotBeat): Promise<SlotBeatReply> {
+    const gone = released.map(({ providerId, lease }) => [providerId, lease]);
+    const said = JSON.stringify({ node, life, held: held.map(slotArguments), released: gone });
+    const [providers, generation] = (await this.#redis.run('beat-slots', said, this.#leaseMs)) as [
+      string[],
+      string,
+    ];
+    return { providers: toProviders(providers), generation };
+  }
+
+  async listSlots(providerId: string): Promise<SlotRecord[]> {
+    const rows = (await this.#redis.run('list-slots', providerId, this.#leaseMs)) as SlotRow[];
+    return inOrder(rows.map(toSlot));
   }
 
   async generation(): Promise<string> {

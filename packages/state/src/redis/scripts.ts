@@ -7,18 +7,25 @@ const INCLUDE = /^-- @include ([a-z_]+)$/gm;
 /** Names of the scripts, one per multi-step change; each file's header says what goes in and comes out. */
 export type ScriptName =
   | 'beat'
+  | 'beat-slots'
   | 'claim'
+  | 'list-slots'
   | 'list-streams'
   | 'list-workers'
+  | 'promise-slot'
   | 'publish'
+  | 'put-provider'
   | 'put-stream'
   | 'release'
+  | 'release-slots'
   | 'remove-clients'
+  | 'remove-provider'
   | 'remove-stream'
   | 'remove-worker'
   | 'report'
   | 'set-worker-status'
   | 'sweep'
+  | 'take-slot'
   | 'touch-clients';
 
 /**

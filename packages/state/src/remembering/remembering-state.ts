@@ -173,6 +173,14 @@ export class RememberingState implements ClusterState {
     this.#state.orphanProcesses(...args);
   readonly forgetProcesses: ClusterState['forgetProcesses'] = (...args) =>
     this.#state.forgetProcesses(...args);
+  readonly putProvider: ClusterState['putProvider'] = (...args) => this.#state.putProvider(...args);
+  readonly listProviders: ClusterState['listProviders'] = (...args) => this.#state.listProviders(...args);
+  readonly removeProvider: ClusterState['removeProvider'] = (...args) => this.#state.removeProvider(...args);
+  readonly takeSlot: ClusterState['takeSlot'] = (...args) => this.#state.takeSlot(...args);
+  readonly promiseSlot: ClusterState['promiseSlot'] = (...args) => this.#state.promiseSlot(...args);
+  readonly releaseSlots: ClusterState['releaseSlots'] = (...args) => this.#state.releaseSlots(...args);
+  readonly beatSlots: ClusterState['beatSlots'] = (...args) => this.#state.beatSlots(...args);
+  readonly listSlots: ClusterState['listSlots'] = (...args) => this.#state.listSlots(...args);
   readonly generation: ClusterState['generation'] = () => this.#state.generation();
   readonly ping: ClusterState['ping'] = () => this.#state.ping();
 

@@ -107,6 +107,26 @@ const STEPS: readonly string[] = [
   CREATE INDEX workers_by_hearing ON workers (heard_ms);
   INSERT INTO meta SELECT 'last_beat_ms', max(heartbeat_ms) FROM workers HAVING count(*) > 0;
   `,
+  // Connections to providers that are limited. No foreign key: a slot may outlive its provider until it is given back.
+  `
+  CREATE TABLE providers (id TEXT PRIMARY KEY, record TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE provider_slots (
+    provider_id TEXT NOT NULL,
+    lease TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    since_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL,
+    PRIMARY KEY (provider_id, lease)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE provider_promises (
+    provider_id TEXT NOT NULL,
+    lease TEXT NOT NULL,
+    heir TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    until_ms INTEGER NOT NULL,
+    PRIMARY KEY (provider_id, lease)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version this program writes. */

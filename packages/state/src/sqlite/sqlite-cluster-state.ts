@@ -12,6 +12,15 @@ import type {
 } from '../cluster-state.ts';
 import { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS, LIMITS } from '../limits.ts';
 import type {
+  ProviderRecord,
+  SlotAnswer,
+  SlotBeat,
+  SlotBeatReply,
+  SlotPromise,
+  SlotRecord,
+  SlotRequest,
+} from '../providers.ts';
+import type {
   ClientRecord,
   ClusterEvent,
   OrphanProcess,
@@ -27,6 +36,7 @@ import { EventsTable } from './events-table.ts';
 import { Listening } from './listening.ts';
 import { OrphanProcessesTable } from './orphan-processes-table.ts';
 import { Ownership } from './ownership.ts';
+import { ProvidersTable } from './providers-table.ts';
 import { StreamsTable, toRecord } from './streams-table.ts';
 import { WorkersTable } from './workers-table.ts';
 
@@ -55,6 +65,7 @@ export class SqliteClusterState implements ClusterState {
   readonly #workers: WorkersTable;
   readonly #events: EventsTable;
   readonly #orphanProcesses: OrphanProcessesTable;
+  readonly #providers: ProvidersTable;
   readonly #listening: Listening;
   readonly #ownership: Ownership;
   readonly #generation: string;
@@ -71,6 +82,7 @@ export class SqliteClusterState implements ClusterState {
     this.#workers = new WorkersTable(connection);
     this.#events = new EventsTable(connection);
     this.#orphanProcesses = new OrphanProcessesTable(connection);
+    this.#providers = new ProvidersTable(connection, this.#leaseMs);
     this.#listening = new Listening(connection, this.#leaseMs);
     this.#ownership = new Ownership({
       connection,
@@ -231,6 +243,41 @@ export class SqliteClusterState implements ClusterState {
     this.#connection.write(() => {
       for (const pid of pids) this.#orphanProcesses.forget(host, pid);
     });
+  }
+
+  async putProvider(provider: ProviderRecord, { onlyIfAbsent = false } = {}): Promise<boolean> {
+    return this.#connection.write(() => this.#providers.put(provider, onlyIfAbsent));
+  }
+
+  async listProviders(): Promise<ProviderRecord[]> {
+    return this.#connection.read(() => this.#providers.list());
+  }
+
+  async removeProvider(providerId: string): Promise<boolean> {
+    return this.#connection.write(() => this.#providers.remove(providerId));
+  }
+
+  async takeSlot(request: SlotRequest): Promise<SlotAnswer> {
+    return this.#connection.write((now) => this.#providers.take(request, this.#listening.at(now), now));
+  }
+
+  async promiseSlot(promise: SlotPromise): Promise<boolean> {
+    return this.#connection.write((now) => this.#providers.promise(promise, this.#listening.at(now)));
+  }
+
+  async releaseSlots(slots: readonly { providerId: string; lease: string }[]): Promise<void> {
+    this.#connection.write((now) => this.#providers.release(slots, this.#listening.at(now), now));
+  }
+
+  async beatSlots(beat: SlotBeat): Promise<SlotBeatReply> {
+    const reply = this.#connection.write((now) => this.#providers.beat(beat, this.#listening.at(now), now));
+    return { ...reply, generation: this.#generation };
+  }
+
+  async listSlots(providerId: string): Promise<SlotRecord[]> {
+    return this.#connection.read(() =>
+      this.#providers.slots(providerId, this.#listening.at(this.#connection.now())),
+    );
   }
 
   async generation(): Promise<string> {

@@ -106,6 +106,14 @@ class ThreadedState implements ClusterState {
     this.#call('orphanProcesses', args);
   readonly forgetProcesses: ClusterState['forgetProcesses'] = (...args) =>
     this.#call('forgetProcesses', args);
+  readonly putProvider: ClusterState['putProvider'] = (...args) => this.#call('putProvider', args);
+  readonly listProviders: ClusterState['listProviders'] = (...args) => this.#call('listProviders', args);
+  readonly removeProvider: ClusterState['removeProvider'] = (...args) => this.#call('removeProvider', args);
+  readonly takeSlot: ClusterState['takeSlot'] = (...args) => this.#call('takeSlot', args);
+  readonly promiseSlot: ClusterState['promiseSlot'] = (...args) => this.#call('promiseSlot', args);
+  readonly releaseSlots: ClusterState['releaseSlots'] = (...args) => this.#call('releaseSlots', args);
+  readonly beatSlots: ClusterState['beatSlots'] = (...args) => this.#call('beatSlots', args);
+  readonly listSlots: ClusterState['listSlots'] = (...args) => this.#call('listSlots', args);
   readonly generation: ClusterState['generation'] = (...args) => this.#call('generation', args);
   readonly ping: ClusterState['ping'] = (...args) => this.#call('ping', args);
 

@@ -2,6 +2,7 @@ import type { ClusterState } from '../../src/index.ts';
 import { describeClients } from './clients.contract.ts';
 import { describeEvents } from './events.contract.ts';
 import { describeOwnership } from './ownership.contract.ts';
+import { describeProviders } from './providers.contract.ts';
 import { describeSilence } from './silence.contract.ts';
 import { describeStreams } from './streams.contract.ts';
 import { describeSweep } from './sweep.contract.ts';
@@ -41,6 +42,7 @@ export function describeClusterState(name: string, open: OpenStore): void {
     describe('workers', () => describeWorkers(current));
     describe('clients', () => describeClients(current));
     describe('events', () => describeEvents(current));
+    describe('providers', () => describeProviders(current));
     describe('sweep', () => describeSweep(current));
     describe('silence', () => describeSilence(current));
 
