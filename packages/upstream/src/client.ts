@@ -6,6 +6,7 @@ import { requestHead } from './http/request-head.ts';
 import { parseTargetUrl, resolveLocation, sharesCredentials, type TargetUrl } from './http/target-url.ts';
 import type { ConnectionContext } from './socket/connection.ts';
 import { ConnectionCounters } from './socket/connection-counters.ts';
+import { FreshNames, type FreshNamesOptions } from './socket/fresh-names.ts';
 import { PaceWheel } from './socket/pace-wheel.ts';
 import { ReadMemory } from './socket/read-memory.ts';
 import { TurnQueue } from './socket/turn-queue.ts';
@@ -21,6 +22,8 @@ export interface HttpUpstreamClientOptions {
   readonly policy?: AddressPolicy;
   /** False accepts any certificate. True by default. */
   readonly verifyTls?: boolean;
+  /** For tests: how names are resolved after a cut. */
+  readonly names?: FreshNamesOptions;
 }
 
 const MAX_REDIRECTS = 10;
@@ -40,13 +43,14 @@ export class HttpUpstreamClient implements UpstreamClient {
       turns: new TurnQueue(),
       guard: this.guard,
       counters: new ConnectionCounters(),
+      names: new FreshNames(options.names),
       verifyTls: options.verifyTls ?? true,
     };
   }
 
   async open(
     request: UpstreamRequest,
-    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal },
+    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
   ): Promise<UpstreamResponse> {
     const first = parseTargetUrl(request.url);
     const visited = new Set<string>();
@@ -56,12 +60,16 @@ export class HttpUpstreamClient implements UpstreamClient {
       this.#enter(target, visited);
       const exchange = await Exchange.open(
         this.#context,
-        { method: request.method ?? 'GET', target, head: requestHead(request, target, withCredentials) },
+        {
+          ...{ method: request.method ?? 'GET', target, fresh: options.fresh === true },
+          head: requestHead(request, target, withCredentials),
+          ...(request.body !== undefined && { body: request.body }),
+        },
         options.timeouts,
         options.signal,
       );
       const location = REDIRECTS.has(exchange.status) ? exchange.headers.location : undefined;
-      if (location === undefined) return exchange;
+      if (location === undefined || request.method === 'POST') return exchange;
       exchange.close();
       await exchange.closed;
       target = resolveLocation(Buffer.from(location, 'latin1').toString('utf8'), target);

@@ -8,10 +8,13 @@ import { Connection, type ConnectionContext, type ConnectionHandler } from './so
 import type { BodySink, RetainedChunk, StartOptions, UpstreamResponse, UpstreamTimeouts } from './types.ts';
 
 export interface ExchangeRequest {
-  readonly method: 'GET' | 'HEAD';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   readonly target: TargetUrl;
   /** The request head as it goes on the wire. */
   readonly head: string;
+  readonly body?: string;
+  /** The name is resolved anew: see {@link UpstreamClient.open}. */
+  readonly fresh?: boolean;
 }
 
 /** What is needed until the response head is there; a body may go on for days without it. */
@@ -80,7 +83,7 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
       parser: new ResponseHeadParser(),
       deadline: undefined,
     };
-    this.#connection = new Connection(context, request.target, this);
+    this.#connection = new Connection(context, request.target, this, request.fresh);
     signal?.addEventListener('abort', this.#onAbort);
     this.#startDeadline(timeouts.connectMs, 'the connection');
   }
@@ -160,6 +163,7 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
     const { request, timeouts } = this.#opening!;
     this.#startDeadline(timeouts.firstByteMs, 'an answer');
     this.#connection.write(request.head);
+    if (request.body !== undefined) this.#connection.write(request.body);
   }
 
   read(chunk: Buffer): void {

@@ -8,7 +8,9 @@ export interface UpstreamTarget {
 }
 
 export interface UpstreamRequest extends UpstreamTarget {
-  readonly method?: 'GET' | 'HEAD';
+  readonly method?: 'GET' | 'HEAD' | 'POST';
+  /** Of a POST, in ASCII. */
+  readonly body?: string;
   /** The value of a Range header, such as `bytes=100-`. */
   readonly range?: string;
   /** The value of an If-Range header: a strong ETag or a date. */
@@ -74,13 +76,16 @@ export interface UpstreamResponse {
 export interface UpstreamClient {
   /**
    * Follows redirects and resolves with the response head, whatever its status. When it rejects, nothing is left open.
+   * A redirect of a POST is not followed, but is the answer.
+   * `fresh`: the host's last connection was cut. Its name is resolved past the system's caches, and the address that was
+   * cut is the last one to be tried.
    * `signal` covers the opening only (it rejects with the signal's reason); afterwards `close()` is the way to stop.
    * @throws StreampoolError UPSTREAM_CONNECT_FAILED, UPSTREAM_TIMEOUT, UPSTREAM_REDIRECT_LOOP, UPSTREAM_ADDRESS_FORBIDDEN, UPSTREAM_PROTOCOL,
    *   UPSTREAM_CUT (the connection ended before the head was complete), INVALID_REQUEST (a header that cannot be sent)
    */
   open(
     request: UpstreamRequest,
-    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal },
+    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
   ): Promise<UpstreamResponse>;
 }
 

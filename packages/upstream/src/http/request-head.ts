@@ -48,6 +48,7 @@ export function requestHead(request: UpstreamRequest, target: TargetUrl, withCre
     if (!withCredentials && CREDENTIALS.has(key)) continue;
     set(name, value);
   }
+  if (request.body !== undefined) set('Content-Length', String(Buffer.byteLength(request.body)));
   if (request.range) set('Range', request.range);
   if (request.ifRange) set('If-Range', request.ifRange);
   set('Connection', 'close');

@@ -4,6 +4,7 @@ import type { AddressGuard } from '../address-guard.ts';
 import type { TargetUrl } from '../http/target-url.ts';
 import type { RetainedChunk } from '../types.ts';
 import type { ConnectionCounters } from './connection-counters.ts';
+import type { FreshNames } from './fresh-names.ts';
 import { guardedLookup } from './guarded-lookup.ts';
 import type { PaceWheel } from './pace-wheel.ts';
 import { ReadBuffer, type ReadMemory } from './read-memory.ts';
@@ -17,6 +18,7 @@ export interface ConnectionContext {
   readonly turns: TurnQueue;
   readonly guard: AddressGuard;
   readonly counters: ConnectionCounters;
+  readonly names: FreshNames;
   readonly verifyTls: boolean;
 }
 
@@ -51,12 +53,15 @@ export class Connection {
   #reading = false;
   #over = false;
 
-  /** Starts to connect. Names are resolved through the guard; a host that is an address the caller has to check. */
-  constructor(context: ConnectionContext, target: TargetUrl, handler: ConnectionHandler) {
+  /**
+   * Starts to connect. Names are resolved through the guard; a host that is an address the caller has to check.
+   * `fresh`: see {@link FreshNames}.
+   */
+  constructor(context: ConnectionContext, target: TargetUrl, handler: ConnectionHandler, fresh = false) {
     this.#context = context;
     this.#handler = handler;
     this.#buffer = new ReadBuffer(context.memory);
-    this.#socket = this.#connect(target);
+    this.#socket = this.#connect(target, fresh);
     const host = `${target.hostname}:${target.port}`;
     context.counters.opened(host);
     this.closed = new Promise((resolve) => {
@@ -107,8 +112,8 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #connect(target: TargetUrl): Socket {
-    const { guard, verifyTls } = this.#context;
+  #connect(target: TargetUrl, fresh: boolean): Socket {
+    const { guard, verifyTls, names } = this.#context;
     const onread: OnReadOpts = {
       buffer: () => this.#buffer.next(), // asked again after each read
       callback: (bytes, buffer) => this.#onRead(bytes, buffer as Buffer),
@@ -118,7 +123,7 @@ export class Connection {
       port: target.port,
       noDelay: true,
       autoSelectFamily: true,
-      lookup: guardedLookup(guard, target.port),
+      lookup: guardedLookup(guard, target.port, fresh ? names.lookup : undefined),
       onread,
     };
     const named = isIP(target.hostname) === 0;
@@ -131,6 +136,7 @@ export class Connection {
         })
       : connectTcp(options);
     socket.once(target.secure ? 'secureConnect' : 'connect', () => {
+      names.connected(target.hostname, socket.remoteAddress);
       if (!this.#over) this.#handler.connected();
     });
     socket.on('timeout', () => {
