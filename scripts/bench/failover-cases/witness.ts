@@ -28,6 +28,8 @@ const ONE_DELIVERY_MS = 20;
 /** How long a stream is watched before its clock says where it should be. */
 const CALM_MS = 1_500;
 const TAIL_SECONDS = 2;
+/** Deliveries over which the median is taken: a single one that a busy machine handled late is no drift. */
+const STEADY = 5;
 
 /** A viewer in an idle process who records everything, and looks at the clock with each delivery. */
 export class Witness {
@@ -62,12 +64,12 @@ export class Witness {
     // The first deliveries hold what a viewer is given to start with.
     const began = (offsets[0]?.atMs ?? 0) + CALM_MS / 3;
     const calm = offsets.filter(({ atMs }) => atMs >= began && atMs <= began + CALM_MS);
-    const sorted = calm.map(({ offset }) => offset).sort((a, b) => a - b);
-    const base = sorted[sorted.length >> 1];
-    if (base === undefined) return { lateMs: 0, aheadMs: 0 };
+    if (calm.length === 0) return { lateMs: 0, aheadMs: 0 };
+    const base = median(calm);
     let [lateMs, aheadMs] = [0, 0];
-    for (const { atMs, offset } of offsets) {
-      if (atMs < began) continue;
+    const measured = offsets.filter(({ atMs }) => atMs >= began);
+    for (let at = 0; at + STEADY <= measured.length; at++) {
+      const offset = median(measured.slice(at, at + STEADY));
       lateMs = Math.max(lateMs, base - offset);
       aheadMs = Math.max(aheadMs, offset - base);
     }
@@ -96,6 +98,11 @@ export class Witness {
       rmSync(directory, { recursive: true, force: true });
     }
   }
+}
+
+function median(deliveries: readonly { offset: number }[]): number {
+  const sorted = deliveries.map(({ offset }) => offset).sort((a, b) => a - b);
+  return sorted[sorted.length >> 1]!;
 }
 
 function lastOf(packets: readonly { dts: number }[]): number {

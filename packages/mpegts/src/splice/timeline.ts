@@ -13,6 +13,12 @@ const SHORTEST_STEP = TICKS_PER_SECOND / 500;
 const LONGEST_STEP = TICKS_PER_SECOND / 2;
 /** How long the slowest delivery is remembered, per half. */
 const PACE_MEMORY_MS = 10_000;
+/** Reads and frames batch what a live source sends; what comes in larger pieces than this is a burst or a segment. */
+const BATCH = 0.3 * TICKS_PER_SECOND;
+/** What comes within this time is one delivery. */
+const ONE_DELIVERY_MS = 10;
+/** The usual pace is the average of so many deliveries: a minute or so, in which seams do not add up. */
+const USUAL_DELIVERIES = 600;
 
 /** The first timestamps of what is to be joined on, in its own time. */
 export interface FirstTimes {
@@ -65,6 +71,11 @@ export class Timeline {
   #pace = Number.POSITIVE_INFINITY;
   #formerPace = Number.POSITIVE_INFINITY;
   #paceSinceMs = 0;
+  /** How far position was ahead of the wall clock after a delivery: on average, and after the last one. */
+  #usualPace: number | undefined;
+  #deliveries = 0;
+  #newestPace = 0;
+  #newestPaceMs = Number.NEGATIVE_INFINITY;
 
   /** `smooth`: whether jumps are looked for. */
   constructor(smooth: boolean) {
@@ -174,6 +185,7 @@ export class Timeline {
     // Before new media arrives the output is as late as it gets.
     const latest = this.#continuous ? this.#notedPosition : this.#position;
     this.#keepSlowest(latest - nowMs * 90, nowMs);
+    this.#keepUsual(this.#position - nowMs * 90, nowMs);
     this.#continuous = true;
     this.#notedPosition = this.#position;
     this.#lastAdvanceMs = nowMs;
@@ -181,12 +193,12 @@ export class Timeline {
 
   /**
    * How far to move what starts with these times, so that it goes on where the output stands: where the output would be
-   * by now had it gone on at the slowest pace it lately had (so a gap lasts as long as it really did, less what was
-   * delivered ahead of time), and behind every DTS, PTS and PCR of the main stream already out. In ticks.
+   * by now had it gone on at its pace (so a gap lasts as long as it really did, less what was delivered ahead of time),
+   * and behind every DTS, PTS and PCR of the main stream already out. In ticks.
    */
   anchor(first: FirstTimes, nowMs: number): number {
     if (this.#mainDts === undefined) return 0;
-    const pace = Math.min(this.#pace, this.#formerPace);
+    const pace = this.#duePace();
     const due = Number.isFinite(pace) ? Math.round(nowMs * 90 + pace - this.#position) : 0;
     let shift = this.#mainDts + Math.max(due, this.#mainStep) - first.dts;
     const behindPts = tickDifference(first.pts + shift, this.#mainMaxPts);
@@ -227,6 +239,26 @@ export class Timeline {
 
   #elapsed(nowMs: number): number {
     return this.#lastAdvanceMs === undefined ? 0 : (nowMs - this.#lastAdvanceMs) * 90;
+  }
+
+  /**
+   * The pace that players live by. A source that sends in bursts or segments: its slowest, since they have the rest in
+   * their buffers. A live source: its usual one, or each seam would put the stream back by the length of a batch.
+   */
+  #duePace(): number {
+    const slowest = Math.min(this.#pace, this.#formerPace);
+    const usual = this.#usualPace ?? slowest;
+    return usual - slowest <= BATCH ? usual : slowest;
+  }
+
+  #keepUsual(ahead: number, nowMs: number): void {
+    if (nowMs - this.#newestPaceMs > ONE_DELIVERY_MS && Number.isFinite(this.#newestPaceMs)) {
+      this.#deliveries = Math.min(this.#deliveries + 1, USUAL_DELIVERIES);
+      this.#usualPace ??= this.#newestPace;
+      this.#usualPace += (this.#newestPace - this.#usualPace) / this.#deliveries;
+    }
+    this.#newestPace = ahead;
+    this.#newestPaceMs = nowMs;
   }
 
   #keepSlowest(ahead: number, nowMs: number): void {
