@@ -9,6 +9,7 @@ import type {
   WorkerRecord,
   WorkerStatus,
 } from './records.ts';
+import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from './timeline/entry.ts';
 
 export interface Page<T> {
   readonly items: T[];
@@ -60,6 +61,8 @@ export interface Heartbeat {
   /** Viewers that have gone since the last beat. One that another node has taken over in the meantime stays. */
   readonly gone: readonly { streamId: string; clientId: string }[];
   readonly events?: readonly NewEvent[];
+  /** What explains what viewers saw; kept for an hour. See {@link ClusterState.readTimeline}. */
+  readonly timeline?: readonly NewTimelineEntry[];
   /** Streams it relays from their owners, under the epochs it believes in. */
   readonly follows?: readonly { streamId: string; epoch: number }[];
 }
@@ -165,6 +168,13 @@ export interface ClusterState extends ProviderState {
   publish(event: NewEvent): Promise<void>;
   /** Events after `after` (all that are kept, without it), oldest first; `limit` 1,000 by default. The store keeps the newest 10,000. */
   readEvents(query?: { after?: string; limit?: number; streamId?: string }): Promise<ClusterEvent[]>;
+
+  /**
+   * What happened to a stream (its viewers counted, not named) or to a viewer within the last hour, oldest first. It is
+   * kept beyond the end of either. The same again within a minute is one entry that counts; of more than the budgets of
+   * `timeline/fold.ts` allow the newest stay.
+   */
+  readTimeline(subject: TimelineSubject): Promise<TimelineEntry[]>;
 
   sweep(): Promise<SweepSnapshot>;
   /** FFmpeg processes left on that host by owners that lost their streams. Kept for a day, or until forgotten. */

@@ -9,3 +9,6 @@ export { type RememberingOptions, RememberingState } from './remembering/remembe
 export { SqliteClusterState, type SqliteStateOptions } from './sqlite/sqlite-cluster-state.ts';
 export { openSqliteState, type ThreadedStateOptions } from './sqlite/threaded-state.ts';
 export { type SharingStrategy, type StreamIdentity, streamId } from './stream-id.ts';
+export type * from './timeline/entry.ts';
+export { type Cause, type Explanation, explain } from './timeline/explain.ts';
+export { complete, foldKey, isAgain, merged, TIMELINE } from './timeline/fold.ts';

@@ -135,6 +135,27 @@ export type EventType =
   | 'owner_changed'
   | 'worker_lost'
   | 'reaped';
+  | 'viewer_blocked'
+  | 'viewer_unblocked'
+  | 'viewer_refused'
+  | 'source_lost'
+  | 'source_refused'
+  | 'source_gap'
+  | 'encoder_gap'
+  | 'encoder_slow'
+  | 'encoder_recovered'
+  | 'breaker_opened'
+  | 'breaker_closed'
+  | 'failback_started'
+  | 'failback_failed'
+  | 'failover_requested'
+  | 'slate_started'
+  | 'slate_ended'
+  | 'drill_started'
+  | 'drill_ended'
+  | 'provider_limited'
+  | 'slot_handed_over'
+  | 'stream_preempted'
 
 export interface ClusterEvent {
   /** Grows with time; what `readEvents` continues from. Set by the store. */

@@ -29,7 +29,7 @@ export interface Source {
   /** True while silence is somebody else's fault (FFmpeg whose input is being switched): no stall is counted. */
   readonly starved?: boolean;
   /** Until when (monotonic ms) it had nothing to read: what it did not put out then is not its fault. */
-  readonly hungryUntilMs?: number;
+  readonly hungryUntilMs?: number | undefined;
   /** Idempotent. Resolves when its sockets are closed and its process is gone. Never rejects. */
   close(): Promise<void>;
 }

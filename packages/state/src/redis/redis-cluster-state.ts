@@ -33,6 +33,7 @@ import type {
   WorkerStatus,
 } from '../records.ts';
 import { shownData } from '../shown-stream.ts';
+import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import { getClient, listClients } from './clients.ts';
 import { Connection, type ScriptCall } from './connection.ts';
 import { readEvents } from './events.ts';
@@ -48,6 +49,7 @@ import {
 } from './hashes.ts';
 import { inOrder, type SlotRow, slotArguments, toProviders, toSlot } from './slots.ts';
 import { readSweep, type SweptRows } from './sweep.ts';
+import { entryArgument, readTimeline } from './timelines.ts';
 
 export interface RedisStateOptions {
   /** See `parseRedisUrl`. */
@@ -191,6 +193,7 @@ export class RedisClusterState implements ClusterState {
       streams: beat.streams.map(reportChange),
       follows: (beat.follows ?? []).map(({ streamId, epoch }) => [streamId, epoch]),
       events: (beat.events ?? []).map(eventArguments),
+      timeline: (beat.timeline ?? []).map(entryArgument),
     };
     // A fresh name each time: the same process may beat first in two lives of the data.
     const calls: ScriptCall[] = [['beat', JSON.stringify(said), this.#leaseMs, randomUUID()]];
@@ -271,6 +274,10 @@ export class RedisClusterState implements ClusterState {
     query: { after?: string; limit?: number; streamId?: string } = {},
   ): Promise<ClusterEvent[]> {
     return readEvents(this.#redis, query);
+  }
+
+  async readTimeline(subject: TimelineSubject): Promise<TimelineEntry[]> {
+    return readTimeline(this.#redis, subject);
   }
 
   async sweep(): Promise<SweepSnapshot> {

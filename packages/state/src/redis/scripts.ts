@@ -14,6 +14,7 @@ export type ScriptName =
   | 'list-workers'
   | 'promise-slot'
   | 'publish'
+  | 'read-timeline'
   | 'put-provider'
   | 'put-stream'
   | 'release'

@@ -168,6 +168,7 @@ export class RememberingState implements ClusterState {
   readonly removeClients: ClusterState['removeClients'] = (...args) => this.#state.removeClients(...args);
   readonly publish: ClusterState['publish'] = (...args) => this.#state.publish(...args);
   readonly readEvents: ClusterState['readEvents'] = (...args) => this.#state.readEvents(...args);
+  readonly readTimeline: ClusterState['readTimeline'] = (...args) => this.#state.readTimeline(...args);
   readonly sweep: ClusterState['sweep'] = (...args) => this.#state.sweep(...args);
   readonly orphanProcesses: ClusterState['orphanProcesses'] = (...args) =>
     this.#state.orphanProcesses(...args);

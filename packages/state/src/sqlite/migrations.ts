@@ -127,6 +127,37 @@ const STEPS: readonly string[] = [
     PRIMARY KEY (provider_id, lease)
   ) STRICT, WITHOUT ROWID;
   `,
+  // What happened in the last hour, to streams and to viewers.
+  `
+  CREATE TABLE stream_timeline (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    fold TEXT NOT NULL,
+    type TEXT NOT NULL,
+    node TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX stream_timeline_by_subject ON stream_timeline (stream_id, id);
+  CREATE INDEX stream_timeline_by_age ON stream_timeline (last_ms);
+  CREATE TABLE viewer_timeline (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    fold TEXT NOT NULL,
+    type TEXT NOT NULL,
+    node TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    data TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX viewer_timeline_by_subject ON viewer_timeline (client_id, id);
+  CREATE INDEX viewer_timeline_by_age ON viewer_timeline (last_ms);
+  `,
 ];
 
 /** The version this program writes. */

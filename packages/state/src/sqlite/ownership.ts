@@ -7,6 +7,7 @@ import type { EventsTable } from './events-table.ts';
 import type { Listening } from './listening.ts';
 import type { OrphanProcessesTable } from './orphan-processes-table.ts';
 import type { StreamRow, StreamsTable } from './streams-table.ts';
+import type { TimelineTable } from './timeline-table.ts';
 import type { WorkersTable } from './workers-table.ts';
 
 export interface OwnershipParts {
@@ -15,6 +16,7 @@ export interface OwnershipParts {
   readonly workers: WorkersTable;
   readonly orphanProcesses: OrphanProcessesTable;
   readonly events: EventsTable;
+  readonly timeline: TimelineTable;
   readonly listening: Listening;
   readonly leaseMs: number;
 }
@@ -157,7 +159,9 @@ export class Ownership {
     if (row.owner !== '' && row.owner !== worker.id) {
       this.takeAway(row, now);
       const data = { from: row.owner, to: worker.id, epoch };
-      this.#parts.events.add([{ type: 'owner_changed', streamId: row.id, data }], now);
+      const event = { type: 'owner_changed', streamId: row.id, data } as const;
+      this.#parts.events.add([event], now);
+      this.#parts.timeline.add([{ ...event, node: worker.id, atMs: now }], now);
     }
     this.#own.run({
       streamId: row.id,

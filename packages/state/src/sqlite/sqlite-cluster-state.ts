@@ -30,6 +30,7 @@ import type {
   WorkerStatus,
 } from '../records.ts';
 import { staleEpoch, streamNotFound, workerIdTaken } from '../refusals.ts';
+import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import { ClientsTable } from './clients-table.ts';
 import { Connection } from './connection.ts';
 import { EventsTable } from './events-table.ts';
@@ -38,6 +39,7 @@ import { OrphanProcessesTable } from './orphan-processes-table.ts';
 import { Ownership } from './ownership.ts';
 import { ProvidersTable } from './providers-table.ts';
 import { StreamsTable, toRecord } from './streams-table.ts';
+import { TimelineTable } from './timeline-table.ts';
 import { WorkersTable } from './workers-table.ts';
 
 export interface SqliteStateOptions {
@@ -64,6 +66,7 @@ export class SqliteClusterState implements ClusterState {
   readonly #clients: ClientsTable;
   readonly #workers: WorkersTable;
   readonly #events: EventsTable;
+  readonly #timeline: TimelineTable;
   readonly #orphanProcesses: OrphanProcessesTable;
   readonly #providers: ProvidersTable;
   readonly #listening: Listening;
@@ -81,6 +84,7 @@ export class SqliteClusterState implements ClusterState {
     this.#clients = new ClientsTable(connection, options.clientTtlMs ?? DEFAULT_CLIENT_TTL_MS);
     this.#workers = new WorkersTable(connection);
     this.#events = new EventsTable(connection);
+    this.#timeline = new TimelineTable(connection);
     this.#orphanProcesses = new OrphanProcessesTable(connection);
     this.#providers = new ProvidersTable(connection, this.#leaseMs);
     this.#listening = new Listening(connection, this.#leaseMs);
@@ -90,6 +94,7 @@ export class SqliteClusterState implements ClusterState {
       workers: this.#workers,
       orphanProcesses: this.#orphanProcesses,
       events: this.#events,
+      timeline: this.#timeline,
       listening: this.#listening,
       leaseMs: this.#leaseMs,
     });
@@ -212,6 +217,10 @@ export class SqliteClusterState implements ClusterState {
     return this.#connection.read(() => this.#events.read(query));
   }
 
+  async readTimeline(subject: TimelineSubject): Promise<TimelineEntry[]> {
+    return this.#connection.read(() => this.#timeline.read(subject, this.#connection.now()));
+  }
+
   async sweep(): Promise<SweepSnapshot> {
     return this.#connection.read(() => {
       const nowMs = this.#connection.now();
@@ -322,6 +331,7 @@ export class SqliteClusterState implements ClusterState {
     }
     for (const { streamId, clientId } of beat.gone) this.#clients.gone(streamId, clientId, worker.id);
     if (beat.events) this.#events.add(beat.events, nowMs);
+    if (beat.timeline) this.#timeline.add(beat.timeline, nowMs);
     const moved = (beat.follows ?? []).flatMap(({ streamId, epoch }) => {
       const row = this.#streams.row(streamId);
       return row && row.owner !== '' && row.epoch > epoch

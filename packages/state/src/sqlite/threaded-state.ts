@@ -101,6 +101,7 @@ class ThreadedState implements ClusterState {
   readonly removeClients: ClusterState['removeClients'] = (...args) => this.#call('removeClients', args);
   readonly publish: ClusterState['publish'] = (...args) => this.#call('publish', args);
   readonly readEvents: ClusterState['readEvents'] = (...args) => this.#call('readEvents', args);
+  readonly readTimeline: ClusterState['readTimeline'] = (...args) => this.#call('readTimeline', args);
   readonly sweep: ClusterState['sweep'] = (...args) => this.#call('sweep', args);
   readonly orphanProcesses: ClusterState['orphanProcesses'] = (...args) =>
     this.#call('orphanProcesses', args);

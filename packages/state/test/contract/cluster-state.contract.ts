@@ -6,6 +6,7 @@ import { describeProviders } from './providers.contract.ts';
 import { describeSilence } from './silence.contract.ts';
 import { describeStreams } from './streams.contract.ts';
 import { describeSweep } from './sweep.contract.ts';
+import { describeTimelines } from './timeline.contract.ts';
 import { describeWorkers } from './workers.contract.ts';
 
 /** An empty store, and what the contract needs to bring about in it. */
@@ -43,6 +44,7 @@ export function describeClusterState(name: string, open: OpenStore): void {
     describe('clients', () => describeClients(current));
     describe('events', () => describeEvents(current));
     describe('providers', () => describeProviders(current));
+    describe('timelines', () => describeTimelines(current));
     describe('sweep', () => describeSweep(current));
     describe('silence', () => describeSilence(current));
 

@@ -120,6 +120,10 @@ test('nothing is left when everything is removed, whatever order it goes in', as
   await state.removeStream(idOf(2));
   await state.removeWorker('w1');
   await admin.del('events');
+  // What happened is kept for the rest of its hour.
+  const timeline = `stream:${idOf(1)}:timeline`;
+  expect(await admin.pttl(timeline)).toBeGreaterThan(3_500_000);
+  await admin.del(timeline);
   expect((await admin.keys('*')).sort()).toEqual(['meta']);
 });
 

@@ -59,6 +59,8 @@ async function everythingBut(hidden: string): Promise<string> {
           return admin.smembers(key);
         case 'zset':
           return admin.zrange(key, 0, '-1', 'WITHSCORES');
+        case 'list':
+          return admin.lrange(key, 0, -1);
         case 'stream':
           return admin.xrange(key, '-', '+');
         default:

@@ -1,7 +1,7 @@
 -- One beat of a node but for its viewers, which follow in steps (touch-clients, farewell-clients) of the same round trip.
 -- KEYS[1]  prefix
 -- ARGV[1]  JSON { worker, process, streams: [report, …], follows: [[stream id, epoch], …],
---                 events: [[type, stream id, data as JSON], …] }
+--                 events: [[type, stream id, data as JSON], …], timeline: [see include/timeline.lua, …] }
 -- ARGV[2]  lease, ms
 -- ARGV[3]  a name for this life of the data, used if it has none yet
 -- returns  { now, generation, status, { missing stream id, … }, { { stream id, owner, epoch } of a stale report, … },
@@ -11,6 +11,7 @@
 -- @include listening
 -- @include reports
 -- @include clients
+-- @include timeline
 local beat, lease_ms, now = cjson.decode(ARGV[1]), tonumber(ARGV[2]), now_ms()
 local heard = hear(now, lease_ms)
 local worker = beat.worker
@@ -51,5 +52,6 @@ for _, follow in ipairs(beat.follows) do
   end
 end
 for _, event in ipairs(beat.events) do add_event(event[1], event[2], event[3], now) end
+for _, entry in ipairs(beat.timeline) do keep_entry(entry, now) end
 redis.call('HSETNX', META, 'generation', ARGV[3])
 return { now, redis.call('HGET', META, 'generation'), worker.status, missing, stale, moved }

@@ -2,6 +2,7 @@
 -- @include listening
 -- @include iso_time
 -- @include events
+-- @include timeline
 -- @include workers
 -- What an earlier owner measured is not true of the next one's FFmpeg.
 local function forget_process(key)
@@ -52,7 +53,12 @@ end
 local function give(stream, key, former, worker, host, epoch, now, lease_ms)
   if former ~= '' and former ~= worker then
     take_away(stream, key, former, now)
-    add_event('owner_changed', stream, cjson.encode({ from = former, to = worker, epoch = epoch }), now)
+    local data = { from = former, to = worker, epoch = epoch }
+    add_event('owner_changed', stream, cjson.encode(data), now)
+    local fold = 'owner_changed||||||||' .. worker
+    local entry = { type = 'owner_changed', streamId = stream, node = worker, fold = fold, data = data }
+    entry.atMs, entry.lastMs, entry.count = now, now, 1
+    keep_entry(entry, now)
   end
   redis.call('HSET', key, 'owner', worker, 'host', host, 'epoch', epoch, 'state', 'starting')
   forget_process(key)
