@@ -2,6 +2,7 @@ export { checkFfmpeg, type FfmpegVersion } from './check-ffmpeg.ts';
 export { commandLine, INPUT_PLACEHOLDER, INPUT_PROTOCOLS, type InputKind } from './command-line.ts';
 export { type DetectOptions, detectHardware, type HardwareEncoder } from './hardware/detect.ts';
 export { type DecodeBytesOptions, decodeBytes } from './process/decode-bytes.ts';
+export { type EncodeBytesOptions, encodeBytes } from './process/encode-bytes.ts';
 export {
   type FfmpegHandlers,
   FfmpegProcess,

@@ -4,6 +4,7 @@ import { BitrateMeter } from './bitrate-meter.ts';
 import type { Clock } from './clock.ts';
 import { Pacer } from './pacer.ts';
 import { Ring, type RingOptions } from './ring.ts';
+import { SlateFiller, type SlateFillerOptions } from './slate/index.ts';
 import {
   type ChainEvents,
   type ChainOptions,
@@ -34,6 +35,8 @@ export interface IntakeOptions extends Pick<ChainOptions, 'alternatives' | 'open
   readonly events: IntakeEvents;
   /** False while somebody else holds the source to its pace. */
   readonly isPaced?: () => boolean;
+  /** What is shown while nothing goes out. */
+  readonly slate?: Pick<SlateFillerOptions, 'store' | 'afterMs' | 'mayShow'>;
 }
 
 /** Fills a ring from a chain of sources, spliced into one continuous stream. */
@@ -44,6 +47,7 @@ export class Intake {
   readonly #chain: SourceChain;
   readonly #pacer: Pacer;
   readonly #bitrate: BitrateMeter;
+  readonly #slate: SlateFiller | undefined;
   #started = false;
   #lastEmitMs = 0;
   /** Before the current source's first packet nothing went out for this long. */
@@ -72,14 +76,28 @@ export class Intake {
       clock,
       leadMs: LEAD_MS,
       pause: () => {
-        if (options.isPaced?.() !== false) this.#chain.pause();
+        if (options.isPaced?.() === false) return;
+        this.#slate?.hold(true);
+        this.#chain.pause();
       },
-      resume: () => this.#chain.resume(),
+      resume: () => {
+        this.#slate?.hold(false);
+        this.#chain.resume();
+      },
     });
     this.#splicer = new TsSplicer({
       now: () => clock.now(),
       emit: (packets, marks) => this.#onPackets(packets, marks),
     });
+    const { ring } = this;
+    this.#slate =
+      options.slate &&
+      new SlateFiller(this.#slateOptions(options.slate), { splicer: this.#splicer, ring, clock });
+  }
+
+  /** Ms for which a slate was shown. */
+  get slateMs(): number {
+    return this.#slate?.shownMs ?? 0;
   }
 
   get program(): ProgramMap | undefined {
@@ -134,17 +152,30 @@ export class Intake {
   /** Idempotent. Resolves when the source is gone. */
   close(): Promise<void> {
     this.#pacer.close();
+    this.#slate?.close();
     return this.#chain.close();
+  }
+
+  #slateOptions(slate: NonNullable<IntakeOptions['slate']>): SlateFillerOptions {
+    const { noted } = this.#options.events;
+    const reason = (): string => (this.isSwitching && this.lastError?.code) || 'the source is silent';
+    return {
+      ...slate,
+      onShown: () => noted?.({ type: 'slate_started', reason: reason() }),
+      onEnded: (shownMs) => noted?.({ type: 'slate_ended', shownMs }),
+    };
   }
 
   /** One source's way in: packets are found, units completed, then spliced. What is unfinished goes with the source. */
   #lane({ reject, tookOver }: LaneReports): Lane {
     const aligner = new PacketAligner();
     const gate = new PesGate({ now: () => this.#options.clock.now() });
-    const feed = this.#splicer.open();
+    let feed = this.#splicer.open();
     let isOut = false;
     const push = (packets: Buffer): void => {
       const lastEmitMs = this.#lastEmitMs;
+      // The slate has cut in on a source that was silent: it comes back as another one would, at its next keyframe.
+      if (feed.retired && this.#slate?.isShown) feed = this.#splicer.open();
       feed.push(packets);
       if (!isOut && feed.active) {
         isOut = true;
@@ -179,6 +210,8 @@ export class Intake {
     this.#bitrate.add(packets.length, now);
     if (marks.pcr !== undefined) this.#pacer.note(marks.pcr);
     this.#lastEmitMs = now;
+    if (this.#slate?.isPushing) return;
+    this.#slate?.noteOutput(marks);
     this.#hasNews ||= marks.accessPoints.length > 0;
   }
 

@@ -1,28 +1,13 @@
-import { setPriority } from 'node:os';
-import { StreampoolError } from '@streampool/errors';
-import { execa } from 'execa';
-import { ffmpegMissing } from '../check-ffmpeg.ts';
-import { childEnvironment, deathSignalPrefix } from './launch.ts';
-import { signalGroup } from './process-group.ts';
+import { collectOutput, type ShortRun } from './collect-output.ts';
 
-export interface DecodeBytesOptions {
-  readonly ffmpegPath: string;
+export interface DecodeBytesOptions extends ShortRun {
   /** What is decoded: a transport stream in memory, given to FFmpeg through its stdin. */
   readonly input: Buffer;
   /** Filters and output; what goes to `pipe:1` comes back. */
   readonly args: readonly string[];
-  /** A child that writes more is killed. */
-  readonly maxOutputBytes: number;
-  /** A child that takes longer is killed, in ms. */
-  readonly deadlineMs: number;
-  /** Kills the child. */
-  readonly signal?: AbortSignal;
-  /** 0 to 19. Default 10: looking at a picture must not take the processor from delivering it. */
-  readonly niceness?: number;
 }
 
-const NICENESS = 10;
-const MAX_STDERR_BYTES = 8 * 1024;
+const SOURCE = ['-protocol_whitelist', 'pipe', '-f', 'mpegts', '-i', 'pipe:0', '-filter_threads', '1'];
 
 /**
  * Runs one short-lived FFmpeg over bytes in memory, at low priority and on one thread. It may open nothing but its pipes.
@@ -30,57 +15,11 @@ const MAX_STDERR_BYTES = 8 * 1024;
  * @returns what it wrote to stdout
  * @throws StreampoolError FFMPEG_FAILED, FFMPEG_STALLED after the deadline, FFMPEG_MISSING
  */
-export async function decodeBytes(options: DecodeBytesOptions): Promise<Buffer> {
-  const { ffmpegPath, input, args, maxOutputBytes, deadlineMs, signal } = options;
-  const program = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'fatal', '-threads', '1'];
-  const source = ['-protocol_whitelist', 'pipe', '-f', 'mpegts', '-i', 'pipe:0', '-filter_threads', '1'];
-  const command = [...deathSignalPrefix(), ffmpegPath, ...program, ...source, ...args];
-  const child = execa(command[0]!, command.slice(1), {
-    input,
-    encoding: 'buffer',
-    reject: false,
-    detached: true,
-    cleanup: false,
-    maxBuffer: { stdout: maxOutputBytes, stderr: MAX_STDERR_BYTES },
-    extendEnv: false,
-    env: childEnvironment(),
-    cwd: '/',
+export function decodeBytes(options: DecodeBytesOptions): Promise<Buffer> {
+  return collectOutput({
+    ...options,
+    args: ['-threads', '1', ...SOURCE, ...options.args],
+    late: 'FFmpeg decoded nothing within',
+    failed: 'FFmpeg could not decode a sample of the source',
   });
-  const { pid } = child;
-  // Whatever a wrapper around FFmpeg has started holds our pipes open: the group, not the child, must go.
-  const kill = (): void => {
-    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
-  };
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    kill();
-  }, deadlineMs);
-  signal?.addEventListener('abort', kill, { once: true });
-  if (signal?.aborted) kill();
-  if (pid !== undefined) {
-    child.nodeChildProcess.once('exit', kill);
-    lowerPriority(pid, options.niceness ?? NICENESS);
-  }
-  const result = await child;
-  clearTimeout(timer);
-  signal?.removeEventListener('abort', kill);
-  if (!result.failed)
-    return Buffer.from(result.stdout.buffer, result.stdout.byteOffset, result.stdout.length);
-  if (result.code === 'ENOENT' || result.code === 'EACCES') throw ffmpegMissing(ffmpegPath);
-  const stderr = Buffer.from(result.stderr ?? []).toString();
-  if (/^setpriv: failed to execute/m.test(stderr)) throw ffmpegMissing(ffmpegPath);
-  if (isLate)
-    throw new StreampoolError('FFMPEG_STALLED', `FFmpeg decoded nothing within ${deadlineMs / 1_000} s`);
-  throw new StreampoolError('FFMPEG_FAILED', 'FFmpeg could not decode a sample of the source', {
-    info: result.signal ? { signal: result.signal } : { exitCode: result.exitCode ?? -1 },
-  });
-}
-
-function lowerPriority(pid: number, niceness: number): void {
-  try {
-    if (niceness > 0) setPriority(pid, niceness);
-  } catch {
-    // Already gone, or not allowed to: it then runs as we do.
-  }
 }

@@ -62,6 +62,11 @@ export class SplicerFeed {
     return this.#state === 'active';
   }
 
+  /** Whether another feed has taken over from this one, or it was closed: what is pushed is ignored. */
+  get retired(): boolean {
+    return this.#state === 'retired';
+  }
+
   /** Whether `take` would succeed. */
   get ready(): boolean {
     return (
