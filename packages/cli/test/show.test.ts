@@ -83,6 +83,9 @@ test('viewers and workers', async () => {
           status: 'ready',
           version: '1.0.0',
           owned_streams: 3,
+          capacity: 5,
+          encoders: 2,
+          max_encoders: 0,
           viewers: 9,
           load: 0.256,
           started_at: nowIso,
@@ -95,7 +98,7 @@ test('viewers and workers', async () => {
     /\ntv +abc +g1 +10\.0\.0\.9 +- +1m 0\ds +2\.5 MB +0 B +1 +VLC$/,
   );
   expect(await show(workers, { url })).toMatch(
-    /\nw1 +worker +h +7 +ready +3 +9 +0\.26 +1m 0\ds +1m 0\ds ago +1\.0\.0$/,
+    /\nw1 +worker +h +7 +ready +3\/5 +2 +9 +0\.26 +1m 0\ds +1m 0\ds ago +1\.0\.0$/,
   );
 });
 

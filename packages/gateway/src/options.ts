@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ClusterState, SharingStrategy } from '@streampool/state';
+import type { ClusterState, SharingStrategy, StreamDefinition } from '@streampool/state';
 import type { FailoverResult, StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { NodeFigures } from './metrics/node-metrics.ts';
@@ -131,6 +131,8 @@ export interface GatewayOptions {
   readonly version: string;
   /** Id under which this process writes to the state: its own records are replaced by what the engine says now. */
   readonly nodeId: string;
+  /** Absent: everybody is let in. */
+  readonly admission?: ViewerAdmission;
   /** Looks at every request first. */
   readonly nodeDoor?: NodeDoor;
   /** What `/metrics` shows of this process’s standing; undefined until it has one. */

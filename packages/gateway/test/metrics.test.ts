@@ -159,6 +159,7 @@ test('a node of a cluster shows its relays, what it owns, and how it stands with
   expect(before).not.toMatch(/^streampool_state_connected /m);
   const worker = {
     ...{ connected: true, unheardBeats: 0, ownedStreams: 2, takeovers: 5, ownershipsLost: 1 },
+    ...{ encoders: 1, limits: { maxStreams: 0, maxEncoders: 4 } },
     ...{ status: 'ready' as const, pendingEvents: 0, droppedEvents: 0 },
   };
   const jobs = {
@@ -172,6 +173,8 @@ test('a node of a cluster shows its relays, what it owns, and how it stands with
   const text = await scrape(it);
   for (const line of [
     'streampool_owned_streams 2',
+    'streampool_encoders 1',
+    'streampool_most_encoders 4',
     'streampool_draining 0',
     'streampool_state_connected 1',
     'streampool_state_unheard_beats 0',
@@ -185,6 +188,7 @@ test('a node of a cluster shows its relays, what it owns, and how it stands with
   ]) {
     expect(text.split('\n')).toContain(line);
   }
+  expect(text).not.toMatch(/^streampool_most_streams /m);
   figures = { worker: { ...worker, connected: false, unheardBeats: 3, status: 'draining' } };
   const away = await scrape(it);
   expect(away).toContain('streampool_state_connected 0');

@@ -17,7 +17,15 @@ async function cluster(): Promise<GatewayUnderTest> {
   const it = await GatewayUnderTest.start({ facts: { ...FACTS, clustered: true } });
   const node: Omit<WorkerRecord, 'id' | 'heartbeatMs'> = {
     ...{ host: 'h', pid: 7, url: 'http://10.0.0.1:1', version: '1', status: 'ready' },
-    ...{ ownedStreams: 3, viewers: 2, capacity: 0, load: 0.5, startedAtMs: 1_700_000_000_000 },
+    ...{
+      ownedStreams: 3,
+      viewers: 2,
+      capacity: 9,
+      maxEncoders: 4,
+      encoders: 1,
+      load: 0.5,
+      startedAtMs: 1_700_000_000_000,
+    },
   };
   const nothing = { streams: [], clients: [], gone: [] };
   await it.state.heartbeat({ worker: { ...node, id: 'w1', publicUrl: 'https://tv.example' }, ...nothing });
@@ -37,6 +45,7 @@ test('a worker is drained and taken back, and the list says so', async () => {
     { worker_id: 'g1', role: 'gateway', public_url: 'http://10.0.0.1:1', status: 'ready' },
     { worker_id: 'w1', role: 'worker', public_url: 'https://tv.example', status: 'draining' },
   ]);
+  expect(workers).toMatchObject([{}, { owned_streams: 3, capacity: 9, encoders: 1, max_encoders: 4 }]);
   expect(await json(it.send('DELETE', '/workers/w1/drain'))).toMatchObject({ status: 'ready' });
 });
 

@@ -96,6 +96,9 @@ export interface WorkerRecord {
   readonly viewers: number;
   /** The most streams it takes; 0 means no limit. */
   readonly capacity: number;
+  /** FFmpeg processes it runs or is about to run, and the most it takes; 0 means no limit. Absent: 0. */
+  readonly encoders?: number;
+  readonly maxEncoders?: number;
   /** One-minute load average divided by the number of cores. */
   readonly load: number;
   readonly startedAtMs: number;

@@ -70,12 +70,12 @@ export class Drain {
     const others = await this.#others();
     if (others?.length === 0) return 'alone';
     const now = this.#options.clock.now();
-    for (const { streamId, viewers, relays = 0 } of this.#played()) {
+    for (const { streamId, kind, viewers, relays = 0 } of this.#played()) {
       if (viewers + relays === 0) void this.#options.engine.stop(streamId);
       else if (this.#underWay.size < MOST_AT_ONCE && !this.#underWay.has(streamId)) {
         const offer = this.#offers.get(streamId) ?? { refusedBy: new Set(), nextMs: 0 };
         this.#offers.set(streamId, offer);
-        if (offer.nextMs <= now) void this.#offer(streamId, offer, others ?? []);
+        if (offer.nextMs <= now) void this.#offer({ streamId, kind }, offer, others ?? []);
       }
     }
     return undefined;
@@ -92,10 +92,15 @@ export class Drain {
     }
   }
 
-  async #offer(streamId: string, offer: Offer, others: readonly WorkerRecord[]): Promise<void> {
+  async #offer(
+    { streamId, kind }: Pick<PoolSnapshot, 'streamId' | 'kind'>,
+    offer: Offer,
+    others: readonly WorkerRecord[],
+  ): Promise<void> {
     const { worker, engine, leaseMs, log } = this.#options;
     const successor = place(others, {
       streamId,
+      needsEncoder: kind === 'transcode',
       leaseMs,
       isSuspect: ({ id }) => offer.refusedBy.has(id),
     });

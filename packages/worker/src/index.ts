@@ -1,8 +1,9 @@
+export { Admission, type AdmissionOptions } from './admission.ts';
 export { ControlDoor, type ControlDoorOptions } from './control-door.ts';
 export { Departure, type DepartureOptions } from './departure.ts';
 export { Drain, type DrainOptions, type DrainOutcome } from './drain.ts';
 export { Peers, type PeersOptions } from './peers.ts';
-export { livingWorkers, type PlacementQuery, place } from './placement.ts';
+export { livingWorkers, noPlace, type PlacementQuery, place } from './placement.ts';
 export { RelayDoor, type RelayDoorOptions } from './relay-door.ts';
 export { RemoteOwnership, type RemoteOwnershipOptions } from './remote-ownership.ts';
 export { ViewerPlacement, type ViewerPlacementOptions } from './viewer-placement.ts';

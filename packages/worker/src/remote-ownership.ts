@@ -1,7 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import type { ClusterState } from '@streampool/state';
 import type { Deposed, Ownership, Placement } from '@streampool/streaming';
-import { livingWorkers, place } from './placement.ts';
+import { livingWorkers, noPlace, place } from './placement.ts';
 
 export interface RemoteOwnershipOptions {
   readonly state: Pick<ClusterState, 'getStream' | 'listWorkers'>;
@@ -12,7 +12,7 @@ export interface RemoteOwnershipOptions {
 }
 
 /**
- * Ownership as a node sees it that does not own streams: a gateway, or a worker that is being drained. It finds the owner,
+ * Ownership as a node sees it that does not own the stream: a gateway, or a worker that is drained or full. It finds the owner,
  * or chooses the worker that shall become it, which claims when it is asked for the stream.
  */
 export class RemoteOwnership implements Ownership {
@@ -42,10 +42,11 @@ export class RemoteOwnership implements Ownership {
       owner ??
       place(workers, {
         streamId,
+        needsEncoder: record.kind === 'transcode',
         leaseMs,
         isSuspect: ({ id, heartbeatMs }) => this.#suspects.get(id) === heartbeatMs,
       });
-    if (!chosen) throw new StreampoolError('CAPACITY_EXHAUSTED', 'No worker is ready to play the stream');
+    if (!chosen) throw noPlace(workers, leaseMs);
     return {
       here: false,
       url: chosen.url,

@@ -121,8 +121,8 @@ export class StreamSync {
     return more;
   }
 
-  /** Gives up what has ended and was told of. @throws StreampoolError STATE_UNAVAILABLE */
-  async releaseEnded(): Promise<void> {
+  /** Gives up what has ended and was told of. True if there was anything. @throws StreampoolError STATE_UNAVAILABLE */
+  async releaseEnded(): Promise<boolean> {
     const { ownerships, now } = this.#options;
     const running = this.#running();
     const ended = ownerships.all().filter((ownership) => {
@@ -137,6 +137,7 @@ export class StreamSync {
         if (this.#ends.get(ownership.streamId) === ownership.said) this.#ends.delete(ownership.streamId);
       }),
     );
+    return ended.length > 0;
   }
 
   async #claim(streamId: string, snapshot: PoolSnapshot | undefined): Promise<void> {

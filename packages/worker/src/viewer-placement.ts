@@ -1,6 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
 import type { ClusterState, WorkerRecord } from '@streampool/state';
-import { livingWorkers, place } from './placement.ts';
+import { livingWorkers, noPlace, place } from './placement.ts';
 
 export interface ViewerPlacementOptions {
   readonly state: Pick<ClusterState, 'getStream' | 'listWorkers'>;
@@ -14,7 +14,6 @@ export interface ViewerPlacementOptions {
 
 /** For so long what was read of the workers, or found out about one, is good enough for the next viewer: they come in crowds. */
 const VALID_MS = 500;
-const RETRY_AFTER_SECONDS = 2;
 
 interface Seen<T> {
   readonly atMs: number;
@@ -48,13 +47,16 @@ export class ViewerPlacement {
     const owner = livingWorkers(workers, leaseMs).find(
       ({ id, status }) => id === record.owner && status === 'ready',
     );
+    const needsEncoder = record.kind === 'transcode';
     // Every round rules a worker out, or ends.
     for (;;) {
-      const chosen = owner && !isSuspect(owner) ? owner : place(workers, { streamId, leaseMs, isSuspect });
+      const chosen =
+        owner && !isSuspect(owner) ? owner : place(workers, { streamId, needsEncoder, leaseMs, isSuspect });
       if (!chosen || isSuspect(chosen)) {
-        throw new StreampoolError('CAPACITY_EXHAUSTED', 'No worker is ready to play the stream', {
-          retryAfterSeconds: RETRY_AFTER_SECONDS,
-        });
+        throw noPlace(
+          workers.filter((worker) => !isSuspect(worker)),
+          leaseMs,
+        );
       }
       if (await this.#answers(chosen)) return chosen.publicUrl ?? chosen.url;
       this.#suspects.set(chosen.id, chosen.heartbeatMs);

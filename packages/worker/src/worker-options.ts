@@ -36,6 +36,8 @@ export interface WorkerOptions extends WorkerHooks {
   readonly host?: string;
   /** The most streams it takes; 0 means no limit. */
   readonly capacity?: number;
+  /** The most FFmpeg processes it runs; 0 means no limit. */
+  readonly maxEncoders?: number;
   /** Between two full beats; at most a third of the store's lease. */
   readonly heartbeatMs?: number;
   /** What changed waits at most this long to be told, so that what changes together is told together. */
@@ -66,6 +68,7 @@ export function completeOptions(options: WorkerOptions): CompleteWorkerOptions {
     publicUrl: options.url,
     host: hostname(),
     capacity: 0,
+    maxEncoders: 0,
     flushMs: 100,
     clientRefreshMs: Math.max(heartbeatMs, 10_000),
     clientTtlMs: DEFAULT_CLIENT_TTL_MS,

@@ -6,6 +6,7 @@ import { ContestedStreams } from './contested-streams.ts';
 import { attachEvent, detachEvent, EventLog, poolEvent, switchEvent } from './event-log.ts';
 import { Ownerships } from './ownerships.ts';
 import { Pulse } from './pulse.ts';
+import { Room } from './room.ts';
 import { StoreTime } from './store-time.ts';
 import { StreamSync } from './stream-sync.ts';
 import { type CompleteWorkerOptions, completeOptions, type WorkerOptions } from './worker-options.ts';
@@ -21,6 +22,10 @@ const MOST_FAREWELLS = 20_000;
 export interface WorkerFigures {
   readonly status: WorkerStatus;
   readonly ownedStreams: number;
+  /** FFmpeg processes that run here or are about to. */
+  readonly encoders: number;
+  /** The most of both; 0: no limit. */
+  readonly limits: { readonly maxStreams: number; readonly maxEncoders: number };
   /** Streams that came here because their owner was seen to die; since the start. */
   readonly takeovers: number;
   /** Streams that went to another owner while they were played here; since the start. */
@@ -47,6 +52,7 @@ export class Worker {
   readonly #events = new EventLog(MOST_EVENTS);
   readonly #clients: ClientRecords;
   readonly #ownerships: Ownerships;
+  readonly #room: Room;
   readonly #streams: StreamSync;
   readonly #pulse: Pulse;
   readonly #startedAtMs: number;
@@ -81,6 +87,12 @@ export class Worker {
       mostGone: MOST_FAREWELLS,
     });
     this.#ownerships = new Ownerships({ state, worker: { id, host } });
+    this.#room = new Room({
+      capacity: this.#options.capacity,
+      maxEncoders: this.#options.maxEncoders,
+      owned: () => this.#ownerships.all(),
+      pools: () => engine.pools(),
+    });
     this.#streams = new StreamSync({
       engine,
       state,
@@ -147,6 +159,20 @@ export class Worker {
     this.#contested.note(streamId);
   }
 
+  /**
+   * Whether one stream more is within this worker's limits; what is returned is called when it is owned, or is not.
+   * Undefined: it is not.
+   */
+  takeRoom(streamId: string, needs: { needsEncoder: boolean }): (() => void) | undefined {
+    return this.#room.take(streamId, needs);
+  }
+
+  /** 0: no limit. */
+  get limits(): { maxStreams: number; maxEncoders: number } {
+    const { capacity, maxEncoders } = this.#options;
+    return { maxStreams: capacity, maxEncoders };
+  }
+
   /** The epoch under which a stream is ours; undefined if it is not. */
   epochOf(streamId: string): number | undefined {
     return this.#ownerships.get(streamId)?.epoch;
@@ -168,6 +194,8 @@ export class Worker {
     return {
       status: this.#status,
       ownedStreams: this.#ownerships.size,
+      encoders: this.#room.encoders,
+      limits: this.limits,
       takeovers: this.#ownerships.takeovers,
       ownershipsLost: this.#ownershipsLost,
       connected: this.#registered && this.#pulse.unheard === 0,
@@ -283,8 +311,9 @@ export class Worker {
     for (const { streamId, owner, epoch } of reply.moved)
       this.#call('onOwnerChanged', streamId, { owner, epoch });
     const more = await this.#streams.told(streams, reply);
-    await this.#streams.releaseEnded();
-    if (more || this.#events.pending > 0 || this.#clients.hasNews) this.#pulse.soon();
+    // Whoever looks for room must not wait for the next full beat to find it.
+    const hasRoomAgain = (await this.#streams.releaseEnded()) && this.#isLimited;
+    if (more || hasRoomAgain || this.#events.pending > 0 || this.#clients.hasNews) this.#pulse.soon();
   }
 
   async #send(beat: Heartbeat): Promise<HeartbeatReply> {
@@ -317,8 +346,13 @@ export class Worker {
     return false;
   }
 
+  get #isLimited(): boolean {
+    const { capacity, maxEncoders } = this.#options;
+    return capacity > 0 || maxEncoders > 0;
+  }
+
   #record(): Heartbeat['worker'] {
-    const { id, host, url, publicUrl, version, capacity, load, engine, role } = this.#options;
+    const { id, host, url, publicUrl, version, capacity, maxEncoders, load, engine, role } = this.#options;
     return {
       id,
       host,
@@ -331,6 +365,8 @@ export class Worker {
       ownedStreams: this.#ownerships.size,
       viewers: engine.pools().reduce((sum, pool) => sum + pool.viewers, 0),
       capacity,
+      encoders: this.#room.encoders,
+      maxEncoders,
       load: Math.round(load() * 100) / 100,
       startedAtMs: this.#startedAtMs,
       ...(this.#startTicks !== undefined && { startTicks: this.#startTicks }),

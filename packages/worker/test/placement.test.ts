@@ -1,13 +1,19 @@
 import type { WorkerRecord } from '@streampool/state';
-import { place } from '../src/index.ts';
+import { noPlace, place } from '../src/index.ts';
 
 const worker = (id: string, fields: Partial<WorkerRecord> = {}): WorkerRecord => ({
   ...{ id, host: 'h', pid: 1, url: `http://${id}`, status: 'ready', version: '1', ownedStreams: 0 },
   ...{ viewers: 0, capacity: 0, load: 0, startedAtMs: 0, heartbeatMs: 100_000 },
   ...fields,
 });
-const chosen = (workers: WorkerRecord[], streamId = 's', suspects: string[] = []): string | undefined =>
-  place(workers, { streamId, leaseMs: 15_000, isSuspect: ({ id }) => suspects.includes(id) })?.id;
+const LEASE_MS = 15_000;
+const chosen = (
+  workers: WorkerRecord[],
+  streamId = 's',
+  { suspects = [], needsEncoder = false }: { suspects?: string[]; needsEncoder?: boolean } = {},
+): string | undefined =>
+  place(workers, { streamId, needsEncoder, leaseMs: LEASE_MS, isSuspect: ({ id }) => suspects.includes(id) })
+    ?.id;
 
 test('the least loaded worker that is ready, alive, trusted and has room', () => {
   const others = [
@@ -18,8 +24,8 @@ test('the least loaded worker that is ready, alive, trusted and has room', () =>
   ];
   expect(chosen(others)).toBeUndefined();
   expect(chosen([...others, worker('a', { ownedStreams: 3 }), worker('b', { ownedStreams: 4 })])).toBe('a');
-  expect(chosen([worker('a'), worker('b', { ownedStreams: 9 })], 's', ['a'])).toBe('b');
-  expect(chosen([worker('a')], 's', ['a'])).toBe('a');
+  expect(chosen([worker('a'), worker('b', { ownedStreams: 9 })], 's', { suspects: ['a'] })).toBe('b');
+  expect(chosen([worker('a')], 's', { suspects: ['a'] })).toBe('a');
 });
 
 test('of equals the stream decides, whatever the order, and streams spread', () => {
@@ -32,4 +38,43 @@ test('of equals the stream decides, whatever the order, and streams spread', () 
     counts.set(winner, (counts.get(winner) ?? 0) + 1);
   }
   for (const { id } of workers) expect(counts.get(id)).toBeGreaterThan(60);
+});
+
+test('a worker without an encoder session left still takes what needs none', () => {
+  const workers = [
+    worker('encodes', { ownedStreams: 1, encoders: 2, maxEncoders: 2 }),
+    worker('other', { ownedStreams: 5, encoders: 5 }),
+  ];
+  expect(chosen(workers, 's', { needsEncoder: false })).toBe('encodes');
+  expect(chosen(workers, 's', { needsEncoder: true })).toBe('other');
+  expect(chosen(workers.slice(0, 1), 's', { needsEncoder: true })).toBeUndefined();
+});
+
+test('a worker that is much busier than others is passed over; where all are, or nearly alike, streams count', () => {
+  const pair = (a: number, b: number) => [
+    worker('a', { ownedStreams: 1, load: a }),
+    worker('b', { ownedStreams: 2, load: b }),
+  ];
+  expect(chosen(pair(1.2, 0.3))).toBe('b');
+  // Below its cores nobody waits, whatever the others do.
+  expect(chosen(pair(0.9, 0.1))).toBe('a');
+  // Workers of one host, that looked at different moments.
+  expect(chosen(pair(1.1, 0.9))).toBe('a');
+  expect(chosen(pair(4.2, 3.9))).toBe('a');
+  expect(chosen(pair(9, 3))).toBe('b');
+  // Room comes first.
+  expect(chosen([worker('a', { load: 9 }), worker('b', { capacity: 1, ownedStreams: 1 })])).toBe('a');
+});
+
+test('why there is no place says whether there are workers at all', () => {
+  const full = worker('a', { capacity: 1, ownedStreams: 1 });
+  const refusal = { code: 'CAPACITY_EXHAUSTED', status: 503, retryAfterSeconds: 5 };
+  expect(noPlace([full], LEASE_MS)).toMatchObject({
+    ...refusal,
+    message: expect.stringMatching(/MAX_STREAMS/),
+  });
+  expect(noPlace([worker('d', { status: 'draining' })], LEASE_MS)).toMatchObject({
+    ...refusal,
+    message: expect.stringMatching(/ready/),
+  });
 });

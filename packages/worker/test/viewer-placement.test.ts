@@ -39,7 +39,8 @@ class Stand {
         this.lists += 1;
         return this.workers;
       },
-      getStream: async (id) => (id === 'gone' ? undefined : ({ owner: this.owner } as StreamRecord)),
+      getStream: async (id) =>
+        id === 'gone' ? undefined : ({ owner: this.owner, kind: 'transcode' } as StreamRecord),
     },
   });
 
@@ -97,7 +98,7 @@ test('a crowd asks the store and the worker once', async () => {
 });
 
 test('nobody to send viewers to is said with when to come back', async () => {
-  const refusal = { code: 'CAPACITY_EXHAUSTED', status: 503, retryAfterSeconds: 2 };
+  const refusal = { code: 'CAPACITY_EXHAUSTED', status: 503, retryAfterSeconds: 5 };
   const stand = new Stand();
   for (const { id } of stand.workers) stand.silent.add(id);
   await expect(stand.target()).rejects.toMatchObject(refusal);
@@ -126,4 +127,23 @@ test('a store that failed is asked again at once', async () => {
   await expect(placement.target('s')).rejects.toThrow('away');
   isAway = false;
   expect(await placement.target('s')).toBe('http://w1:1');
+});
+
+test('workers at their limits get no streams, and keep those they own', async () => {
+  const stand = new Stand();
+  stand.workers = [
+    worker('w1', { capacity: 2, ownedStreams: 2 }),
+    worker('w2', { maxEncoders: 1, encoders: 1 }),
+    worker('w3', { ownedStreams: 9 }),
+  ];
+  expect(await stand.target()).toBe('http://w3:1');
+  stand.owner = 'w1';
+  expect(await stand.target()).toBe('http://w1:1');
+  stand.owner = '';
+  stand.workers = stand.workers.slice(0, 2);
+  stand.nowMs += 1_000;
+  await expect(stand.target()).rejects.toMatchObject({
+    code: 'CAPACITY_EXHAUSTED',
+    message: expect.stringContaining('MAX_ENCODERS'),
+  });
 });

@@ -134,6 +134,24 @@ describe('streams', () => {
     expect(a.worker.figures().ownedStreams).toBe(1);
   });
 
+  test('a worker with limits says what they are, and at once when it has room again', async () => {
+    const b = node(store, 'b', { capacity: 2, maxEncoders: 1 });
+    await b.worker.start();
+    const record = async () => (await store.inner.listWorkers()).find(({ id }) => id === 'b');
+    b.engine.move('s', 'starting', { kind: 'transcode', pid: 700 });
+    await flush();
+    await flush();
+    expect(await record()).toMatchObject({ capacity: 2, ownedStreams: 1, maxEncoders: 1, encoders: 1 });
+    expect(b.worker.figures()).toMatchObject({ encoders: 1, limits: { maxStreams: 2, maxEncoders: 1 } });
+    expect(b.worker.takeRoom('t', { needsEncoder: true })).toBeUndefined();
+    b.worker.takeRoom('t', { needsEncoder: false })?.();
+    b.engine.move('s', 'stopped');
+    await flush();
+    await flush();
+    expect(await record()).toMatchObject({ ownedStreams: 0, encoders: 0 });
+    await b.worker.close();
+  });
+
   test('changes at the same time are told together', async () => {
     const before = store.beats.length;
     a.engine.move('s', 'starting');

@@ -12,6 +12,7 @@ import { type ClusterState, RedisClusterState, RememberingState } from '@streamp
 import { type Ownership, StreamEngine, systemClock } from '@streampool/streaming';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
 import {
+  Admission,
   ControlDoor,
   Departure,
   Drain,
@@ -70,8 +71,9 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const { nodeId, redisUrl, internalToken } = cluster;
   const host = hostname();
   const prefix = config.redisKeyPrefix;
+  const { leaseMs } = expiry(config);
   const redis = new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) });
-  const state: ClusterState = new RememberingState({ state: redis, leaseMs: expiry(config).leaseMs });
+  const state: ClusterState = new RememberingState({ state: redis, leaseMs });
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
@@ -84,7 +86,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   teardown.add('door', () => door.close());
 
   // The worker listens to the engine, and the engine asks the worker who owns what.
-  let ownership: Ownership = new RemoteOwnership({ state, leaseMs: expiry(config).leaseMs });
+  let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
   const asked: Ownership = { acquire: (streamId, how) => ownership.acquire(streamId, how) };
   const engine = new StreamEngine({
     settings: engineSettings(config),
@@ -119,8 +121,11 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     },
     nodeDoor,
     peers,
-    ...(role === 'gateway' &&
-      config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, expiry(config).leaseMs) }),
+    admission: new Admission({
+      ...{ state, leaseMs },
+      plays: (streamId) => engine.pools().some((pool) => pool.streamId === streamId),
+    }),
+    ...(role === 'gateway' && config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, leaseMs) }),
   });
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(error, config);
@@ -132,6 +137,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     ...{ id: nodeId, host, state, engine, log, version, role },
     url: config.workerUrl ?? baseUrl({ ...config, rootPath: '' }, port),
     ...(config.workerPublicUrl !== undefined && { publicUrl: config.workerPublicUrl }),
+    ...(role === 'worker' && { capacity: config.maxStreams, maxEncoders: config.maxEncoders }),
     heartbeatMs: config.heartbeatIntervalMs,
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),
@@ -143,7 +149,6 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });
-  const { leaseMs } = expiry(config);
   const drain = { worker, engine, state, leaseMs, log, timeoutMs: config.drainTimeoutMs, clock: systemClock };
   const departure = new Departure({
     drain: () => new Drain(drain),
@@ -155,7 +160,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     },
   });
   if (role === 'worker') {
-    ownership = new WorkerOwnership({ worker, state, leaseMs: expiry(config).leaseMs });
+    ownership = new WorkerOwnership({ worker, state, leaseMs });
   }
   teardown.add('worker', () => worker.close());
   const jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;

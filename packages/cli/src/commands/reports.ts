@@ -63,6 +63,10 @@ export interface ShownWorker {
   readonly status: string;
   readonly version: string;
   readonly owned_streams: number;
+  /** The most of them; 0: no limit. Absent, with the encoders, in the answers of older servers. */
+  readonly capacity?: number;
+  readonly encoders?: number;
+  readonly max_encoders?: number;
   readonly viewers: number;
   readonly load: number;
   readonly started_at: string;
@@ -133,7 +137,8 @@ export const workers: Ask = async (api) => {
     { title: 'HOST', cell: (worker) => worker.host },
     { title: 'PID', cell: (worker) => worker.pid, align: 'right' },
     { title: 'STATUS', cell: (worker) => worker.status },
-    { title: 'STREAMS', cell: (worker) => worker.owned_streams, align: 'right' },
+    { title: 'STREAMS', cell: (worker) => ofMost(worker.owned_streams, worker.capacity), align: 'right' },
+    { title: 'FFMPEG', cell: (worker) => ofMost(worker.encoders, worker.max_encoders), align: 'right' },
     { title: 'VIEWERS', cell: (worker) => worker.viewers, align: 'right' },
     { title: 'LOAD', cell: (worker) => worker.load.toFixed(2), align: 'right' },
     { title: 'UP', cell: (worker) => since(worker.started_at, nowMs), align: 'right' },
@@ -148,6 +153,10 @@ function report<T>(answer: unknown, columns: readonly Column<T>[], rows: readonl
     answer,
     text: (width) => (rows.length === 0 ? none : table(columns, rows, width === undefined ? {} : { width })),
   };
+}
+
+function ofMost(count: number | undefined, most = 0): string | undefined {
+  return count === undefined || most === 0 ? count?.toString() : `${count}/${most}`;
 }
 
 function rounded(value: number | null): number | null {

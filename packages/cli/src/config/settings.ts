@@ -384,6 +384,22 @@ export const SETTINGS = {
     type: duration(0, hour),
     default: '30s',
   }),
+  maxStreams: setting({
+    env: 'MAX_STREAMS',
+    group: 'Cluster',
+    about:
+      'The most streams that a worker owns; what is wanted beyond is played by another worker, and relayed from there. 0: no limit',
+    type: wholeNumber(0, 1_000_000),
+    default: '0',
+  }),
+  maxEncoders: setting({
+    env: 'MAX_ENCODERS',
+    group: 'Cluster',
+    about:
+      'The most FFmpeg processes that a worker runs, for hardware that has only so many encoder sessions; what is wanted beyond is played by another worker. 0: no limit',
+    type: wholeNumber(0, 1_000_000),
+    default: '0',
+  }),
   edgeMode: setting({
     env: 'EDGE_MODE',
     group: 'Cluster',

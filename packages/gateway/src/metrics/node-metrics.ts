@@ -9,6 +9,9 @@ export interface NodeFigures {
     /** In a row. */
     readonly unheardBeats: number;
     readonly ownedStreams: number;
+    readonly encoders: number;
+    /** 0: no limit. */
+    readonly limits: { readonly maxStreams: number; readonly maxEncoders: number };
     readonly takeovers: number;
     readonly ownershipsLost: number;
     readonly pendingEvents: number;
@@ -44,6 +47,19 @@ export class NodeMetrics {
       'streampool_owned_streams',
       'Streams whose source this worker plays for the whole cluster.',
       () => one(worker()?.ownedStreams),
+    );
+    this.#gauge('streampool_encoders', 'FFmpeg processes that this worker runs, or is about to.', () =>
+      one(worker()?.encoders),
+    );
+    this.#gauge(
+      'streampool_most_streams',
+      'Streams that this worker owns at most (MAX_STREAMS); absent where there is no limit.',
+      () => one(worker()?.limits.maxStreams || undefined),
+    );
+    this.#gauge(
+      'streampool_most_encoders',
+      'FFmpeg processes that this worker runs at most (MAX_ENCODERS); absent where there is no limit.',
+      () => one(worker()?.limits.maxEncoders || undefined),
     );
     this.#gauge('streampool_draining', '1 while this process takes no new streams, else 0.', () =>
       one(worker() && Number(worker()?.status === 'draining')),

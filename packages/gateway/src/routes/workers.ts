@@ -93,6 +93,8 @@ function showWorker(worker: WorkerRecord): z.output<typeof workersAnswer>['worke
     owned_streams: worker.ownedStreams,
     viewers: worker.viewers,
     capacity: worker.capacity,
+    encoders: worker.encoders ?? 0,
+    max_encoders: worker.maxEncoders ?? 0,
     load: worker.load,
     started_at: new Date(worker.startedAtMs).toISOString(),
     heartbeat_at: new Date(worker.heartbeatMs).toISOString(),

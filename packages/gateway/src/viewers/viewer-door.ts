@@ -127,7 +127,7 @@ export class ViewerDoor {
     definition: StreamDefinition,
     query: URLSearchParams,
   ): Promise<void> {
-    const { engine, config } = this.#services;
+    const { engine, config, admission } = this.#services;
     const viewer = viewerIdentity(req, query, this.#addressOf);
     const readsInPlaces =
       definition.kind === 'direct' && (req.headers.range !== undefined || isFile(definition.url));
@@ -136,6 +136,7 @@ export class ViewerDoor {
     let outcome = 'ok';
     try {
       const { chosen, ...identity } = viewer;
+      await admission?.check(definition);
       const spec = streamSpec(definition, config.defaultUserAgent);
       await engine.watch(spec, { ...identity, requestId: context.id, req, res });
       if (!res.headersSent) outcome = 'left';
