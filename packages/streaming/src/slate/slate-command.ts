@@ -28,7 +28,7 @@ export function slateArgs({ video, audio }: MediaFormat, font?: string): string[
       ...audioArgs(format, index),
     ]),
     // One audio frame per PES packet, so that any number of them can be played.
-    ...['-f', 'mpegts', '-pes_payload_size', '0'],
+    ...['-f', 'mpegts', '-pes_payload_size', '0', '-muxdelay', '0', '-muxpreload', '0'],
     ...(audio.some(({ codec }) => codec === 'aac_latm') ? ['-mpegts_flags', '+latm'] : []),
     'pipe:1',
   ];
