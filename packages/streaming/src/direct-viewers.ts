@@ -1,6 +1,7 @@
 import type { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
+import { withHolder } from './connection-holder.ts';
 import { DirectViewer } from './direct/index.ts';
 import type {
   DetachReason,
@@ -53,7 +54,12 @@ export class DirectViewers {
   async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
     const { settings, client } = this.#options;
     const stream = this.#streamOf(spec);
-    const connection = new DirectViewer(spec, viewer, {
+    const { clientId, ip, userAgent, username } = viewer;
+    const held = withHolder(spec, {
+      viewer: { clientId, ip, userAgent, ...(username !== undefined && { username }) },
+      end: () => connection.close('kicked'),
+    });
+    const connection: DirectViewer = new DirectViewer(held, viewer, {
       client,
       timeouts: {
         connectMs: settings.connectTimeoutMs,

@@ -18,14 +18,22 @@ export interface StreamSpec {
   readonly ffmpegArgs?: readonly string[];
   /** What viewers are told the body is. */
   readonly contentType: string;
+  /** The provider whose limit of connections counts; by default the one that has the URL’s host. */
+  readonly providerId?: string;
+  /** Where a provider allows preemption, a stream of a higher one takes the place of one of a lower one; 0 by default. */
+  readonly priority?: number;
 }
 
-/** A player at the door. The engine owns `res` (and its socket) from the call of `watch` on, unless `watch` throws. */
-export interface ViewerRequest {
+/** Who watches, as far as a player tells. */
+export interface ViewerIdentity {
   readonly clientId: string;
   readonly ip: string;
   readonly userAgent: string;
   readonly username?: string;
+}
+
+/** A player at the door. The engine owns `res` (and its socket) from the call of `watch` on, unless `watch` throws. */
+export interface ViewerRequest extends ViewerIdentity {
   readonly requestId: string;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;

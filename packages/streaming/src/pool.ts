@@ -72,6 +72,8 @@ export interface PoolOptions {
 }
 
 interface Waiting {
+  /** Absent for another node. */
+  readonly viewer: ViewerRequest | undefined;
   readonly attach: () => void;
   readonly settle: (error?: StreampoolError) => void;
 }
@@ -178,7 +180,7 @@ export class Pool {
 
   /** Resolves once the viewer's response head is written, or the viewer has gone. @throws StreampoolError if the stream cannot be opened */
   join(viewer: ViewerRequest): Promise<void> {
-    return this.#admit(viewer.res, this.#waiting, () => this.#attach(viewer));
+    return this.#admit(viewer.res, this.#waiting, () => this.#attach(viewer), viewer);
   }
 
   /** The same for another node, which counts as no viewer. It waits until the source is played here. */
@@ -230,7 +232,12 @@ export class Pool {
     return queue !== this.#waitingRelays || this.#options.placement?.relayed !== true;
   }
 
-  #admit(res: ServerResponse, queue: Set<Waiting>, attach: () => void): Promise<void> {
+  #admit(
+    res: ServerResponse,
+    queue: Set<Waiting>,
+    attach: () => void,
+    viewer?: ViewerRequest,
+  ): Promise<void> {
     this.#lastAccess = this.#options.clock.wallNow();
     this.#cancelIdle();
     this.#wake();
@@ -241,6 +248,7 @@ export class Pool {
     return new Promise((resolve, reject) => {
       const onGone = (): void => settle();
       const waiting: Waiting = {
+        viewer,
         attach,
         settle: (error) => {
           queue.delete(waiting);
@@ -340,6 +348,11 @@ export class Pool {
 
   viewers(): ViewerSnapshot[] {
     return [...this.#viewers.values()].map((attached) => this.#viewerSnapshot(attached));
+  }
+
+  /** Those who wait for the first picture. */
+  waitingViewers(): ViewerRequest[] {
+    return [...this.#waiting].flatMap(({ viewer }) => viewer ?? []);
   }
 
   #wake(): void {

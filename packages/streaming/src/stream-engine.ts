@@ -3,6 +3,7 @@ import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
 import { type Clock, systemClock } from './clock.ts';
+import { withHolder } from './connection-holder.ts';
 import { DirectViewers } from './direct-viewers.ts';
 import type {
   EngineEvents,
@@ -10,6 +11,7 @@ import type {
   PoolSnapshot,
   StreamEngineApi,
   StreamSpec,
+  ViewerIdentity,
   ViewerRequest,
   ViewerSnapshot,
 } from './engine-api.ts';
@@ -146,6 +148,14 @@ export class StreamEngine implements StreamEngineApi {
     return [...[...pools].flatMap((pool) => pool.viewers()), ...this.#direct.viewers(streamId)];
   }
 
+  /** Who watches a stream here through a pool, or waits for its first picture. */
+  audience(streamId: string): (ViewerIdentity & { readonly waiting: boolean })[] {
+    return [...(this.#pools.get(streamId) ?? [])].flatMap((pool) => [
+      ...pool.viewers().map((viewer) => ({ ...identityOf(viewer), waiting: false })),
+      ...pool.waitingViewers().map((viewer) => ({ ...identityOf(viewer), waiting: true })),
+    ]);
+  }
+
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void {
     return this.#events.on(event, listener);
   }
@@ -175,7 +185,8 @@ export class StreamEngine implements StreamEngineApi {
   #createPool(spec: StreamSpec): Pool {
     const streamId = spec.id;
     const emit = this.#events.emit.bind(this.#events);
-    const pool: Pool = this.#factory.create(spec, {
+    const held = withHolder(spec, { end: (reason) => void pool.stop(reason) });
+    const pool: Pool = this.#factory.create(held, {
       after: Promise.all(this.#closing.get(streamId) ?? []).then(() => {}),
       events: {
         pool_state: (change) => {
@@ -201,6 +212,10 @@ export class StreamEngine implements StreamEngineApi {
   *#allPools(): Generator<Pool> {
     for (const pools of this.#pools.values()) yield* pools;
   }
+}
+
+function identityOf({ clientId, ip, userAgent, username }: ViewerIdentity): ViewerIdentity {
+  return { clientId, ip, userAgent, ...(username !== undefined && { username }) };
 }
 
 function hasLeft(res: ServerResponse): boolean {

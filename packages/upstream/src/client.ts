@@ -1,6 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import { redactUrl } from '@streampool/redaction';
 import { AddressGuard, type AddressPolicy } from './address-guard.ts';
+import type { ConnectionSlots, Slot } from './connection-slots.ts';
 import { Exchange } from './exchange.ts';
 import { requestHead } from './http/request-head.ts';
 import { parseTargetUrl, resolveLocation, sharesCredentials, type TargetUrl } from './http/target-url.ts';
@@ -15,6 +16,7 @@ import type {
   UpstreamRequest,
   UpstreamResponse,
   UpstreamStats,
+  UpstreamTarget,
   UpstreamTimeouts,
 } from './types.ts';
 
@@ -22,6 +24,8 @@ export interface HttpUpstreamClientOptions {
   readonly policy?: AddressPolicy;
   /** False accepts any certificate. True by default. */
   readonly verifyTls?: boolean;
+  /** Without it no provider has a limit. */
+  readonly slots?: ConnectionSlots;
   /** For tests: how names are resolved after a cut. */
   readonly names?: FreshNamesOptions;
 }
@@ -34,9 +38,11 @@ export class HttpUpstreamClient implements UpstreamClient {
   /** Open for the loopback door to put its own port on the list. */
   readonly guard: AddressGuard;
   readonly #context: ConnectionContext;
+  readonly #slots: ConnectionSlots | undefined;
 
   constructor(options: HttpUpstreamClientOptions = {}) {
     this.guard = new AddressGuard(options.policy);
+    this.#slots = options.slots;
     this.#context = {
       memory: new ReadMemory(),
       wheel: new PaceWheel(),
@@ -49,6 +55,27 @@ export class HttpUpstreamClient implements UpstreamClient {
   }
 
   async open(
+    request: UpstreamRequest,
+    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
+  ): Promise<UpstreamResponse> {
+    const slot = request.slot ? undefined : await this.reserve(request, options.signal);
+    try {
+      const exchange = await this.#follow(request, options);
+      if (slot) void exchange.closed.then(() => slot.release());
+      return exchange;
+    } catch (error) {
+      // Nothing is left open.
+      slot?.release();
+      throw error;
+    }
+  }
+
+  async reserve(target: UpstreamTarget, signal?: AbortSignal): Promise<Slot | undefined> {
+    return this.#slots?.acquire(target, signal);
+  }
+
+  /** Through redirects: the provider is the one that was asked, wherever it leads. */
+  async #follow(
     request: UpstreamRequest,
     options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
   ): Promise<UpstreamResponse> {

@@ -1,5 +1,6 @@
 export { AddressGuard, type AddressPolicy } from './address-guard.ts';
 export { HttpUpstreamClient, type HttpUpstreamClientOptions } from './client.ts';
+export type * from './connection-slots.ts';
 export { Door, type DoorOptions, type Opening } from './door/door.ts';
 export type { FeedOptions } from './door/feed.ts';
 export type { DoorHandlers, DoorStats, DoorTimeouts } from './door/target-opening.ts';

@@ -1,10 +1,13 @@
 import type { StreampoolError } from '@streampool/errors';
+import type { ConnectionHolder, Slot } from './connection-slots.ts';
 
 /** Where a stream comes from, and what the provider wants to be told. */
 export interface UpstreamTarget {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly userAgent?: string;
+  /** What a connection there is for; where the provider allows only so many. */
+  readonly holder?: ConnectionHolder;
 }
 
 export interface UpstreamRequest extends UpstreamTarget {
@@ -15,6 +18,8 @@ export interface UpstreamRequest extends UpstreamTarget {
   readonly range?: string;
   /** The value of an If-Range header: a strong ETag or a date. */
   readonly ifRange?: string;
+  /** Under which the connection counts already: see {@link UpstreamClient.reserve}. */
+  readonly slot?: Slot;
 }
 
 export interface UpstreamTimeouts {
@@ -81,12 +86,18 @@ export interface UpstreamClient {
    * cut is the last one to be tried.
    * `signal` covers the opening only (it rejects with the signal's reason); afterwards `close()` is the way to stop.
    * @throws StreampoolError UPSTREAM_CONNECT_FAILED, UPSTREAM_TIMEOUT, UPSTREAM_REDIRECT_LOOP, UPSTREAM_ADDRESS_FORBIDDEN, UPSTREAM_PROTOCOL,
-   *   UPSTREAM_CUT (the connection ended before the head was complete), INVALID_REQUEST (a header that cannot be sent)
+   *   UPSTREAM_CUT (the connection ended before the head was complete), INVALID_REQUEST (a header that cannot be sent),
+   *   PROVIDER_LIMIT (the provider allows no further connection)
    */
   open(
     request: UpstreamRequest,
     options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
   ): Promise<UpstreamResponse>;
+  /**
+   * One slot for all the connections that one reader makes one after the other; undefined where there is no limit.
+   * @throws StreampoolError PROVIDER_LIMIT
+   */
+  reserve?(target: UpstreamTarget, signal?: AbortSignal): Promise<Slot | undefined>;
 }
 
 /** What the client is doing now. Hosts only, no paths: it may be shown to operators. */

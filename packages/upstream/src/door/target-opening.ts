@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { isPlaylist, rewritePlaylist } from '@streampool/hls';
+import type { Slot } from '../connection-slots.ts';
 import { withoutCredentials } from '../http/request-head.ts';
 import { parseTargetUrl, sharesCredentials } from '../http/target-url.ts';
 import { extensionOf, mediaTypeOf } from '../media/media-type.ts';
@@ -12,6 +13,7 @@ import { type PeekedBody, peekBody } from '../transfer/peek.ts';
 import { ResumableResponse } from '../transfer/resumable-response.ts';
 import { SocketPump } from '../transfer/socket-pump.ts';
 import type { UpstreamClient, UpstreamResponse, UpstreamTarget, UpstreamTimeouts } from '../types.ts';
+import { OpeningSlot } from './opening-slot.ts';
 import { type DoorEntry, PlaylistAddresses } from './playlist-addresses.ts';
 
 /** What is reported about an opening while a reader uses it. Nothing is called after it was closed. */
@@ -55,9 +57,10 @@ export class TargetOpening {
   readonly #options: TargetOpeningOptions;
   readonly #entry: DoorEntry;
   readonly #addresses = new PlaylistAddresses();
+  readonly #slot: OpeningSlot;
   readonly #active = new Set<Promise<void>>();
-  /** Ends each reader that is being served. */
-  readonly #readers = new Set<() => void>();
+  /** Ends each reader that is being served, and what it reads. */
+  readonly #readers = new Map<() => void, { readonly entry: DoorEntry; readonly served: Promise<void> }>();
   #closed = false;
   #requests = 0;
   /** Bytes of bodies that are over. */
@@ -67,6 +70,7 @@ export class TargetOpening {
 
   constructor(options: TargetOpeningOptions) {
     this.#options = options;
+    this.#slot = new OpeningSlot(options.client, options.target);
     this.#entry = { url: options.target.url, role: ENTRY_ROLE };
     this.url = `${options.base}/${nameOf(options.target.url)}`;
   }
@@ -94,8 +98,9 @@ export class TargetOpening {
   /** Ends all connections. Idempotent; settles once those to the provider are closed. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const stop of this.#readers) stop();
+    for (const stop of this.#readers.keys()) stop();
     await Promise.all(this.#active);
+    await this.#slot.release();
   }
 
   /** Never rejects. Settles when the provider's connection is closed. */
@@ -107,10 +112,15 @@ export class TargetOpening {
       res.destroy();
     };
     res.once('close', leave);
-    this.#readers.add(stop);
+    const { promise: served, resolve: settle } = Promise.withResolvers<void>();
+    const former = [...this.#readers].filter(([, reader]) => reader.entry === entry);
+    this.#readers.set(stop, { entry, served });
     let response: UpstreamResponse | undefined;
     try {
-      response = await this.#request(entry, req, leaving.signal);
+      const slot = await this.#slot.take();
+      if (slot && entry === this.#entry) await endAll(former);
+      leaving.signal.throwIfAborted();
+      response = await this.#request(entry, slot, req, leaving.signal);
       const opened = response;
       leaving.signal.addEventListener('abort', () => opened.close());
       if (leaving.signal.aborted) opened.close();
@@ -121,9 +131,15 @@ export class TargetOpening {
     }
     await response?.closed;
     this.#readers.delete(stop);
+    settle();
   }
 
-  #request(entry: DoorEntry, req: IncomingMessage, signal: AbortSignal): Promise<ResumableResponse> {
+  #request(
+    entry: DoorEntry,
+    slot: Slot | undefined,
+    req: IncomingMessage,
+    signal: AbortSignal,
+  ): Promise<ResumableResponse> {
     const { client, target, timeouts } = this.#options;
     const own = sharesCredentials(parseTargetUrl(target.url), parseTargetUrl(entry.url));
     // Readers ask for `bytes=0-` as a matter of course; it upsets providers of continuous streams, and says nothing.
@@ -137,6 +153,7 @@ export class TargetOpening {
         headers: own ? target.headers : withoutCredentials(target.headers),
         ...(target.userAgent === undefined ? {} : { userAgent: target.userAgent }),
         ...(wanted === undefined ? {} : { range: wanted }),
+        ...(slot && { slot }),
       },
       { timeouts, signal },
     );
@@ -248,6 +265,14 @@ export class TargetOpening {
       new StreampoolError(code, message, { cause, info: { ...info, role: entry.role } }),
     );
   }
+}
+
+/** A reader that seeks opens its next connection before it closes the one before; a counted one must have gone by then. */
+async function endAll(
+  readers: readonly [stop: () => void, { readonly served: Promise<void> }][],
+): Promise<void> {
+  for (const [stop] of readers) stop();
+  await Promise.all(readers.map(([, { served }]) => served));
 }
 
 function bodyHeaders(response: UpstreamResponse): OutgoingHttpHeaders {
