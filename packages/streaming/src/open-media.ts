@@ -25,10 +25,10 @@ export interface OpenedMedia {
 export async function openMedia(
   client: UpstreamClient,
   target: UpstreamTarget,
-  options: { timeouts: UpstreamTimeouts; paceMs: number; signal: AbortSignal },
+  options: { timeouts: UpstreamTimeouts; paceMs: number; signal: AbortSignal; fresh?: boolean },
 ): Promise<OpenedMedia> {
-  const { timeouts, paceMs, signal } = options;
-  const response = await client.open(target, { timeouts, signal });
+  const { timeouts, paceMs, signal, fresh = false } = options;
+  const response = await client.open(target, { timeouts, signal, fresh });
   try {
     const refusal = statusRefusal(response);
     if (refusal) throw refusal;

@@ -7,6 +7,8 @@ export interface UpstreamSourceOptions {
   readonly client: UpstreamClient;
   readonly target: UpstreamTarget;
   readonly timeouts: UpstreamTimeouts;
+  /** Its connection was cut a moment ago: see `UpstreamClient.open`. */
+  readonly fresh?: boolean;
   /** How long reading may pause, in ms, so that the kernel batches. */
   readonly paceMs: number;
   /** This target, where it has been opened already. */
@@ -53,9 +55,12 @@ export class UpstreamSource implements Source {
   }
 
   async #open(sink: SourceSink): Promise<void> {
-    const { client, target, timeouts, paceMs } = this.#options;
+    const { client, target, timeouts, paceMs, fresh = false } = this.#options;
     try {
-      const media = await openMedia(client, target, { timeouts, paceMs, signal: this.#abort.signal });
+      const media = await openMedia(client, target, {
+        ...{ timeouts, paceMs, fresh },
+        signal: this.#abort.signal,
+      });
       this.#media = media;
       if (!this.#closed) this.#attach(media, sink);
     } catch (error) {

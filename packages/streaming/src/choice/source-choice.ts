@@ -14,7 +14,9 @@ export interface SourceChoice {
   /** The source is played here, not by another node: so it is here that it is changed. */
   isOurs(): boolean;
   /** Somebody who is asked for the next source. Undefined: he does not know. Never rejects, and has a deadline. */
-  resolve?(lost: { index: number; error: StreampoolError }): Promise<Resolved | undefined>;
+  readonly resolve?:
+    | ((lost: { index: number; error: StreampoolError }) => Promise<Resolved | undefined>)
+    | undefined;
 }
 
 export interface Resolved {
