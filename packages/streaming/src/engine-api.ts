@@ -18,6 +18,8 @@ export interface StreamSpec {
   readonly ffmpegArgs?: readonly string[];
   /** What viewers are told the body is. */
   readonly contentType: string;
+  /** Whether gaps are filled with a slate; as the engine is set by default. */
+  readonly slate?: boolean;
   /** The provider whose limit of connections counts; by default the one that has the URL’s host. */
   readonly providerId?: string;
   /** Where a provider allows preemption, a stream of a higher one takes the place of one of a lower one; 0 by default. */
@@ -63,6 +65,8 @@ export interface PoolSnapshot {
   readonly restarts: number;
   readonly lastError?: string;
   readonly ringBytes: number;
+  /** For how long viewers were shown the slate, ms. */
+  readonly slateMs?: number;
   /** In a cluster: the bytes come from the node that owns the stream. */
   readonly relayed?: boolean;
   /** In a cluster: other nodes that play from this pool. */

@@ -20,6 +20,10 @@ export interface EngineSettings {
   readonly ringBudgetBytes: number;
   /** How far behind live a slow viewer may fall before it skips, as far as the budget allows. */
   readonly ringRetainMs: number;
+  /** Whether the gaps of streams that say nothing of it are filled with a slate. */
+  readonly slate: boolean;
+  /** From the last byte that went out to the slate. */
+  readonly slateAfterMs: number;
   readonly ffmpegPath: string;
   /** From SIGTERM to SIGKILL. FFmpeg writes to a pipe: it has nothing to save. */
   readonly stopGraceMs: number;
@@ -37,6 +41,8 @@ export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
   poolTranscodes: true,
   ringBudgetBytes: 32 * 1024 * 1024,
   ringRetainMs: 5_000,
+  slate: false,
+  slateAfterMs: 1_000,
   ffmpegPath: 'ffmpeg',
   stopGraceMs: 1_000,
 };

@@ -8,6 +8,7 @@ import type { EngineSettings } from './engine-settings.ts';
 import { Pool, type PoolEvents } from './pool.ts';
 import type { Placements, PoolPlacement } from './relay/placements.ts';
 import type { Source } from './source.ts';
+import { type SlateFillerOptions, SlateStore } from './slate/index.ts';
 import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
 import { FfmpegSource } from './transcode/ffmpeg-source.ts';
 import { type InputDoor, TranscodeInput } from './transcode/transcode-input.ts';
@@ -40,6 +41,8 @@ export class PoolFactory {
   readonly #delivery: DeliveryClock;
   readonly #feedDelivery = new DeliveryClock({ intervalMs: FEED_INTERVAL_MS });
 
+  #slates: SlateStore | undefined;
+
   constructor(options: PoolFactoryOptions) {
     this.#options = options;
     const { settings } = options;
@@ -71,6 +74,7 @@ export class PoolFactory {
         policy: this.#upstreamPolicy(targets.length),
         ring: this.#ring(),
         isPaced,
+        ...this.#slate(spec, isPaced),
         open: (attempt) =>
           placed(
             () =>
@@ -131,6 +135,7 @@ export class PoolFactory {
         },
         ring: this.#ring(),
         isPaced,
+        ...this.#slate(spec, isPaced),
         open: (attempt) =>
           placed(
             () =>
@@ -153,6 +158,25 @@ export class PoolFactory {
       inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
     });
     return pool;
+  }
+
+  /** Idempotent. To be called when no pool is left; resolves when no FFmpeg of its own is. */
+  async close(): Promise<void> {
+    await this.#slates?.close();
+  }
+
+  /** `isShownHere`: relays carry the slate of the node whose source is silent. */
+  #slate(
+    spec: StreamSpec,
+    isShownHere: () => boolean,
+  ): { slate?: Pick<SlateFillerOptions, 'store' | 'afterMs' | 'mayShow'> } {
+    const { settings, log } = this.#options;
+    if (!(spec.slate ?? settings.slate)) return {};
+    this.#slates ??= new SlateStore({
+      ffmpegPath: settings.ffmpegPath,
+      onFailed: ({ message }, format) => log.warn({ format, reason: message }, 'no slate could be made'),
+    });
+    return { slate: { store: this.#slates, afterMs: settings.slateAfterMs, mayShow: isShownHere } };
   }
 
   /** All alternatives together must have had their turn before the viewers' patience ends. */

@@ -308,6 +308,7 @@ export class Pool {
       failoverAttempts: this.#intake.restarts + (input?.restarts ?? 0),
       restarts: this.#intake.restarts + (input?.restarts ?? 0),
       ringBytes: this.#intake.ring.memoryBytes,
+      slateMs: this.#intake.slateMs,
       bitrateKbps: this.#intake.bitrateKbps,
       ...(this.#startedAt === undefined ? {} : { startedAt: this.#startedAt }),
       ...(pid === undefined ? {} : { pid }),

@@ -172,6 +172,7 @@ export class StreamEngine implements StreamEngineApi {
       this.#direct.close(),
       ...[...this.#closing.values()].flatMap((closing) => [...closing]),
     ]);
+    await this.#factory.close();
   }
 
   /** The pool this viewer joins: the one it is in already, else the first with room, else a new one. */

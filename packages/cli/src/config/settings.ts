@@ -235,6 +235,21 @@ export const SETTINGS = {
     type: wholeNumber(1, 1_000_000),
     default: '12',
   }),
+  slate: setting({
+    env: 'SLATE',
+    group: 'Providers',
+    about:
+      'Show viewers a slate (a still picture that says so) while a source that played sends nothing, until one is back. A stream’s slate goes before it',
+    type: flag,
+    default: 'off',
+  }),
+  slateAfterMs: setting({
+    env: 'SLATE_AFTER',
+    group: 'Providers',
+    about: 'Nothing has gone out for this long when the slate is shown',
+    type: duration(200, 60 * second),
+    default: '1s',
+  }),
   allowPrivateUpstreams: setting({
     env: 'ALLOW_PRIVATE_UPSTREAMS',
     group: 'Providers',

@@ -23,6 +23,8 @@ export function engineSettings(config: Config): EngineSettings {
     poolTranscodes: config.poolTranscodes,
     ringBudgetBytes: config.ringBudgetBytes,
     ringRetainMs: config.ringRetainMs,
+    slate: config.slate,
+    slateAfterMs: config.slateAfterMs,
     ffmpegPath: config.ffmpegPath,
     stopGraceMs: config.ffmpegStopGraceMs,
   };

@@ -30,6 +30,7 @@ export class EngineMetrics {
   readonly #bytesIn = new Growth();
   readonly #bytesOut = new Growth();
   readonly #restarts = new Growth();
+  readonly #slateMs = new Growth();
   readonly #pools: Gauge<'kind' | 'state'>;
   readonly #viewers: Gauge<'kind'>;
   readonly #ffmpeg: Gauge;
@@ -37,6 +38,7 @@ export class EngineMetrics {
   readonly #received: Counter;
   readonly #sent: Counter;
   readonly #ffmpegRestarts: Counter;
+  readonly #slate: Counter;
   readonly #detaches: Counter<'reason'>;
   readonly #switches: Counter<'reason'>;
   readonly #gap: Histogram;
@@ -85,6 +87,11 @@ export class EngineMetrics {
     this.#ffmpegRestarts = new Counter({
       name: 'streampool_ffmpeg_restarts_total',
       help: 'FFmpeg processes started again after the first of their pool.',
+      registers,
+    });
+    this.#slate = new Counter({
+      name: 'streampool_slate_seconds_total',
+      help: 'Time in which streams showed a slate because no source sent anything.',
       registers,
     });
     this.#detaches = new Counter({
@@ -195,6 +202,7 @@ export class EngineMetrics {
     this.#sentTotal += sent;
     this.#sent.inc(sent);
     this.#received.inc(this.#bytesIn.take(figures((pool) => pool.bytesIn)));
+    this.#slate.inc(this.#slateMs.take(figures((pool) => pool.slateMs ?? 0)) / 1000);
     this.#ffmpegRestarts.inc(
       this.#restarts.take(figures((pool) => (pool.kind === 'transcode' ? pool.restarts : 0))),
     );

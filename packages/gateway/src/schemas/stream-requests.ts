@@ -8,6 +8,7 @@ const positive = z.number({ error: 'must be a number' }).positive().finite().nul
 const streamSettings = {
   strict_live_ts: flag.describe('Keep to a strict transport stream for players that stumble easily'),
   use_sticky_session: flag.describe('Stay with the address a redirecting provider has chosen'),
+  slate: flag.describe('Show a slate while no source sends anything; only for shared and transcoded streams'),
   enable_silence_detection: flag,
   silence_threshold_db: z.number({ error: 'must be a number' }).min(-120).max(0).nullish(),
   silence_duration: positive.describe('Seconds'),

@@ -14,6 +14,7 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
     },
     failoverUrls: definition.failoverUrls,
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
+    ...(typeof definition.settings.slate === 'boolean' && { slate: definition.settings.slate }),
     contentType: contentTypeOf(definition),
   };
 }
