@@ -160,7 +160,7 @@ test('a node of a cluster shows its relays, what it owns, and how it stands with
   const worker = {
     ...{ connected: true, unheardBeats: 0, ownedStreams: 2, takeovers: 5, ownershipsLost: 1 },
     ...{ encoders: 1, limits: { maxStreams: 0, maxEncoders: 4 } },
-    ...{ status: 'ready' as const, pendingEvents: 0, droppedEvents: 0 },
+    ...{ status: 'ready' as const, pendingEvents: 0, droppedEvents: 0, droppedEntries: 0 },
   };
   const jobs = {
     runs: [{ name: 'reaper', runs: 7, failures: 1 }],

@@ -135,13 +135,11 @@ export type EventType =
   | 'failover_triggered'
   | 'source_switched'
   | 'viewer_skipped'
-  | 'owner_changed'
-  | 'worker_lost'
-  | 'reaped';
   | 'viewer_blocked'
   | 'viewer_unblocked'
   | 'viewer_refused'
   | 'source_lost'
+  | 'source_faulty'
   | 'source_refused'
   | 'source_gap'
   | 'encoder_gap'
@@ -159,6 +157,9 @@ export type EventType =
   | 'provider_limited'
   | 'slot_handed_over'
   | 'stream_preempted'
+  | 'owner_changed'
+  | 'worker_lost'
+  | 'reaped';
 
 export interface ClusterEvent {
   /** Grows with time; what `readEvents` continues from. Set by the store. */

@@ -1,14 +1,23 @@
 import { isStreampoolError } from '@streampool/errors';
-import type { Claim, Heartbeat, HeartbeatReply, WorkerStatus } from '@streampool/state';
+import type {
+  Claim,
+  Heartbeat,
+  HeartbeatReply,
+  TimelineEntry,
+  TimelineSubject,
+  WorkerStatus,
+} from '@streampool/state';
 import type { EngineEvents, PoolSnapshot, ViewerSnapshot } from '@streampool/streaming';
 import { ClientRecords } from './client-records.ts';
 import { ContestedStreams } from './contested-streams.ts';
 import { attachEvent, detachEvent, EventLog, poolEvent, switchEvent } from './event-log.ts';
+import { recordHappenings } from './happenings.ts';
 import { Ownerships } from './ownerships.ts';
 import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
 import { StoreTime } from './store-time.ts';
 import { StreamSync } from './stream-sync.ts';
+import { TimelineLog } from './timeline-log.ts';
 import { type CompleteWorkerOptions, completeOptions, type WorkerOptions } from './worker-options.ts';
 
 /** Events of one beat, and those that wait while the state is away. */
@@ -17,6 +26,8 @@ const MOST_EVENTS = 5_000;
 /** Enough to register and to tell all events that can wait. */
 const MOST_LAST_BEATS = 2 + MOST_EVENTS / EVENTS_PER_BEAT;
 const MOST_FAREWELLS = 20_000;
+const ENTRIES_PER_BEAT = 500;
+const MOST_ENTRIES = 5_000;
 
 /** What the worker knows of its standing in the cluster, for metrics and readiness. */
 export interface WorkerFigures {
@@ -36,6 +47,8 @@ export interface WorkerFigures {
   readonly pendingEvents: number;
   /** Never told, because they waited too long. */
   readonly droppedEvents: number;
+  /** Of timelines, likewise. */
+  readonly droppedEntries: number;
   readonly droppedFarewells: number;
   /** Another process has this worker's id. */
   readonly replaced: boolean;
@@ -50,6 +63,7 @@ export class Worker {
   readonly #options: CompleteWorkerOptions;
   readonly #time = new StoreTime();
   readonly #events = new EventLog(MOST_EVENTS);
+  readonly #timeline: TimelineLog;
   readonly #clients: ClientRecords;
   readonly #ownerships: Ownerships;
   readonly #room: Room;
@@ -80,6 +94,10 @@ export class Worker {
     const { heartbeatMs, flushMs, clientTtlMs } = this.#options;
     this.#startedAtMs = Math.round(clock.wallNow());
     this.#startTicks = startTicks(process.pid);
+    const wallNow = (): number => clock.wallNow();
+    this.#timeline = new TimelineLog({
+      ...{ node: id, time: this.#time, wallNow, mostPending: MOST_ENTRIES, mostRecent: MOST_ENTRIES },
+    });
     this.#clients = new ClientRecords({
       node: id,
       time: this.#time,
@@ -119,6 +137,7 @@ export class Worker {
       engine.on('viewer_attached', (viewer) => this.#onAttached(viewer)),
       engine.on('viewer_detached', (viewer) => this.#onDetached(viewer)),
       engine.on('viewer_skipped', (info) => this.#events.skipped(info)),
+      recordHappenings({ engine, log: this.#timeline, wallNow, onNews: () => this.#pulse.soon() }),
     ];
   }
 
@@ -190,6 +209,14 @@ export class Worker {
     return this.#status;
   }
 
+  /**
+   * What this node saw happen to a stream or a viewer, oldest first: what the state does not know yet, or (`all`) as far
+   * as it is remembered, for when the state is away.
+   */
+  recall(subject: TimelineSubject, { all = false } = {}): TimelineEntry[] {
+    return this.#timeline.recall(subject, { untold: !all });
+  }
+
   figures(): WorkerFigures {
     return {
       status: this.#status,
@@ -202,6 +229,7 @@ export class Worker {
       unheardBeats: this.#pulse.unheard,
       pendingEvents: this.#events.pending,
       droppedEvents: this.#events.dropped,
+      droppedEntries: this.#timeline.dropped,
       droppedFarewells: this.#clients.droppedFarewells,
       replaced: this.#replaced,
     };
@@ -237,7 +265,7 @@ export class Worker {
     try {
       for (let beats = 0; beats < MOST_LAST_BEATS; beats++) {
         if (!(await this.#beat(true))) return;
-        if (this.#events.pending === 0) break;
+        if (this.#events.pending + this.#timeline.pending === 0) break;
       }
       // Released one by one, not taken away with the worker: an owner that lets go leaves no process to be looked for.
       await Promise.all(this.#ownerships.all().map((ownership) => this.#ownerships.release(ownership)));
@@ -278,18 +306,22 @@ export class Worker {
     const follows = full ? followed(engine.pools()) : [];
     const clients = this.#clients.batch(now, everybody ? engine.viewers() : undefined);
     const events = this.#events.batch(EVENTS_PER_BEAT);
+    const entries = this.#timeline.batch(ENTRIES_PER_BEAT);
     const taken = (): void => {
       this.#events.sent(events);
+      this.#timeline.sent(entries);
       this.#clients.sent(clients, now);
       if (everybody) this.#clientsToldAt = now;
     };
     let reply: HeartbeatReply;
     try {
+      const { timeline, events: news } = this.#timeline.toBeat(entries);
       const beat = {
         worker: this.#record(),
         streams: streams.reports,
         ...this.#clients.toBeat(clients),
-        events,
+        timeline,
+        events: [...events, ...news],
         ...(follows.length > 0 && { follows }),
       };
       reply = await this.#send(beat);
@@ -313,7 +345,8 @@ export class Worker {
     const more = await this.#streams.told(streams, reply);
     // Whoever looks for room must not wait for the next full beat to find it.
     const hasRoomAgain = (await this.#streams.releaseEnded()) && this.#isLimited;
-    if (more || hasRoomAgain || this.#events.pending > 0 || this.#clients.hasNews) this.#pulse.soon();
+    const hasMore = more || this.#events.pending > 0 || entries.length === ENTRIES_PER_BEAT;
+    if (hasMore || hasRoomAgain || this.#clients.hasNews) this.#pulse.soon();
   }
 
   async #send(beat: Heartbeat): Promise<HeartbeatReply> {

@@ -71,8 +71,12 @@ export class FakeEngine implements StreamEngineApi {
     this.#emit('viewer_skipped', { streamId, clientId, bytesSkipped });
   }
 
-  switchSource(streamId: string, failoverIndex: number, reason: string): void {
+  note(note: EngineEvents['noted'][0]): void {
+    this.#emit('noted', note);
+  }
+
     this.set(streamId, { failoverIndex });
+  switchSource(streamId: string, failoverIndex: number, reason: string): void {
     this.#emit('source_switched', { streamId, failoverIndex, reason, gapMs: 12.4 });
   }
 

@@ -16,6 +16,8 @@ export interface NodeFigures {
     readonly ownershipsLost: number;
     readonly pendingEvents: number;
     readonly droppedEvents: number;
+    /** Of timelines. */
+    readonly droppedEntries: number;
   };
   /** Absent where no jobs run. */
   readonly jobs?: {
@@ -75,6 +77,9 @@ export class NodeMetrics {
     );
     this.#counter('streampool_state_dropped_events', 'Events that waited too long to be told.', () =>
       one(worker()?.droppedEvents),
+    );
+    this.#counter('streampool_timeline_dropped_entries', 'Entries of timelines that were never told.', () =>
+      one(worker()?.droppedEntries),
     );
     this.#counter('streampool_takeovers', 'Streams taken over because their owner was seen to die.', () =>
       one(worker()?.takeovers),

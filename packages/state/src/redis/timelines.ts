@@ -1,13 +1,13 @@
 import { shownData } from '../shown-stream.ts';
 import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
-import { complete, foldKey, TIMELINE } from '../timeline/fold.ts';
+import { complete, foldKey, foldMsOf, TIMELINE } from '../timeline/fold.ts';
 import type { Connection } from './connection.ts';
 
 /** An entry for include/timeline.lua, which does the rest. */
-export function entryArgument(given: NewTimelineEntry): TimelineEntry & { fold: string } {
+export function entryArgument(given: NewTimelineEntry): TimelineEntry & { fold: string; foldMs: number } {
   const data = shownData(given.data);
   const entry = complete({ ...given, data }, Number.MAX_SAFE_INTEGER);
-  return { ...entry, fold: foldKey(entry) };
+  return { ...entry, fold: foldKey(entry), foldMs: foldMsOf(entry) };
 }
 
 /** Oldest first. */

@@ -34,6 +34,10 @@ const SENTENCES: { readonly [K in EventType]?: Explain } = {
     causeOf(code),
     `${clientId === undefined ? capital(source(index)) : `The viewer's own connection to ${source(index)}`} was lost: ${detail} (${code}).`,
   ],
+  source_faulty: ({ code, detail, index }) => [
+    causeOf(code),
+    `${capital(source(index))} sends nothing worth watching: ${detail} (${code}).`,
+  ],
   source_refused: ({ code, detail, index }) => [
     causeOf(code),
     `${capital(source(index))} could not be played: ${detail} (${code}).`,

@@ -7,6 +7,8 @@ export const TIMELINE = {
   keepMs: 60 * 60 * 1000,
   /** The same within this time after its first is one entry that counts. */
   foldMs: 60 * 1000,
+  /** The same for what a stream's timeline says of its viewers, so that their coming and going leaves room for what happened to it. */
+  foldViewersMs: 5 * 60 * 1000,
   /** How far back the same is looked for. */
   lookBack: 16,
   /** Entries of one stream, and of one viewer. */
@@ -43,9 +45,16 @@ export function complete(entry: NewTimelineEntry, nowMs: number): TimelineEntry 
   };
 }
 
-/** True if a later entry of the same fold key is this one again. */
+/** Within which time from its first the same is one entry. */
+export function foldMsOf({ type, clientId }: Pick<NewTimelineEntry, 'type' | 'clientId'>): number {
+  return clientId === undefined && /^(?:client|viewer)_/.test(type)
+    ? TIMELINE.foldViewersMs
+    : TIMELINE.foldMs;
+}
+
+/** True if another entry of the same fold key is this one again. */
 export function isAgain(earlier: TimelineEntry, later: TimelineEntry): boolean {
-  return Math.abs(later.atMs - earlier.atMs) < TIMELINE.foldMs;
+  return Math.abs(later.atMs - earlier.atMs) < foldMsOf(later);
 }
 
 /** Two entries of the same fold key as one. `include/timeline.lua` does the same. */

@@ -56,7 +56,7 @@ local function give(stream, key, former, worker, host, epoch, now, lease_ms)
     local data = { from = former, to = worker, epoch = epoch }
     add_event('owner_changed', stream, cjson.encode(data), now)
     local fold = 'owner_changed||||||||' .. worker
-    local entry = { type = 'owner_changed', streamId = stream, node = worker, fold = fold, data = data }
+    local entry = { type = 'owner_changed', streamId = stream, node = worker, fold = fold, foldMs = 60000, data = data }
     entry.atMs, entry.lastMs, entry.count = now, now, 1
     keep_entry(entry, now)
   end

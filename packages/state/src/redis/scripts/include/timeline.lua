@@ -1,6 +1,6 @@
 -- @include keys
 -- What is kept of an hour; the budgets of src/timeline/fold.ts.
-local TIMELINE_MS, FOLD_MS, LOOK_BACK = 3600000, 60000, 16
+local TIMELINE_MS, LOOK_BACK = 3600000, 16
 local SUMMED = { skips = true, bytesSkipped = true, bytes = true }
 local MOST = { stream = 200, viewers = 256 }
 
@@ -21,16 +21,17 @@ local function merge_data(earlier, later)
   end
 end
 
--- Keeps an entry: { streamId, clientId (optional), type, node, atMs, lastMs, count, data, fold }. The same again (by `fold`)
--- within a minute becomes one with what is there.
+-- Keeps an entry: { streamId, clientId (optional), type, node, atMs, lastMs, count, data, fold, foldMs }. The same again
+-- (by `fold`) within `foldMs` becomes one with what is there.
 local function keep_entry(entry, now)
-  local key = timeline_key(entry.streamId, entry.clientId)
+  local key, fold_ms = timeline_key(entry.streamId, entry.clientId), entry.foldMs
+  entry.foldMs = nil
   entry.atMs, entry.lastMs = math.min(entry.atMs, now), math.min(entry.lastMs, now)
   redis.call('PEXPIRE', key, TIMELINE_MS)
   local newest = redis.call('LRANGE', key, -LOOK_BACK, -1)
   for i = #newest, 1, -1 do
     local before = cjson.decode(newest[i])
-    if before.fold == entry.fold and before.streamId == entry.streamId and math.abs(entry.atMs - before.atMs) < FOLD_MS then
+    if before.fold == entry.fold and before.streamId == entry.streamId and math.abs(entry.atMs - before.atMs) < fold_ms then
       if before.node ~= entry.node then before.node = '' end
       before.atMs, before.lastMs = math.min(before.atMs, entry.atMs), math.max(before.lastMs, entry.lastMs)
       before.count = before.count + entry.count
