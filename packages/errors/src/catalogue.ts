@@ -47,6 +47,7 @@ export const ERRORS = {
   SOURCE_TRACK_LOST: { status: 502, retryable: true },
   SOURCE_BLACK: { status: 502, retryable: true },
   SOURCE_FROZEN: { status: 502, retryable: true },
+  SOURCE_SLOW: { status: 502, retryable: true },
   SOURCE_SILENT: { status: 502, retryable: true },
   FFMPEG_SLOW: { status: 502, retryable: true },
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamTarget } from '@streampool/upstream';
+import type { DetectionOverrides } from './detection/detection-settings.ts';
 import type { StreamNote } from './notes.ts';
 
 /**
@@ -14,8 +15,22 @@ export interface StreamSpec {
   readonly kind: StreamKind;
   readonly target: UpstreamTarget;
   readonly failoverUrls: readonly string[];
+  /** Asked for the next source: POST `{current_url, metadata, current_failover_index, status_code, reason}` → `{next_url}`. */
+  readonly resolverUrl?: string;
+  /** Labels of the stream, told to the resolver. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** On an alternative for this long, the primary is tried again; 0: never. The engine's setting by default. */
+  readonly failbackAfterMs?: number;
+  /** In the place of the engine's settings; ms. */
+  readonly timeouts?: {
+    readonly connectMs?: number;
+    readonly firstByteMs?: number;
+    readonly stallMs?: number;
+  };
   /** FFmpeg's arguments between the program's own (`-nostdin -progress …`) and the output; `{input_url}` stands for the door. */
   readonly ffmpegArgs?: readonly string[];
+  /** Where it is to be watched for faults otherwise than by the settings of the process. */
+  readonly detection?: DetectionOverrides;
   /** What viewers are told the body is. */
   readonly contentType: string;
   /** Whether gaps are filled with a slate; as the engine is set by default. */

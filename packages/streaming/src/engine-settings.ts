@@ -1,3 +1,5 @@
+import { DEFAULT_DETECTION_SETTINGS, type DetectionSettings } from './detection/detection-settings.ts';
+
 /** What the data plane can be told. Times in ms, sizes in bytes. */
 export interface EngineSettings {
   /** Every viewer is written to once per interval: longer costs less CPU and adds delay. */
@@ -11,8 +13,10 @@ export interface EngineSettings {
   readonly connectTimeoutMs: number;
   /** Silence of a provider after which it counts as dead. */
   readonly stallTimeoutMs: number;
-  /** Failed attempts in a row after which a running stream is given up. */
+  /** Failed attempts in a row at each of its sources after which a running stream is given up. */
   readonly maxAttempts: number;
+  /** On an alternative for this long, the primary is tried again; 0: never. */
+  readonly failbackAfterMs: number;
   /** At the limit the next viewer opens a further pool. 0: no limit. */
   readonly maxClientsPerSharedStream: number;
   /** False: every viewer of a transcoded stream has an FFmpeg of its own. */
@@ -20,6 +24,8 @@ export interface EngineSettings {
   readonly ringBudgetBytes: number;
   /** How far behind live a slow viewer may fall before it skips, as far as the budget allows. */
   readonly ringRetainMs: number;
+  /** What makes a source that still sends bytes count as broken, where a stream says nothing else. */
+  readonly detection: DetectionSettings;
   /** Whether the gaps of streams that say nothing of it are filled with a slate. */
   readonly slate: boolean;
   /** From the last byte that went out to the slate. */
@@ -37,10 +43,12 @@ export const DEFAULT_ENGINE_SETTINGS: EngineSettings = {
   connectTimeoutMs: 5_000,
   stallTimeoutMs: 3_000,
   maxAttempts: 12,
+  failbackAfterMs: 0,
   maxClientsPerSharedStream: 0,
   poolTranscodes: true,
   ringBudgetBytes: 32 * 1024 * 1024,
   ringRetainMs: 5_000,
+  detection: DEFAULT_DETECTION_SETTINGS,
   slate: false,
   slateAfterMs: 1_000,
   ffmpegPath: 'ffmpeg',

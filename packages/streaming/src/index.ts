@@ -1,4 +1,9 @@
 export { type Clock, systemClock } from './clock.ts';
+export {
+  DEFAULT_DETECTION_SETTINGS,
+  type DetectionOverrides,
+  type DetectionSettings,
+} from './detection/detection-settings.ts';
 export type * from './engine-api.ts';
 export { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.ts';
 export type * from './notes.ts';

@@ -2,6 +2,7 @@ import { StreampoolError } from '@streampool/errors';
 import { type OutputMarks, PacketAligner, PesGate, type ProgramMap, TsSplicer } from '@streampool/mpegts';
 import { BitrateMeter } from './bitrate-meter.ts';
 import type { Clock } from './clock.ts';
+import { LaneWatches, type MakeWatch } from './detection/lane-watches.ts';
 import { Pacer } from './pacer.ts';
 import { Ring, type RingOptions } from './ring.ts';
 import { SlateFiller, type SlateFillerOptions } from './slate/index.ts';
@@ -29,10 +30,13 @@ export interface IntakeEvents extends Pick<ChainEvents, 'progress' | 'noted' | '
   joinable(): void;
 }
 
-export interface IntakeOptions extends Pick<ChainOptions, 'alternatives' | 'open' | 'policy' | 'random'> {
+export interface IntakeOptions
+  extends Pick<ChainOptions, 'alternatives' | 'first' | 'choice' | 'open' | 'policy' | 'random'> {
   readonly ring: RingOptions;
   readonly clock: Clock;
   readonly events: IntakeEvents;
+  /** Looks whether sources are worth watching. */
+  readonly watch?: MakeWatch;
   /** False while somebody else holds the source to its pace. */
   readonly isPaced?: () => boolean;
   /** What is shown while nothing goes out. */
@@ -47,6 +51,7 @@ export class Intake {
   readonly #chain: SourceChain;
   readonly #pacer: Pacer;
   readonly #bitrate: BitrateMeter;
+  readonly #watches: LaneWatches;
   readonly #slate: SlateFiller | undefined;
   #started = false;
   #lastEmitMs = 0;
@@ -60,6 +65,7 @@ export class Intake {
     const { clock, events } = options;
     this.ring = new Ring(options.ring);
     this.#bitrate = new BitrateMeter(clock.now());
+    this.#watches = new LaneWatches(options.watch);
     this.#chain = new SourceChain({
       ...options,
       events: {
@@ -78,10 +84,12 @@ export class Intake {
       pause: () => {
         if (options.isPaced?.() === false) return;
         this.#slate?.hold(true);
+        this.#watches.pause();
         this.#chain.pause();
       },
       resume: () => {
         this.#slate?.hold(false);
+        this.#watches.resume();
         this.#chain.resume();
       },
     });
@@ -167,7 +175,8 @@ export class Intake {
   }
 
   /** One source's way in: packets are found, units completed, then spliced. What is unfinished goes with the source. */
-  #lane({ reject, tookOver }: LaneReports): Lane {
+  #lane({ tookOver, ...reports }: LaneReports): Lane {
+    const watch = this.#watches.open(reports);
     const aligner = new PacketAligner();
     const gate = new PesGate({ now: () => this.#options.clock.now() });
     let feed = this.#splicer.open();
@@ -179,6 +188,7 @@ export class Intake {
       feed.push(packets);
       if (!isOut && feed.active) {
         isOut = true;
+        this.#watches.isOut(watch);
         this.#gapMs = Math.round(this.#options.clock.now() - lastEmitMs);
         tookOver();
       }
@@ -188,9 +198,15 @@ export class Intake {
       data: (chunk) => {
         // In pieces, so that the clock references in between are seen: a fast source's chunk can hold many seconds.
         for (let from = 0; from < chunk.length; from += PIECE_BYTES)
-          aligner.align(chunk.subarray(from, from + PIECE_BYTES), (run) => push(gate.push(run)));
+          aligner.align(chunk.subarray(from, from + PIECE_BYTES), (run) => {
+            watch.packets(run);
+            push(gate.push(run));
+          });
+        watch.sync(aligner);
         if (aligner.bytesUnsynced > NOT_TS_AFTER_BYTES)
-          reject(new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'));
+          reports.reject(
+            new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'),
+          );
       },
       end: () => {
         push(gate.push(aligner.flush()));
@@ -198,7 +214,10 @@ export class Intake {
         feed.end();
         this.#announce();
       },
-      close: () => feed.close(),
+      close: () => {
+        feed.close();
+        watch.close();
+      },
     };
   }
 
@@ -208,7 +227,10 @@ export class Intake {
     this.ring.append(packets, now);
     for (const point of marks.accessPoints) this.ring.addAccessPoint(point);
     this.#bitrate.add(packets.length, now);
-    if (marks.pcr !== undefined) this.#pacer.note(marks.pcr);
+    if (marks.pcr !== undefined) {
+      this.#pacer.note(marks.pcr);
+      this.#watches.pace(marks.pcr);
+    }
     this.#lastEmitMs = now;
     if (this.#slate?.isPushing) return;
     this.#slate?.noteOutput(marks);

@@ -6,6 +6,8 @@
 export interface NoteFigures {
   /** The running source was lost; another attempt follows, or the stream fails. */
   source_lost: { code: string; detail: string; index: number };
+  /** The running source sends, but nothing worth watching. It is left if another one is any better. */
+  source_faulty: { code: string; detail: string; index: number };
   /** A source that was tried did not begin to play. */
   source_refused: { code: string; detail: string; index: number };
   /** The source sent nothing for that long and went on by itself. */

@@ -1,14 +1,21 @@
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@streampool/upstream';
 import type { Logger } from 'pino';
+import { GatedSource } from './choice/gated-source.ts';
+import { PoolChoice } from './choice/pool-choice.ts';
+import { NextUrlResolver } from './choice/resolver.ts';
+import type { SourceHealth } from './choice/source-health.ts';
+import { SourceList } from './choice/source-list.ts';
 import type { Clock } from './clock.ts';
+import { forAttempt } from './connection-holder.ts';
 import { DeliveryClock } from './delivery-clock.ts';
+import type { Watching } from './detection/index.ts';
 import type { StreamSpec } from './engine-api.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { Pool, type PoolEvents } from './pool.ts';
 import type { Placements, PoolPlacement } from './relay/placements.ts';
-import type { Source } from './source.ts';
 import { type SlateFillerOptions, SlateStore } from './slate/index.ts';
+import type { Source } from './source.ts';
 import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
 import { FfmpegSource } from './transcode/ffmpeg-source.ts';
 import { type InputDoor, TranscodeInput } from './transcode/transcode-input.ts';
@@ -20,6 +27,9 @@ export interface PoolFactoryOptions {
   readonly door: InputDoor;
   readonly log: Logger;
   readonly clock: Clock;
+  readonly health: SourceHealth;
+  /** Looks whether sources are worth watching. */
+  readonly watching: Watching;
   /** In a cluster: where sources are. */
   readonly placements?: Placements;
 }
@@ -58,7 +68,8 @@ export class PoolFactory {
 
   #shared(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
     const { settings, client, clock } = this.#options;
-    const targets = targetsOf(spec);
+    const alternatives = 1 + spec.failoverUrls.length;
+    const { sources, choice } = this.#choice(spec, placement);
     const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
     const isPaced = (): boolean => placement?.relayed !== true;
     return new Pool({
@@ -70,19 +81,25 @@ export class PoolFactory {
       ...(placement && { placement }),
       ...place,
       intake: {
-        alternatives: targets.length,
-        policy: this.#upstreamPolicy(targets.length),
+        alternatives,
+        choice,
+        policy: this.#upstreamPolicy(spec),
         ring: this.#ring(),
         isPaced,
+        watch: this.#options.watching.providers(spec.detection),
         ...this.#slate(spec, isPaced),
         open: (attempt) =>
           placed(
             () =>
-              new UpstreamSource({
-                client,
-                target: targets[attempt.index]!,
-                timeouts: this.#timeouts(targets.length),
-                paceMs: this.#paceMs(),
+              this.#gated(choice, attempt, 'upstream', () => {
+                choice.begin(attempt);
+                return new UpstreamSource({
+                  client,
+                  target: forAttempt(sources.at(attempt.index), attempt),
+                  timeouts: this.#timeouts(spec),
+                  paceMs: this.#paceMs(),
+                  fresh: attempt.fresh,
+                });
               }),
             attempt,
           ),
@@ -91,19 +108,23 @@ export class PoolFactory {
   }
 
   #transcode(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
-    const { settings, client, clock, door, log } = this.#options;
+    const { settings, client, clock, door, log, watching } = this.#options;
     const { ffmpegArgs } = spec;
     if (!ffmpegArgs) throw new StreampoolError('INTERNAL', 'a transcoded stream without FFmpeg arguments');
-    const targets = targetsOf(spec);
+    const alternatives = 1 + spec.failoverUrls.length;
+    const { sources, choice } = this.#choice(spec, placement);
     const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
     const isPaced = (): boolean => placement?.relayed !== true;
     const input = new TranscodeInput({
-      targets,
+      sources,
+      alternatives,
+      choice: this.#choiceOf(spec, sources, placement),
       client,
-      timeouts: this.#timeouts(targets.length),
-      policy: this.#upstreamPolicy(targets.length),
+      timeouts: this.#timeouts(spec),
+      policy: this.#upstreamPolicy(spec),
       ring: this.#inputRing(),
       paceMs: FEED_INTERVAL_MS,
+      watch: watching.providers(spec.detection),
       door,
       clock,
       delivery: this.#feedDelivery,
@@ -125,7 +146,8 @@ export class PoolFactory {
       ...(placement && { placement }),
       ...place,
       intake: {
-        alternatives: targets.length,
+        alternatives,
+        choice,
         policy: {
           ...DEFAULT_CHAIN_POLICY,
           startMs: settings.streamTimeoutMs,
@@ -135,20 +157,31 @@ export class PoolFactory {
         },
         ring: this.#ring(),
         isPaced,
+        watch: watching.encoders(spec.detection, () => input.isReadAlone),
         ...this.#slate(spec, isPaced),
         open: (attempt) =>
           placed(
             () =>
-              new FfmpegSource({
-                ffmpegPath: settings.ffmpegPath,
-                args: ffmpegArgs,
-                input,
-                index: attempt.index,
-                stopGraceMs: settings.stopGraceMs,
-                clock,
-                noted: (note) => pool.note(note),
-                log: log.child({ streamId: spec.id }),
-              }),
+              this.#gated(
+                choice,
+                attempt,
+                'ffmpeg',
+                () => {
+                  // FFmpeg that is started again reads on from the input that is there.
+                  if (!input.isRunning) choice.begin(attempt);
+                  return new FfmpegSource({
+                    ffmpegPath: settings.ffmpegPath,
+                    args: ffmpegArgs,
+                    input,
+                    index: attempt.index,
+                    stopGraceMs: settings.stopGraceMs,
+                    clock,
+                    noted: (note) => pool.note(note),
+                    log: log.child({ streamId: spec.id }),
+                  });
+                },
+                () => input.isRunning,
+              ),
             attempt,
           ),
       },
@@ -158,6 +191,39 @@ export class PoolFactory {
       inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
     });
     return pool;
+  }
+
+  #choice(spec: StreamSpec, placement?: PoolPlacement): { sources: SourceList; choice: PoolChoice } {
+    const sources = new SourceList(targetsOf(spec));
+    return { sources, choice: this.#choiceOf(spec, sources, placement) };
+  }
+
+  #choiceOf(spec: StreamSpec, list: SourceList, placement?: PoolPlacement): PoolChoice {
+    const { client, health, log } = this.#options;
+    const { resolverUrl: url, metadata = {} } = spec;
+    const onError = (error: StreampoolError): void =>
+      log.warn(
+        { streamId: spec.id, code: error.code, reason: error.message },
+        'the resolver was of no use; going on with what is known',
+      );
+    const resolver = url === undefined ? undefined : new NextUrlResolver({ client, url, metadata, onError });
+    const isOurs = (): boolean => placement?.relayed !== true;
+    return new PoolChoice({ list, health, isOurs, ...(resolver && { resolver }) });
+  }
+
+  /** `isFree`: nobody is asked. */
+  #gated(
+    choice: PoolChoice,
+    { index, isFirst }: Attempt,
+    kind: Source['kind'],
+    open: () => Source,
+    isFree = (): boolean => false,
+  ): Source {
+    const { clock, settings } = this.#options;
+    // Later ones have been chosen by how they are.
+    if (!isFirst) return open();
+    const waitMs = (): number => (isFree() ? 0 : choice.waitMs(index));
+    return new GatedSource({ kind, open, waitMs, clock, patienceMs: settings.streamTimeoutMs / 2 });
   }
 
   /** Idempotent. To be called when no pool is left; resolves when no FFmpeg of its own is. */
@@ -180,26 +246,33 @@ export class PoolFactory {
   }
 
   /** All alternatives together must have had their turn before the viewers' patience ends. */
-  #attemptMs(alternatives: number): number {
-    return Math.max(1_000, (this.#options.settings.streamTimeoutMs * 0.9) / alternatives);
+  #attemptMs({ failoverUrls }: StreamSpec): number {
+    return Math.max(1_000, (this.#options.settings.streamTimeoutMs * 0.9) / (1 + failoverUrls.length));
   }
 
-  #timeouts(alternatives: number): UpstreamTimeouts {
-    const attemptMs = this.#attemptMs(alternatives);
+  #timeouts(spec: StreamSpec): UpstreamTimeouts {
+    const attemptMs = this.#attemptMs(spec);
+    const { connectMs, firstByteMs } = spec.timeouts ?? {};
     return {
-      connectMs: Math.min(this.#options.settings.connectTimeoutMs, attemptMs),
-      firstByteMs: attemptMs,
+      connectMs: connectMs ?? Math.min(this.#options.settings.connectTimeoutMs, attemptMs),
+      firstByteMs: firstByteMs ?? attemptMs,
     };
   }
 
-  #upstreamPolicy(alternatives: number): ChainPolicy {
-    const { stallTimeoutMs, maxAttempts } = this.#options.settings;
+  #upstreamPolicy(spec: StreamSpec): ChainPolicy {
+    const { settings } = this.#options;
+    const { connectMs, firstByteMs } = this.#timeouts(spec);
+    // What was asked for of this stream counts, even beyond its share of the viewers' patience.
+    const startMs =
+      spec.timeouts?.firstByteMs === undefined ? this.#attemptMs(spec) : connectMs + firstByteMs;
+    const failbackAfterMs = spec.failbackAfterMs ?? settings.failbackAfterMs;
     return {
       ...DEFAULT_CHAIN_POLICY,
-      startMs: this.#attemptMs(alternatives),
-      stallMs: stallTimeoutMs,
+      startMs,
+      stallMs: spec.timeouts?.stallMs ?? settings.stallTimeoutMs,
       accessPointMs: this.#accessPointMs(),
-      maxAttempts,
+      maxAttempts: settings.maxAttempts,
+      ...(failbackAfterMs > 0 && { failbackAfterMs }),
     };
   }
 

@@ -44,14 +44,20 @@ export interface Attempt {
   readonly beside: boolean;
   /** Its connection was cut a moment ago: its name is to be resolved anew. */
   readonly fresh: boolean;
+  /** The chain has not looked at how the source is. */
+  readonly isFirst: boolean;
 }
 
 /** What a lane tells the chain of its source. */
 export interface LaneReports {
   /** What it sends is useless. */
   reject(error: StreampoolError): void;
+  /** It sends, but nothing worth watching: to be left if there is another one that may be better. */
+  fault(error: StreampoolError): void;
   /** From now on its bytes are what goes out. Called once. */
   tookOver(): void;
+  /** What it is; of one that has yet to be placed, a relay. */
+  kind(): Source['kind'];
 }
 
 export interface ChainEvents {
@@ -73,7 +79,7 @@ export interface ChainEvents {
 export interface ChainOptions {
   /** Number of alternatives: 1 + failover URLs. */
   readonly alternatives: number;
-  /** Which one to begin with; the primary by default. */
+  /** Which one to begin with, however it is; by default the first that is believed to be well. */
   readonly first?: number;
   /** What is known of the sources beyond this chain. */
   readonly choice?: SourceChoice;
@@ -109,6 +115,9 @@ interface Switch {
 
 /** A node that plays is followed at once; only nodes that come and go within this time are given a pause. */
 const MOVES = { firstMs: 100, maxMs: 1_000, stableMs: 1_000 };
+
+/** A source that sent black pictures, silence or the like is not taken instead of another one within this time. */
+const SHUNNED_MS = 5 * 60_000;
 
 /** A pause before sources are looked at again: others may have found out meanwhile that one is well. */
 const LOOK_AGAIN_MS = 1_000;
@@ -148,6 +157,8 @@ export class SourceChain {
   #lossReason = '';
   /** When the last byte of the last running source came. */
   #lostSinceMs = 0;
+  /** Sources that sent nothing worth watching. */
+  readonly #shunnedUntil = new Map<number, number>();
   #cancelNext: () => void = () => {};
   #done = false;
   #paused = false;
@@ -168,7 +179,7 @@ export class SourceChain {
       policy: { ...DEFAULT_BREAKER_POLICY, failed: policy.backoff },
     });
     this.#tries = new Tries(policy.maxAttempts);
-    this.#count = alternatives;
+    this.#count = Math.max(alternatives, (options.first ?? 0) + 1);
     const { failbackAfterMs } = policy;
     this.#failback =
       failbackAfterMs === undefined
@@ -190,9 +201,9 @@ export class SourceChain {
   }
 
   start(): void {
-    const { first = 0, choice } = this.#options;
+    const { choice, first } = this.#options;
     const known = this.#indices().map((index) => ({ index, waitMs: choice?.waitMs(index) ?? 0 }));
-    this.#open({ index: nextOf(known, first)?.index ?? first, beside: false, fresh: false });
+    this.#open({ index: first ?? nextOf(known, 0)?.index ?? 0, beside: false, fresh: false, isFirst: true });
   }
 
   pause(): void {
@@ -238,7 +249,7 @@ export class SourceChain {
     this.#dropSuccessor(superseded);
     this.#settleSwitch(superseded);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const attempt = { index, beside: this.#run !== undefined, fresh: false };
+    const attempt = { index, beside: this.#run !== undefined, fresh: false, isFirst: false };
     const run = this.#prepare(attempt, probationMs);
     const settle = (error?: StreampoolError): void => (error ? reject(error) : resolve());
     this.#successor = { run, reason, mayBreak, settle };
@@ -273,7 +284,9 @@ export class SourceChain {
     const { clock, policy, events, open } = this.#options;
     const plain = events.lane({
       reject: (error) => run.end(error),
+      fault: (error) => void this.#onFault(run, error),
       tookOver: () => this.#onTakeover(run),
+      kind: () => run.kind,
     });
     const lane =
       probationMs === 0
@@ -382,6 +395,51 @@ export class SourceChain {
     else this.#goOn(run, error, verdict);
   }
 
+  /**
+   * The source goes on until one of the others, made ready beside it, has taken over; without one it is better than none. One
+   * that was left is not gone back to for a while: where all are black, going round in circles shows nobody anything.
+   */
+  async #onFault(run: SourceRun, error: StreampoolError): Promise<void> {
+    if (this.#done || (this.#run !== run && this.#successor?.run !== run)) return;
+    const { index } = run;
+    this.lastError = error;
+    this.#options.events.noted?.({ type: 'source_faulty', code: error.code, detail: error.message, index });
+    if (this.#run !== run) {
+      this.#onEnd(run, error);
+      return;
+    }
+    this.#blame(run, verdictOf(error));
+    this.#shun(index);
+    while (!this.#done && this.#run === run && !this.#successor && !this.#switch) {
+      const next = await this.#instead(index, error);
+      if (next === undefined || this.#done || this.#run !== run || this.#successor) return;
+      // One that cannot be opened is not asked again, so this comes to an end.
+      this.#shun(next);
+      await this.#replace({ reason: error.code, index: next }).catch(() => {});
+    }
+  }
+
+  #shun(index: number): void {
+    this.#shunnedUntil.set(index, this.#options.clock.now() + SHUNNED_MS);
+  }
+
+  /** Another source than this one, which may be asked now. */
+  async #instead(index: number, error: StreampoolError): Promise<number | undefined> {
+    const now = this.#options.clock.now();
+    const isBetter = (other: number): boolean =>
+      other !== index && (this.#shunnedUntil.get(other) ?? 0) <= now && this.#waitMs(other) === 0;
+    if (this.#mayResolve) {
+      const resolved = await this.#options.choice?.resolve?.({ index, error });
+      if (resolved) this.#count = Math.max(this.#count, resolved.index + 1);
+      if (resolved?.isNew) this.#shunnedUntil.delete(resolved.index);
+      if (resolved && isBetter(resolved.index)) return resolved.index;
+    }
+    const candidates = this.#indices()
+      .filter((other) => isBetter(other) && this.#tries.hasHope(other, this.#wasLive))
+      .map((other) => ({ index: other, waitMs: 0 }));
+    return nextOf(candidates, index + 1)?.index;
+  }
+
   /** After a loss that says something of the source. */
   #goOn(run: SourceRun, error: StreampoolError, verdict: Verdict): void {
     const wayBack = this.#wayBackFrom(run);
@@ -433,7 +491,7 @@ export class SourceChain {
       void this.#closing.then(() => {
         if (!isDue || this.#done || this.#run) return;
         this.restarts += 1;
-        const run = this.#open({ index, beside: false, fresh });
+        const run = this.#open({ index, beside: false, fresh, isFirst: false });
         if (this.#switch && !this.#switch.run) this.#switch.run = run;
       });
     });

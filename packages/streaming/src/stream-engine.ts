@@ -2,8 +2,11 @@ import type { ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
+import { Breakers } from './choice/breakers.ts';
+import type { SourceHealth } from './choice/source-health.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
+import { SampleDecoder, Watching } from './detection/index.ts';
 import { DirectViewers } from './direct-viewers.ts';
 import type {
   EngineEvents,
@@ -30,6 +33,8 @@ export interface StreamEngineOptions {
   readonly door: InputDoor;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** How sources are, in the eyes of all streams; by default what this engine sees. */
+  readonly health?: SourceHealth;
   /** Absent: this process is on its own, and plays every stream itself. */
   readonly cluster?: ClusterOptions;
 }
@@ -39,6 +44,7 @@ export class StreamEngine implements StreamEngineApi {
   readonly #events: Events<EngineEvents>;
   readonly #factory: PoolFactory;
   readonly #direct: DirectViewers;
+  readonly #decoder: SampleDecoder;
   /** Pools that can be joined, by stream; more than one only at the limit of viewers per pool. */
   readonly #pools = new Map<string, Set<Pool>>();
   /** Final pools whose provider connection or process may still be there. */
@@ -52,9 +58,12 @@ export class StreamEngine implements StreamEngineApi {
     );
     const { cluster } = options;
     const placements = cluster && new Placements({ ...options, cluster, clock });
+    this.#decoder = new SampleDecoder({ ffmpegPath: options.settings.ffmpegPath });
     this.#factory = new PoolFactory({
       ...options,
       clock,
+      watching: new Watching({ settings: options.settings.detection, decoder: this.#decoder, clock }),
+      health: options.health ?? new Breakers({ clock }),
       ...(placements && { placements }),
     });
     this.#direct = new DirectViewers({
@@ -170,6 +179,7 @@ export class StreamEngine implements StreamEngineApi {
     await Promise.all([
       ...stopped,
       this.#direct.close(),
+      this.#decoder.close(),
       ...[...this.#closing.values()].flatMap((closing) => [...closing]),
     ]);
     await this.#factory.close();

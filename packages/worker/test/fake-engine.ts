@@ -1,6 +1,7 @@
 import type {
   DetachReason,
   EngineEvents,
+  FailoverResult,
   PoolSnapshot,
   PoolState,
   StreamEngineApi,
@@ -75,8 +76,8 @@ export class FakeEngine implements StreamEngineApi {
     this.#emit('noted', note);
   }
 
-    this.set(streamId, { failoverIndex });
   switchSource(streamId: string, failoverIndex: number, reason: string): void {
+    this.set(streamId, { failoverIndex });
     this.#emit('source_switched', { streamId, failoverIndex, reason, gapMs: 12.4 });
   }
 
@@ -87,6 +88,10 @@ export class FakeEngine implements StreamEngineApi {
   async stop(streamId: string): Promise<number> {
     this.stopped.push(streamId);
     return 0;
+  }
+
+  async failover(): Promise<FailoverResult> {
+    return { failoverIndex: 1, failoverAttempts: 1 };
   }
 
   disconnect(): boolean {

@@ -2,12 +2,21 @@ import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { DEFAULT_USER_AGENT } from '@streampool/upstream';
 import { z } from 'zod';
+import { DETECTION_SETTINGS } from './detection-settings.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 
 /** One thing that can be set, by an environment variable of that name. */
 export interface Setting<T> {
   readonly env: string;
-  readonly group: 'Server' | 'Access' | 'Streaming' | 'Providers' | 'FFmpeg' | 'State' | 'Cluster';
+  readonly group:
+    | 'Server'
+    | 'Access'
+    | 'Streaming'
+    | 'Providers'
+    | 'Detection'
+    | 'FFmpeg'
+    | 'State'
+    | 'Cluster';
   readonly about: string;
   readonly type: ValueType<T>;
   /** As it would be written; absent: not set. */
@@ -231,9 +240,18 @@ export const SETTINGS = {
   maxSourceAttempts: setting({
     env: 'MAX_SOURCE_ATTEMPTS',
     group: 'Providers',
-    about: 'Failed attempts in a row, over all sources of a stream, after which it is given up',
+    about:
+      'Failed attempts in a row at a source of a running stream after which it is not tried any more; when none is left, the stream is given up',
     type: wholeNumber(1, 1_000_000),
     default: '12',
+  }),
+  failbackAfterMs: setting({
+    env: 'FAILBACK_AFTER',
+    group: 'Providers',
+    about:
+      'On a failover URL for this long, a stream tries its primary again, beside what plays, and goes back to it when it has proved itself; 0: never. A stream’s failback_after goes before it',
+    type: duration(0, 24 * hour),
+    default: '0s',
   }),
   slate: setting({
     env: 'SLATE',
@@ -264,6 +282,7 @@ export const SETTINGS = {
     type: flag,
     default: 'true',
   }),
+  ...DETECTION_SETTINGS,
   ffmpegPath: setting({
     env: 'FFMPEG_PATH',
     group: 'FFmpeg',

@@ -51,6 +51,13 @@ export function wholeNumber(least: number, most: number): ValueType<number> {
   });
 }
 
+export function decimal(least: number, most: number): ValueType<number> {
+  return type(`a number from ${least} to ${most}`, (value) => {
+    const number = Number(value);
+    return /^-?\d+(\.\d+)?$/.test(value) && number >= least && number <= most ? number : undefined;
+  });
+}
+
 const UNITS_MS: Readonly<Record<string, number>> = {
   ms: 1,
   s: 1000,

@@ -1,5 +1,9 @@
 import type { GatewayConfig } from '@streampool/gateway';
-import type { EngineSettings } from '@streampool/streaming';
+import {
+  DEFAULT_DETECTION_SETTINGS,
+  type DetectionSettings,
+  type EngineSettings,
+} from '@streampool/streaming';
 import type { Config } from '../config/settings.ts';
 
 const READY_TIMEOUT_MS = 2_000;
@@ -19,14 +23,42 @@ export function engineSettings(config: Config): EngineSettings {
     connectTimeoutMs: config.connectTimeoutMs,
     stallTimeoutMs: config.stallTimeoutMs,
     maxAttempts: config.maxSourceAttempts,
+    failbackAfterMs: config.failbackAfterMs,
     maxClientsPerSharedStream: config.maxClientsPerSharedStream,
     poolTranscodes: config.poolTranscodes,
     ringBudgetBytes: config.ringBudgetBytes,
     ringRetainMs: config.ringRetainMs,
     slate: config.slate,
     slateAfterMs: config.slateAfterMs,
+    detection: detectionSettings(config),
     ffmpegPath: config.ffmpegPath,
     stopGraceMs: config.ffmpegStopGraceMs,
+  };
+}
+
+function detectionSettings(config: Config): DetectionSettings {
+  return {
+    ...DEFAULT_DETECTION_SETTINGS,
+    bitrateFloorKbps: config.bitrateFloorKbps,
+    bitrateFloorMs: config.bitrateFloorMs,
+    slowSpeed: config.slowSourceSpeed,
+    slowMs: config.slowSourceMs,
+    trackLostMs: config.trackLostMs,
+    syncLostMs: config.syncLostMs,
+    picture: {
+      enabled: config.pictureDetection,
+      sampleIntervalMs: config.pictureCheckMs,
+      blackMs: config.blackMs,
+      frozenMs: config.frozenMs,
+    },
+    silence: {
+      enabled: config.silenceDetection,
+      thresholdDb: config.silenceThresholdDb,
+      durationMs: config.silenceDurationMs,
+      checkIntervalMs: config.silenceCheckMs,
+      failoverThreshold: config.silenceFailoverThreshold,
+      graceMs: config.silenceGraceMs,
+    },
   };
 }
 

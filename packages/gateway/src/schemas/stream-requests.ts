@@ -1,20 +1,25 @@
 import { z } from 'zod';
+import { detectionSettings } from './detection-settings.ts';
 import { metadata, queryFlag, sourceHeaders, sourceUrl, templateVariables, userAgent } from './scalars.ts';
 
 const flag = z.boolean({ error: 'must be true or false' }).nullish();
-const positive = z.number({ error: 'must be a number' }).positive().finite().nullish();
+const seconds = (least: number, most: number) =>
+  z.number({ error: 'must be a number' }).min(least).max(most).nullish();
 
 /** Settings of a single stream that are kept with it for the parts that use them. */
 const streamSettings = {
   strict_live_ts: flag.describe('Keep to a strict transport stream for players that stumble easily'),
   use_sticky_session: flag.describe('Stay with the address a redirecting provider has chosen'),
   slate: flag.describe('Show a slate while no source sends anything; only for shared and transcoded streams'),
-  enable_silence_detection: flag,
-  silence_threshold_db: z.number({ error: 'must be a number' }).min(-120).max(0).nullish(),
-  silence_duration: positive.describe('Seconds'),
-  silence_check_interval: positive.describe('Seconds'),
-  silence_failover_threshold: z.int({ error: 'must be a whole number' }).min(1).nullish(),
-  silence_monitoring_grace_period: positive.describe('Seconds'),
+  ...detectionSettings,
+  connect_timeout: seconds(0.1, 60).describe('The longest that connecting to a source may take; seconds'),
+  first_byte_timeout: seconds(0.1, 600).describe('The longest that a source may take to answer; seconds'),
+  stall_timeout: seconds(0.5, 600).describe(
+    'A source that sends nothing for this long counts as lost; seconds',
+  ),
+  failback_after: seconds(0, 86_400).describe(
+    'On a failover URL for this long, the primary is tried again; seconds, 0: never',
+  ),
 };
 
 /** Names of {@link streamSettings}, as they are kept with the definition. */

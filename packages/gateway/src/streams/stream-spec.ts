@@ -1,9 +1,11 @@
 import type { StreamDefinition } from '@streampool/state';
 import type { StreamSpec } from '@streampool/streaming';
+import { detectionOf } from './detection-spec.ts';
 import { contentTypeOf } from './stream-type.ts';
 
 /** What the data plane must know of a stream. A stream without a user agent of its own goes out under the configured one. */
 export function streamSpec(definition: StreamDefinition, defaultUserAgent: string): StreamSpec {
+  const detection = detectionOf(definition.settings);
   return {
     id: definition.id,
     kind: definition.kind,
@@ -13,8 +15,27 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
       userAgent: definition.userAgent ?? defaultUserAgent,
     },
     failoverUrls: definition.failoverUrls,
+    ...(definition.failoverResolverUrl !== undefined && { resolverUrl: definition.failoverResolverUrl }),
+    metadata: definition.metadata,
+    ...choiceOf(definition.settings),
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
+    ...(detection && { detection }),
     ...(typeof definition.settings.slate === 'boolean' && { slate: definition.settings.slate }),
     contentType: contentTypeOf(definition),
+  };
+}
+
+/** Settings in seconds, as the API has them, in ms, as the data plane has them. */
+function choiceOf(settings: StreamDefinition['settings']): Pick<StreamSpec, 'failbackAfterMs' | 'timeouts'> {
+  const ms = <K extends string>(key: K, value: unknown): { [key in K]?: number } =>
+    (typeof value === 'number' ? { [key]: Math.round(value * 1000) } : {}) as { [key in K]?: number };
+  const timeouts = {
+    ...ms('connectMs', settings.connect_timeout),
+    ...ms('firstByteMs', settings.first_byte_timeout),
+    ...ms('stallMs', settings.stall_timeout),
+  };
+  return {
+    ...ms('failbackAfterMs', settings.failback_after),
+    ...(Object.keys(timeouts).length > 0 && { timeouts }),
   };
 }

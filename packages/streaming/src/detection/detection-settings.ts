@@ -7,7 +7,7 @@ export interface DetectionSettings {
   readonly bitrateFloorKbps: number;
   /** How long the mean must lie below the floor. */
   readonly bitrateFloorMs: number;
-  /** FFmpeg is slow below this speed; 1 is real time. 0: off. */
+  /** A source, or FFmpeg, is slow below this speed: seconds of programme per second. 0: off. */
   readonly slowSpeed: number;
   /** How long it must be slow. */
   readonly slowMs: number;
@@ -21,8 +21,12 @@ export interface DetectionSettings {
   readonly silence: SilenceSettings;
 }
 
-export interface PictureSettings {
-  /** A keyframe is decoded about this often while the picture could be broken, six times as rarely while it surely moves. 0: off. */
+export interface PictureSettings extends PictureLooks {
+  readonly enabled: boolean;
+}
+
+export interface PictureLooks {
+  /** A keyframe is decoded about this often while the picture could be broken, six times as rarely while it surely moves. */
   readonly sampleIntervalMs: number;
   /** Black for this long. 0: off. */
   readonly blackMs: number;
@@ -55,7 +59,7 @@ export const DEFAULT_DETECTION_SETTINGS: DetectionSettings = {
   trackLostMs: 5_000,
   syncLostMs: 2_000,
   syncLosses: 10,
-  picture: { sampleIntervalMs: 0, blackMs: 10_000, frozenMs: 30_000 },
+  picture: { enabled: false, sampleIntervalMs: 10_000, blackMs: 10_000, frozenMs: 30_000 },
   silence: {
     enabled: false,
     thresholdDb: -50,
@@ -66,5 +70,8 @@ export const DEFAULT_DETECTION_SETTINGS: DetectionSettings = {
   },
 };
 
-/** What `sampleIntervalMs` is set to for a stream that asks for its picture to be watched and says no more. */
-export const DEFAULT_SAMPLE_INTERVAL_MS = 10_000;
+/** What a single stream wants otherwise. */
+export type DetectionOverrides = Partial<Omit<DetectionSettings, 'picture' | 'silence'>> & {
+  readonly picture?: Partial<PictureSettings>;
+  readonly silence?: Partial<SilenceSettings>;
+};

@@ -1,4 +1,4 @@
-import type { StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import { ProgramFinder, type ProgramMap } from '@streampool/mpegts';
 import { BitrateFloor } from './bitrate-floor.ts';
 import type { DetectionSettings } from './detection-settings.ts';
@@ -29,9 +29,11 @@ export interface SourceWatchOptions {
  * we did not read.
  */
 export class SourceWatch {
+  readonly #settings: DetectionSettings;
   readonly #options: SourceWatchOptions;
   readonly #floor: BitrateFloor;
   readonly #encoder: SlowEncoder;
+  readonly #pace: SlowEncoder;
   readonly #tracks: TracksWatch;
   readonly #sync: SyncWatch;
   readonly #picture: PictureWatch | undefined;
@@ -42,16 +44,18 @@ export class SourceWatch {
   #done = false;
 
   constructor(settings: DetectionSettings, options: SourceWatchOptions) {
+    this.#settings = settings;
     this.#options = options;
     this.#floor = new BitrateFloor(settings);
     this.#encoder = new SlowEncoder(settings);
+    this.#pace = new SlowEncoder(settings);
     this.#tracks = new TracksWatch(settings);
     this.#sync = new SyncWatch(settings);
     const { decoder, random, findProgram } = options;
     if (findProgram) this.#finder = new ProgramFinder((map) => this.program(map));
     if (!decoder) return;
     const onFault = (error: StreampoolError): void => this.#report(error);
-    if (settings.picture.sampleIntervalMs > 0)
+    if (settings.picture.enabled)
       this.#picture = new PictureWatch(settings.picture, { decoder, onFault, ...(random ? { random } : {}) });
     if (settings.silence.enabled) this.#sound = new SoundWatch(settings.silence, { decoder, onFault });
   }
@@ -80,6 +84,21 @@ export class SourceWatch {
     if (!this.#done) this.#report(this.#sync.push(figures, this.#now()));
   }
 
+  /** How far the source's own clock has come, in ms, wherever it began. Not judged while paused. */
+  pace(mediaMs: number): void {
+    if (this.#done || this.#pausedAtMs !== undefined) return;
+    const slow = this.#pace.push({ outTimeMs: mediaMs }, this.#now());
+    if (!slow) return;
+    const seconds = Math.round(this.#settings.slowMs / 1_000);
+    const speed = this.#pace.speed?.toFixed(2);
+    this.#report(
+      new StreampoolError(
+        'SOURCE_SLOW',
+        `the source has sent ${speed} seconds of programme per second or less for ${seconds} s`,
+      ),
+    );
+  }
+
   /** FFmpeg's report, where the source is one. Not judged while paused. */
   progress(figures: EncoderFigures): void {
     if (this.#done || this.#pausedAtMs !== undefined) return;
@@ -96,6 +115,7 @@ export class SourceWatch {
     this.#pausedMs += this.#options.now() - this.#pausedAtMs;
     this.#pausedAtMs = undefined;
     this.#encoder.reset();
+    this.#pace.reset();
   }
 
   /** Idempotent. Nothing is reported any more; a sample that is being decoded is given up. */

@@ -2,8 +2,12 @@ import { StreampoolError } from '@streampool/errors';
 import type { InputKind } from '@streampool/ffmpeg';
 import { PacketAligner } from '@streampool/mpegts';
 import type { Door, UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@streampool/upstream';
+import type { PoolChoice } from '../choice/pool-choice.ts';
+import type { SourceList } from '../choice/source-list.ts';
 import type { Clock } from '../clock.ts';
+import { forAttempt } from '../connection-holder.ts';
 import type { DeliveryClock } from '../delivery-clock.ts';
+import type { MakeWatch } from '../detection/lane-watches.ts';
 import { Intake } from '../intake.ts';
 import type { StreamNote } from '../notes.ts';
 import { type OpenedMedia, openMedia } from '../open-media.ts';
@@ -16,13 +20,17 @@ import { asStreampoolError, UpstreamSource } from '../upstream-source.ts';
 export type InputDoor = Pick<Door, 'open' | 'openSocket'>;
 
 export interface TranscodeInputOptions {
-  /** The primary, then the alternatives. */
-  readonly targets: readonly UpstreamTarget[];
+  readonly sources: SourceList;
+  /** The primary and the alternatives. */
+  readonly alternatives: number;
+  readonly choice?: PoolChoice;
   readonly client: UpstreamClient;
   readonly timeouts: UpstreamTimeouts;
   readonly policy: ChainPolicy;
   readonly ring: RingOptions;
   readonly paceMs: number;
+  /** Looks whether providers are worth watching, where FFmpeg reads through the ring. */
+  readonly watch?: MakeWatch;
   readonly door: InputDoor;
   readonly clock: Clock;
   /** Turns for FFmpeg as the reader of the ring: more frequent than a viewer's, since its delay adds to theirs. */
@@ -75,7 +83,7 @@ export class TranscodeInput {
 
   /** 0 is the primary. */
   get index(): number {
-    return (this.#index + (this.#intake?.index ?? 0)) % this.#options.targets.length;
+    return this.#intake?.index ?? this.#index;
   }
 
   /** Provider connections opened after the first. */
@@ -91,6 +99,16 @@ export class TranscodeInput {
   get hungryUntilMs(): number {
     if (!this.#intake || this.#intake.isSwitching) return Number.POSITIVE_INFINITY;
     return Math.max(this.#recoveredMs, this.#fedAgainMs);
+  }
+
+  /** The provider's connection stands, or is being restored: an FFmpeg that starts asks nobody. */
+  get isRunning(): boolean {
+    return this.#intake !== undefined && !this.#intakeFailure && !this.#intakeEnded;
+  }
+
+  /** FFmpeg reads files and playlists as it likes: nobody else sees what comes. */
+  get isReadAlone(): boolean {
+    return this.#intake === undefined;
   }
 
   /** FFmpeg has nothing to read, and that is not its fault. */
@@ -114,7 +132,7 @@ export class TranscodeInput {
     await this.#releasing;
     this.#index = index;
     try {
-      return await this.#prepare(this.#options.targets[index]!);
+      return await this.#prepare(this.#options.sources.at(index));
     } catch (error) {
       const failure = asStreampoolError(error);
       this.#lastError = failure.message;
@@ -129,8 +147,7 @@ export class TranscodeInput {
   async replace({ reason, index }: { reason: string; index: number }): Promise<boolean> {
     const intake = this.#intake;
     if (!intake || this.#intakeFailure || this.#intakeEnded) return false;
-    const { length } = this.#options.targets;
-    await intake.replace({ reason, index: (index - this.#index + length) % length });
+    await intake.replace({ reason, index });
     return true;
   }
 
@@ -143,6 +160,7 @@ export class TranscodeInput {
     if (!intake) return;
     this.#lastError = intake.lastError?.message ?? this.#lastError;
     this.#formerRestarts += intake.restarts;
+    this.#index = intake.index;
     this.#intake = undefined;
     this.#releasing = Promise.all([this.#releasing, intake.close()]);
   }
@@ -190,21 +208,25 @@ export class TranscodeInput {
   }
 
   #throughRing(media: OpenedMedia): PreparedInput {
-    const { targets, client, timeouts, paceMs, policy, ring, clock } = this.#options;
-    const first = this.#index;
+    const { sources, alternatives, choice, client, timeouts, paceMs, policy, ring, clock } = this.#options;
     let adopted: OpenedMedia | undefined = media;
     this.#intakeFailure = undefined;
     this.#intakeEnded = false;
     const intake = new Intake({
-      alternatives: targets.length,
+      alternatives,
+      first: this.#index,
+      ...(choice && { choice }),
       policy,
       ring,
+      ...(this.#options.watch && { watch: this.#options.watch }),
       clock,
-      open: ({ index }) => {
+      open: (attempt) => {
         const opened = adopted;
         adopted = undefined;
-        const target = targets[(first + index) % targets.length]!;
-        return new UpstreamSource({ client, target, timeouts, paceMs, ...(opened ? { opened } : {}) });
+        const target = forAttempt(sources.at(attempt.index), attempt);
+        choice?.begin(attempt);
+        const { fresh } = attempt;
+        return new UpstreamSource({ client, target, timeouts, paceMs, fresh, ...(opened ? { opened } : {}) });
       },
       events: {
         joinable: () => {

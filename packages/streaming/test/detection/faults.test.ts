@@ -15,7 +15,7 @@ import { RECIPES, recording } from './recordings.ts';
 const ALL: DetectionSettings = {
   ...DEFAULT_DETECTION_SETTINGS,
   bitrateFloorKbps: 5,
-  picture: { ...DEFAULT_DETECTION_SETTINGS.picture, sampleIntervalMs: 10_000 },
+  picture: { ...DEFAULT_DETECTION_SETTINGS.picture, enabled: true },
   silence: { ...DEFAULT_DETECTION_SETTINGS.silence, enabled: true },
 };
 

@@ -1,5 +1,5 @@
 import { StreampoolError } from '@streampool/errors';
-import type { PictureSettings } from '../detection-settings.ts';
+import type { PictureLooks } from '../detection-settings.ts';
 import { darknessOf, type GrayPicture, isSamePicture } from './gray-picture.ts';
 
 /** A fault takes this many samples in a row, however far apart they are: two may hit the same cut to black by chance. */
@@ -16,11 +16,11 @@ interface Streak {
 
 /** Judges a row of small pictures of one source: black, frozen, or neither so far. */
 export class PictureJudge {
-  readonly #settings: PictureSettings;
+  readonly #settings: PictureLooks;
   #black: Streak | undefined;
   #frozen: (Streak & { readonly picture: GrayPicture }) | undefined;
 
-  constructor(settings: PictureSettings) {
+  constructor(settings: PictureLooks) {
     this.#settings = settings;
   }
 

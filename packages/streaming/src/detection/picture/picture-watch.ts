@@ -6,7 +6,7 @@ import {
   type ProgramMap,
   UnitSizes,
 } from '@streampool/mpegts';
-import type { PictureSettings } from '../detection-settings.ts';
+import type { PictureLooks } from '../detection-settings.ts';
 import type { SampleDecoder } from '../sample-decoder.ts';
 import { CELLS, pictureSample } from './gray-picture.ts';
 import { PictureJudge } from './picture-judge.ts';
@@ -30,7 +30,7 @@ export interface PictureWatchOptions {
  * time says what is there. A source without video is never judged.
  */
 export class PictureWatch {
-  readonly #settings: PictureSettings;
+  readonly #settings: PictureLooks;
   readonly #options: PictureWatchOptions;
   readonly #stillness = new Stillness();
   readonly #judge: PictureJudge;
@@ -48,7 +48,7 @@ export class PictureWatch {
   /** Counted up when the video is another's: a sample of the former says nothing of it. */
   #generation = 0;
 
-  constructor(settings: PictureSettings, options: PictureWatchOptions) {
+  constructor(settings: PictureLooks, options: PictureWatchOptions) {
     this.#settings = settings;
     this.#options = options;
     this.#judge = new PictureJudge(settings);
