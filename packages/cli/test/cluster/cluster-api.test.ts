@@ -1,4 +1,4 @@
-import { api, metric, type Player, waitFor } from '@streampool/testkit';
+import { api, type ClusterNode, metric, type Player, waitFor } from '@streampool/testkit';
 import { drainCommand } from '../../src/commands/drain.ts';
 import { streams, workers } from '../../src/commands/reports.ts';
 import { show } from '../../src/commands/show.ts';
@@ -168,3 +168,37 @@ test('streampool drain hands a worker’s streams over, and waits for its end', 
   await Promise.all(players.map((player) => player.waitForMedia(1)));
   expectUndisturbed(players);
 }, 60_000);
+
+test.each(['transcode', 'streams'] as const)(
+  'another source is asked for at any gateway, and the owner changes over to it (%s)',
+  async (kind) => {
+    stage.provider.live('/backup.ts', stage.sample, { start: 'keyframe' });
+    const body = {
+      url: stage.provider.url(`/live.ts?${kind}`),
+      failover_urls: [stage.provider.url('/backup.ts')],
+      ...(kind === 'transcode' ? { profile: COPY } : { shared: true }),
+    };
+    const { id } = await stage.create(kind, body);
+    const players = await everywhere(id);
+    const [one, other] = stage.gateways as [ClusterNode, ClusterNode];
+    for (const [gateway, index] of [
+      [one, 1],
+      [other, 0],
+    ] as const) {
+      expect(await api(gateway, 'POST', `/streams/${id}/failover`)).toMatchObject({
+        status: 200,
+        body: { failover_index: index, failover_attempts: expect.any(Number), active_clients: 4 },
+      });
+      await waitFor(() => stage.provider.stats('/backup.ts').current === index);
+      await stage.waitForRecord(id, { failoverIndex: index });
+    }
+    await Promise.all(players.map((player) => player.waitForMedia(1)));
+    await waitFor(() => stage.provider.stats('/live.ts').current === 1);
+    expectUndisturbed(players);
+    for (const [path, answer] of [
+      ['/streams/unknown/failover', { status: 404 }],
+      [`/streams/${(await stage.create('streams', { url: body.url })).id}/failover`, { status: 400 }],
+    ] as const)
+      expect(await api(one, 'POST', path)).toMatchObject(answer);
+  },
+);
