@@ -9,6 +9,7 @@ import type {
   WorkerRecord,
   WorkerStatus,
 } from './records.ts';
+import type { SourceState } from './sources.ts';
 import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from './timeline/entry.ts';
 
 export interface Page<T> {
@@ -22,6 +23,8 @@ export interface Claim {
   readonly granted: boolean;
   readonly owner: string;
   readonly epoch: number;
+  /** Granted, and another worker was playing it until now: for the stream this is no start. Absent: false. */
+  readonly continues?: boolean;
 }
 
 export interface ClaimOptions {
@@ -115,7 +118,7 @@ export interface OnlyExpired {
  * Every method is one atomic step. The store's clock decides about expiry; clocks of hosts are never compared.
  * @throws StreampoolError STATE_UNAVAILABLE when the store cannot be reached within its deadline (every method)
  */
-export interface ClusterState extends ProviderState {
+export interface ClusterState extends ProviderState, SourceState {
   /** Keeps the definition; the same id again replaces what does not change the bytes (metadata, failover URLs, settings) and keeps `createdAtMs`. */
   putStream(
     definition: StreamDefinition,

@@ -6,6 +6,7 @@ export type * from './records.ts';
 export { redisPlace } from './redis/connection.ts';
 export { RedisClusterState, type RedisStateOptions } from './redis/redis-cluster-state.ts';
 export { type RememberingOptions, RememberingState } from './remembering/remembering-state.ts';
+export type * from './sources.ts';
 export { SqliteClusterState, type SqliteStateOptions } from './sqlite/sqlite-cluster-state.ts';
 export { openSqliteState, type ThreadedStateOptions } from './sqlite/threaded-state.ts';
 export { type SharingStrategy, type StreamIdentity, streamId } from './stream-id.ts';

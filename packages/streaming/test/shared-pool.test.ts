@@ -141,6 +141,13 @@ test('a source that stays away ends the viewers properly, and the next viewer st
   expect(host.states.at(-1)).toBe('failed');
   expectClean(viewer);
   await provider.accept();
+  // What failed so often is left alone for a while, and whoever comes too early is told.
+  const early = play(url, { record: true, check: false });
+  expect(await early.waitForHead()).toMatchObject({ status: 503 });
+  await early.ended;
+  expect(JSON.parse(early.recording.toString())).toMatchObject({ code: 'CIRCUIT_OPEN' });
+  const back = async (): Promise<boolean> => (await play(url, { check: false }).waitForHead()).status === 200;
+  await waitFor(back, { timeoutMs: 10_000, what: 'the source is tried again' });
   await play(url).waitForPicture();
 });
 

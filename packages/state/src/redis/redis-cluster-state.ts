@@ -33,6 +33,7 @@ import type {
   WorkerStatus,
 } from '../records.ts';
 import { shownData } from '../shown-stream.ts';
+import { MOST_SOURCES, SOURCE_MEMORY_MS, type SourceExchange, type SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import { getClient, listClients } from './clients.ts';
 import { Connection, type ScriptCall } from './connection.ts';
@@ -163,15 +164,15 @@ export class RedisClusterState implements ClusterState {
     worker: { id: string; host: string },
     options: ClaimOptions = {},
   ): Promise<Claim> {
-    const [granted, owner, epoch] = (await this.#redis.run(
+    const [granted, owner, epoch, continues] = (await this.#redis.run(
       'claim',
       streamId,
       worker.id,
       worker.host,
       this.#leaseMs,
       options.deposes ?? '',
-    )) as [number, string, number];
-    return { granted: granted === 1, owner, epoch };
+    )) as [number, string, number, number?];
+    return { granted: granted === 1, owner, epoch, ...(continues === 1 && { continues: true }) };
   }
 
   async release(streamId: string, epoch: number, options: OnlyExpired = {}): Promise<boolean> {
@@ -347,6 +348,17 @@ export class RedisClusterState implements ClusterState {
       string,
     ];
     return { providers: toProviders(providers), generation };
+  }
+
+  async exchangeSources({ node, reports, since = 0, probeMs }: SourceExchange): Promise<SourceExchangeReply> {
+    const said = JSON.stringify(reports);
+    const [nowMs, rows] = (await this.#redis.run(
+      ...['exchange-sources' as const, node, said, since, probeMs, SOURCE_MEMORY_MS, MOST_SOURCES],
+    )) as [number, [string, number, number, number, string, number][]];
+    const sources = rows.map(([key, failures, open, waitMs, probe, probeLeftMs]) => ({
+      ...{ key, failures, isOpen: open === 1, waitMs, probe, probeMs: probeLeftMs },
+    }));
+    return { nowMs, sources };
   }
 
   async listSlots(providerId: string): Promise<SlotRecord[]> {

@@ -9,6 +9,7 @@ export type ScriptName =
   | 'beat'
   | 'beat-slots'
   | 'claim'
+  | 'exchange-sources'
   | 'list-slots'
   | 'list-streams'
   | 'list-workers'

@@ -183,6 +183,8 @@ export class RememberingState implements ClusterState {
   readonly beatSlots: ClusterState['beatSlots'] = (...args) => this.#state.beatSlots(...args);
   readonly listSlots: ClusterState['listSlots'] = (...args) => this.#state.listSlots(...args);
   readonly generation: ClusterState['generation'] = () => this.#state.generation();
+  readonly exchangeSources: ClusterState['exchangeSources'] = (...args) =>
+    this.#state.exchangeSources(...args);
   readonly ping: ClusterState['ping'] = () => this.#state.ping();
 
   async close(): Promise<void> {

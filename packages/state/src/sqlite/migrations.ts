@@ -158,6 +158,20 @@ const STEPS: readonly string[] = [
   CREATE INDEX viewer_timeline_by_subject ON viewer_timeline (client_id, id);
   CREATE INDEX viewer_timeline_by_age ON viewer_timeline (last_ms);
   `,
+  // How sources are, for circuit breakers.
+  `
+  CREATE TABLE sources (
+    key TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL,
+    is_open INTEGER NOT NULL,
+    opened_ms INTEGER NOT NULL,
+    until_ms INTEGER NOT NULL,
+    probe TEXT NOT NULL,
+    probe_until_ms INTEGER NOT NULL,
+    changed_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX sources_by_change ON sources (changed_ms);
+  `,
 ];
 
 /** The version this program writes. */

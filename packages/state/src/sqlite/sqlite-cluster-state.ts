@@ -30,6 +30,7 @@ import type {
   WorkerStatus,
 } from '../records.ts';
 import { staleEpoch, streamNotFound, workerIdTaken } from '../refusals.ts';
+import type { SourceExchange, SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import { ClientsTable } from './clients-table.ts';
 import { Connection } from './connection.ts';
@@ -38,6 +39,7 @@ import { Listening } from './listening.ts';
 import { OrphanProcessesTable } from './orphan-processes-table.ts';
 import { Ownership } from './ownership.ts';
 import { ProvidersTable } from './providers-table.ts';
+import { SourcesTable } from './sources-table.ts';
 import { StreamsTable, toRecord } from './streams-table.ts';
 import { TimelineTable } from './timeline-table.ts';
 import { WorkersTable } from './workers-table.ts';
@@ -69,6 +71,7 @@ export class SqliteClusterState implements ClusterState {
   readonly #timeline: TimelineTable;
   readonly #orphanProcesses: OrphanProcessesTable;
   readonly #providers: ProvidersTable;
+  readonly #sources: SourcesTable;
   readonly #listening: Listening;
   readonly #ownership: Ownership;
   readonly #generation: string;
@@ -86,6 +89,7 @@ export class SqliteClusterState implements ClusterState {
     this.#events = new EventsTable(connection);
     this.#timeline = new TimelineTable(connection);
     this.#orphanProcesses = new OrphanProcessesTable(connection);
+    this.#sources = new SourcesTable(connection);
     this.#providers = new ProvidersTable(connection, this.#leaseMs);
     this.#listening = new Listening(connection, this.#leaseMs);
     this.#ownership = new Ownership({
@@ -252,6 +256,10 @@ export class SqliteClusterState implements ClusterState {
     this.#connection.write(() => {
       for (const pid of pids) this.#orphanProcesses.forget(host, pid);
     });
+  }
+
+  async exchangeSources(exchange: SourceExchange): Promise<SourceExchangeReply> {
+    return this.#connection.write((now) => this.#sources.exchange(exchange, now));
   }
 
   async putProvider(provider: ProviderRecord, { onlyIfAbsent = false } = {}): Promise<boolean> {

@@ -107,6 +107,8 @@ class ThreadedState implements ClusterState {
     this.#call('orphanProcesses', args);
   readonly forgetProcesses: ClusterState['forgetProcesses'] = (...args) =>
     this.#call('forgetProcesses', args);
+  readonly exchangeSources: ClusterState['exchangeSources'] = (...args) =>
+    this.#call('exchangeSources', args);
   readonly putProvider: ClusterState['putProvider'] = (...args) => this.#call('putProvider', args);
   readonly listProviders: ClusterState['listProviders'] = (...args) => this.#call('listProviders', args);
   readonly removeProvider: ClusterState['removeProvider'] = (...args) => this.#call('removeProvider', args);

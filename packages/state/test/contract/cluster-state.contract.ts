@@ -4,6 +4,7 @@ import { describeEvents } from './events.contract.ts';
 import { describeOwnership } from './ownership.contract.ts';
 import { describeProviders } from './providers.contract.ts';
 import { describeSilence } from './silence.contract.ts';
+import { describeSources } from './sources.contract.ts';
 import { describeStreams } from './streams.contract.ts';
 import { describeSweep } from './sweep.contract.ts';
 import { describeTimelines } from './timeline.contract.ts';
@@ -44,6 +45,7 @@ export function describeClusterState(name: string, open: OpenStore): void {
     describe('clients', () => describeClients(current));
     describe('events', () => describeEvents(current));
     describe('providers', () => describeProviders(current));
+    describe('sources', () => describeSources(current));
     describe('timelines', () => describeTimelines(current));
     describe('sweep', () => describeSweep(current));
     describe('silence', () => describeSilence(current));

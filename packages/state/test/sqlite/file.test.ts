@@ -98,7 +98,7 @@ test('a file of the schema before is brought up to date with what it holds', asy
   await before.close();
   const db = new DatabaseSync(file.path);
   db.exec(`
-    DROP TABLE providers; DROP TABLE provider_slots; DROP TABLE provider_promises;
+    DROP TABLE sources; DROP TABLE providers; DROP TABLE provider_slots; DROP TABLE provider_promises;
     DROP TABLE stream_timeline; DROP TABLE viewer_timeline;
     DROP INDEX workers_by_hearing; ALTER TABLE workers DROP COLUMN heard_ms;
     CREATE INDEX workers_by_heartbeat ON workers (heartbeat_ms);

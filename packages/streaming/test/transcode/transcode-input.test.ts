@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { StreampoolError } from '@streampool/errors';
 import { makeSample } from '@streampool/testkit';
 import type { BodySink, UpstreamClient, UpstreamResponse } from '@streampool/upstream';
+import { SourceList } from '../../src/choice/source-list.ts';
 import { DeliveryClock } from '../../src/delivery-clock.ts';
 import { DEFAULT_CHAIN_POLICY } from '../../src/source-chain.ts';
 import { TranscodeInput } from '../../src/transcode/transcode-input.ts';
@@ -54,7 +55,8 @@ function setup(answers: Record<string, () => Buffer>, policy = {}) {
     openings: 0,
   };
   const input = new TranscodeInput({
-    targets: Object.keys(answers).map((url) => ({ url, headers: {} })),
+    sources: new SourceList(Object.keys(answers).map((url) => ({ url, headers: {} }))),
+    alternatives: Object.keys(answers).length,
     client,
     timeouts: { connectMs: 1_000, firstByteMs: 1_000 },
     policy: { ...DEFAULT_CHAIN_POLICY, maxAttempts: 1, ...policy },
@@ -114,8 +116,8 @@ test('an input that is over is gone, and blamed for nothing, when the next one i
   const first = await input.prepare(0);
   expect(first.kind).toBe('mpegts');
   expect(input.starved).toBe(false);
-  open.get('live')?.end(new StreampoolError('UPSTREAM_CUT', 'cut'));
-  expect(first.failure()).toMatchObject({ code: 'UPSTREAM_CUT' });
+  open.get('live')?.end(new StreampoolError('STREAM_FAILED', 'cut'));
+  expect(first.failure()).toMatchObject({ code: 'STREAM_FAILED' });
   const [second] = await Promise.all([input.prepare(1), clock.advance(100)]);
   expect(second.kind).toBe('other');
   expect({ index: input.index, starved: input.starved, lastError: input.lastError }).toEqual({
