@@ -2,7 +2,7 @@ import type { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
-import { DirectViewer } from './direct/index.ts';
+import { DEFAULT_GO_ON_POLICY, DirectViewer } from './direct/index.ts';
 import type {
   DetachReason,
   EngineEvents,
@@ -52,7 +52,7 @@ export class DirectViewers {
 
   /** Resolves once the head is written, or the viewer has gone. @throws StreampoolError before anything was written */
   async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
-    const { settings, client } = this.#options;
+    const { settings, client, emit } = this.#options;
     const stream = this.#streamOf(spec);
     const { clientId, ip, userAgent, username } = viewer;
     const held = withHolder(spec, {
@@ -67,7 +67,10 @@ export class DirectViewers {
         openMs: settings.streamTimeoutMs * 0.95,
         // Nobody else shares this connection: ending it costs the viewer more than waiting does.
         stallMs: settings.streamTimeoutMs,
+        // Unless it can be gone on with on another one.
+        silenceMs: settings.stallTimeoutMs,
       },
+      goOn: { ...DEFAULT_GO_ON_POLICY, attempts: settings.maxAttempts },
       clientTimeoutMs: settings.clientTimeoutMs,
       pausedFileMs: Math.max(PAUSED_FILE_MS, settings.clientTimeoutMs),
       // There is no batching behind this: reading sets the pace of writing.
@@ -77,6 +80,8 @@ export class DirectViewers {
         stream.lastError = error.message;
         this.#noteLoss(connection, error);
       },
+      onSwitch: ({ index: failoverIndex, reason, gapMs }) =>
+        emit('source_switched', { streamId: spec.id, reason, gapMs, failoverIndex }),
     });
     const isFirst = add(stream, connection);
     stream.lastAccess = this.#options.clock.wallNow();

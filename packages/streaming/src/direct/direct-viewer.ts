@@ -3,6 +3,12 @@ import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { openBareBody, SocketPump, type UpstreamClient, type UpstreamResponse } from '@streampool/upstream';
 import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from '../engine-api.ts';
 import { BodyWindow } from './body-window.ts';
+import {
+  ContinuousPlay,
+  type ContinuousPlayOptions,
+  DEFAULT_GO_ON_POLICY,
+  type GoOnPolicy,
+} from './continuous-play.ts';
 import { within } from './deadline.ts';
 import { answerHead } from './head-answer.ts';
 import { type OpenedStream, openingMs, openStream, type ProviderTimeouts } from './provider-stream.ts';
@@ -16,8 +22,12 @@ export interface DirectOptions {
   readonly pausedFileMs?: number;
   /** How long reads of a continuous source may pause so that the kernel batches; ms, 0 reads at once. */
   readonly paceMs: number;
-  /** Told of each break of a provider's connection that is being mended without the viewer noticing. */
+  /** Told of each break of a provider's connection that is being mended. */
   readonly onBreak?: (error: StreampoolError) => void;
+  /** Told when a continuous stream goes on, from the same URL or another one. */
+  readonly onSwitch?: NonNullable<ContinuousPlayOptions['onSwitch']>;
+  /** How long a continuous stream hopes for another source. */
+  readonly goOn?: GoOnPolicy;
 }
 
 /**
@@ -37,7 +47,8 @@ export class DirectViewer {
   readonly #connectedAt = Date.now();
   #settle: (reason: DetachReason) => void = () => {};
   #reason: DetachReason | undefined;
-  #response: UpstreamResponse | undefined;
+  #response: Pick<UpstreamResponse, 'bytesReceived' | 'close' | 'closed'> | undefined;
+  #continuous: ContinuousPlay | undefined;
   #failoverIndex = 0;
   #socket: Socket | undefined;
   #pump: SocketPump | undefined;
@@ -58,7 +69,7 @@ export class DirectViewer {
 
   /** Which URL is playing: 0 is the primary, n the n-th failover URL. */
   get failoverIndex(): number {
-    return this.#failoverIndex;
+    return this.#continuous?.index ?? this.#failoverIndex;
   }
 
   /** Body bytes that have come from the provider. */
@@ -133,7 +144,8 @@ export class DirectViewer {
     if (headWritten) this.#viewer.res.destroy();
   }
 
-  #play({ plan, response, body }: OpenedStream): void {
+  #play(opened: OpenedStream): void {
+    const { plan, response, body } = opened;
     const { res } = this.#viewer;
     const socket = openBareBody(res, plan.status, plan.headers);
     if (!socket) {
@@ -149,18 +161,36 @@ export class DirectViewer {
     // Node's socket timer counts a partly sent write as activity, so only a viewer that takes nothing runs into it.
     const { clientTimeoutMs, pausedFileMs = clientTimeoutMs } = this.#options;
     res.setTimeout(Number.isFinite(plan.length) ? pausedFileMs : clientTimeoutMs, this.#onIdle);
-    const pump = new SocketPump(socket, response, (error) => this.#bodyEnded(window, error));
+    if (plan.length === undefined && plan.skip === 0) {
+      this.#playContinuous(opened, socket);
+      return;
+    }
+    const pump = new SocketPump(socket, response, (error) => this.#bodyEnded(window.missing, error));
     const window = new BodyWindow(pump, plan.skip, plan.length, () => response.close());
     this.#pump = pump;
     body.attach(window);
   }
 
-  #bodyEnded(window: BodyWindow, error?: StreampoolError): void {
+  #playContinuous(opened: OpenedStream, socket: Socket): void {
+    const { target, failoverUrls } = this.#spec;
+    const play = new ContinuousPlay(opened, {
+      ...this.#options,
+      targets: [target, ...failoverUrls.map((url) => ({ ...target, url }))],
+      goOn: this.#options.goOn ?? DEFAULT_GO_ON_POLICY,
+    });
+    this.#continuous = play;
+    this.#response = play;
+    this.#pump = new SocketPump(socket, play, (error) => this.#bodyEnded(Number.POSITIVE_INFINITY, error));
+    play.start(this.#pump);
+  }
+
+  /** `missing`: bytes that were promised and have not come; infinite where none were. */
+  #bodyEnded(missing: number, error?: StreampoolError): void {
     if (this.#reason !== undefined) return;
-    const short = Number.isFinite(window.missing) && window.missing > 0;
+    const short = Number.isFinite(missing) && missing > 0;
     if (error || short) {
       this.#error =
-        error ?? new StreampoolError('UPSTREAM_CUT', `The provider sent ${window.missing} bytes too few`);
+        error ?? new StreampoolError('UPSTREAM_CUT', `The provider sent ${missing} bytes too few`);
     }
     const socket = this.#socket;
     this.#detach(this.#error ? 'failed' : 'ended');

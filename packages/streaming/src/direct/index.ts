@@ -1,2 +1,3 @@
+export { DEFAULT_GO_ON_POLICY, type GoOnPolicy } from './continuous-play.ts';
 export { type DirectOptions, DirectViewer } from './direct-viewer.ts';
 export type { ProviderTimeouts } from './provider-stream.ts';

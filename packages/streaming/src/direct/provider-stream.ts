@@ -23,6 +23,8 @@ import { providerRefusal } from './provider-refusal.ts';
 export interface ProviderTimeouts extends UpstreamTimeouts {
   /** A provider that sends nothing for this long, while the viewer would take it, is given up; ms. */
   readonly stallMs: number;
+  /** The same for a transport stream, which another connection can go on with; `stallMs` by default. */
+  readonly silenceMs?: number;
   /** All of the opening, redirects, first byte and failover URLs included; ms. `connectMs + firstByteMs` by default. */
   readonly openMs?: number;
   /** How a broken file is continued. */
@@ -62,7 +64,13 @@ export async function openStream(
     const share = Math.max(0, deadline - performance.now()) / (urls.length - failoverIndex);
     try {
       const opened = await within(share, signal, (late) =>
-        openUrl(target, spec.contentType, req, options, late),
+        openUrl(
+          target,
+          { contentType: spec.contentType, copies: urls.filter((other) => other !== url) },
+          req,
+          options,
+          late,
+        ),
       );
       return { ...opened, failoverIndex };
     } catch (error) {
@@ -80,7 +88,7 @@ export function openingMs(timeouts: ProviderTimeouts): number {
 
 async function openUrl(
   target: UpstreamTarget,
-  contentType: string,
+  { contentType, copies }: { contentType: string; copies: readonly string[] },
   req: IncomingMessage,
   options: OpenStreamOptions,
   signal: AbortSignal,
@@ -101,6 +109,7 @@ async function openUrl(
     {
       timeouts,
       signal,
+      copies,
       ...(timeouts.resume ? { policy: timeouts.resume } : {}),
       ...(onBreak ? { onBreak } : {}),
     },
@@ -112,30 +121,63 @@ async function openUrl(
     const refusal = providerRefusal(response);
     if (refusal) throw refusal;
     const plan = planAnswer({ range, conditional: ifRange !== undefined, contentType }, response);
-    const body = await peekBody(response, {
-      enough: canJudge,
-      timeoutMs: timeouts.firstByteMs,
-      paceMs: response.contentLength === undefined ? paceMs : 0,
-      stallMs: timeouts.stallMs,
-      signal,
-    });
-    if (isPlaylist(response.headers['content-type'], body.start, response.url)) {
-      // Its relative addresses would lead nowhere, its absolute ones would hand the provider's login to the viewer.
-      throw new StreampoolError(
-        'UPSTREAM_NOT_MEDIA',
-        'The provider sent an HLS playlist, which is not one stream',
-        {
-          info: { playlist: true },
-        },
-      );
-    }
     const emptyFile = response.contentLength === 0 && resourceKind(target.url) === 'file';
-    const notMedia = emptyFile ? undefined : mediaRefusal(response.headers['content-type'], body.start);
-    if (notMedia) throw notMedia;
+    const body = await peekMedia(response, { timeouts, paceMs }, signal, emptyFile);
     return { response, plan, body };
   } catch (error) {
     response.close();
     await response.closed;
     throw error;
   }
+}
+
+/**
+ * Opens another source for a viewer who has been watching a continuous one.
+ * @throws StreampoolError UPSTREAM_*; nothing is left open then
+ */
+export async function openContinuous(
+  target: UpstreamTarget,
+  { client, timeouts, paceMs }: OpenStreamOptions,
+  signal: AbortSignal,
+  { fresh = false } = {},
+): Promise<Pick<OpenedStream, 'response' | 'body'>> {
+  const response = await client.open(target, { timeouts, signal, fresh });
+  try {
+    const refusal = providerRefusal(response);
+    if (refusal) throw refusal;
+    if (response.contentLength !== undefined)
+      throw new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sent a file in place of a live stream');
+    return { response, body: await peekMedia(response, { timeouts, paceMs }, signal) };
+  } catch (error) {
+    response.close();
+    await response.closed;
+    throw error;
+  }
+}
+
+/** Waits for the first bytes, and makes sure that they are media. @throws StreampoolError UPSTREAM_* */
+async function peekMedia(
+  response: UpstreamResponse,
+  { timeouts, paceMs }: Pick<OpenStreamOptions, 'timeouts' | 'paceMs'>,
+  signal: AbortSignal,
+  mayBeEmpty = false,
+): Promise<PeekedBody> {
+  const body = await peekBody(response, {
+    enough: canJudge,
+    timeoutMs: timeouts.firstByteMs,
+    paceMs: response.contentLength === undefined ? paceMs : 0,
+    stallMs: timeouts.stallMs,
+    signal,
+  });
+  if (isPlaylist(response.headers['content-type'], body.start, response.url)) {
+    // Its relative addresses would lead nowhere, its absolute ones would hand the provider's login to the viewer.
+    throw new StreampoolError(
+      'UPSTREAM_NOT_MEDIA',
+      'The provider sent an HLS playlist, which is not one stream',
+      { info: { playlist: true } },
+    );
+  }
+  const notMedia = mayBeEmpty ? undefined : mediaRefusal(response.headers['content-type'], body.start);
+  if (notMedia) throw notMedia;
+  return body;
 }

@@ -7,7 +7,14 @@ import type {
   UpstreamResponse,
   UpstreamTimeouts,
 } from '../types.ts';
-import { checkContinuation, ifRangeOf, type ResumePoint, resumePoint } from './resumption.ts';
+import {
+  checkContinuation,
+  checkCopy,
+  ifRangeOf,
+  isProvable,
+  type ResumePoint,
+  resumePoint,
+} from './resumption.ts';
 
 export interface ResumePolicy {
   /** Attempts to go on after one break; counted anew once the body has moved on. */
@@ -27,6 +34,8 @@ export interface ResumableOptions {
   readonly timeouts: UpstreamTimeouts;
   readonly signal?: AbortSignal;
   readonly policy?: ResumePolicy;
+  /** Other URLs that may have the same file. Asked only in turn with the first one, and believed only with proof. */
+  readonly copies?: readonly string[];
   /** Told of each break that is being mended. */
   readonly onBreak?: (error: StreampoolError, position: number) => void;
 }
@@ -39,7 +48,10 @@ export interface ResumableOptions {
 export class ResumableResponse implements UpstreamResponse {
   readonly closed: Promise<void>;
   readonly #client: UpstreamClient;
-  readonly #request: UpstreamRequest;
+  /** The URL that was asked last with success. */
+  #request: UpstreamRequest;
+  /** URLs that may have the same file and have not shown that they do not. */
+  #copies: readonly string[];
   readonly #timeouts: UpstreamTimeouts;
   readonly #onBreak: ResumableOptions['onBreak'];
   readonly #policy: ResumePolicy;
@@ -79,6 +91,7 @@ export class ResumableResponse implements UpstreamResponse {
   ) {
     this.#client = client;
     this.#request = request;
+    this.#copies = options.copies ?? [];
     this.#timeouts = options.timeouts;
     this.#onBreak = options.onBreak;
     this.#policy = options.policy ?? DEFAULT_RESUME_POLICY;
@@ -201,8 +214,10 @@ export class ResumableResponse implements UpstreamResponse {
   async #continue(point: ResumePoint): Promise<void> {
     const position = this.#position(point);
     const ifRange = ifRangeOf(point);
-    const request = {
+    const copy = this.#copyInTurn(point);
+    const request: UpstreamRequest = {
       ...this.#request,
+      ...(copy === undefined ? {} : { url: copy }),
       range: `bytes=${position}-${point.last}`,
       ...(ifRange ? { ifRange } : {}),
     };
@@ -210,6 +225,9 @@ export class ResumableResponse implements UpstreamResponse {
     this.#abort = abort;
     let response: UpstreamResponse | undefined;
     try {
+      // The provider's only slot may be the one that is just being given up.
+      this.#current.close();
+      await this.#current.closed;
       response = await this.#client.open(request, {
         timeouts: this.#timeouts,
         signal: abort.signal,
@@ -219,16 +237,34 @@ export class ResumableResponse implements UpstreamResponse {
         response.close();
         return;
       }
+      if (copy !== undefined) checkCopy(point, position, response);
       this.#read(response, checkContinuation(point, position, response));
+      if (copy !== undefined) this.#adopt(copy);
     } catch (error) {
       response?.close();
       if (this.#over) return;
       const cause = isStreampoolError(error)
         ? error
         : new StreampoolError('INTERNAL', 'The body could not be continued', { cause: error });
-      if (cause.code === 'UPSTREAM_CHANGED' || cause.code === 'INTERNAL') this.#finish(cause);
+      if (copy !== undefined && cause.code === 'UPSTREAM_CHANGED')
+        this.#copies = this.#copies.filter((url) => url !== copy);
+      const isFinal = cause.code === 'INTERNAL' || (cause.code === 'UPSTREAM_CHANGED' && copy === undefined);
+      if (isFinal) this.#finish(cause);
       else this.#tryAgain(cause, point);
     }
+  }
+
+  /** Every second attempt is for another URL, where one can prove to have the file. */
+  #copyInTurn(point: ResumePoint): string | undefined {
+    if (this.#attempt % 2 === 1 || this.#copies.length === 0 || !isProvable(point)) return undefined;
+    return this.#copies[(this.#attempt / 2 - 1) % this.#copies.length];
+  }
+
+  /** The URL that proved to have the file is the one to ask from now on; the former one is a copy of it. */
+  #adopt(copy: string): void {
+    const former = this.#request.url;
+    this.#request = { ...this.#request, url: copy };
+    this.#copies = [...this.#copies.filter((url) => url !== copy), former];
   }
 
   #finish(error?: StreampoolError): void {

@@ -77,6 +77,31 @@ export function checkContinuation(point: ResumePoint, position: number, answer: 
   return position;
 }
 
+/**
+ * Whether an answer of another URL continues the body at `position`: only where both say, by length and strong ETag, that
+ * they are the very same file. Two URLs of one film are two encodings more often than not.
+ * @throws StreampoolError UPSTREAM_CHANGED where that is not proved
+ */
+export function checkCopy(point: ResumePoint, position: number, answer: Head): void {
+  const { status, headers } = answer;
+  const range = status === 206 ? parseContentRange(headers['content-range']) : undefined;
+  const isSame =
+    isProvable(point) &&
+    headers.etag === point.etag &&
+    range?.total === point.total &&
+    range?.first === position;
+  if (!isSame)
+    throw new StreampoolError(
+      'UPSTREAM_CHANGED',
+      'The other URL does not prove by length and strong ETag that it has the same file',
+    );
+}
+
+/** Whether another URL could prove to have the same file. */
+export function isProvable({ etag, total }: ResumePoint): boolean {
+  return total !== undefined && etag !== undefined && !etag.startsWith('W/');
+}
+
 function changed(how: string): StreampoolError {
   return new StreampoolError(
     'UPSTREAM_CHANGED',

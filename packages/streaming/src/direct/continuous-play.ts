@@ -1,0 +1,262 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { BodySink, UpstreamResponse, UpstreamTarget } from '@streampool/upstream';
+import { within } from './deadline.ts';
+import { type OpenedStream, type OpenStreamOptions, openContinuous, openingMs } from './provider-stream.ts';
+import { TransportRelay } from './transport-relay.ts';
+
+/** How long one viewer's stream hopes for another source. Times in ms. */
+export interface GoOnPolicy {
+  /** Attempts after a break; counted anew once a source has played for `stableMs`. */
+  readonly attempts: number;
+  readonly stableMs: number;
+  /** The wait before a URL is asked a second time; doubles with each round, with jitter. */
+  readonly backoffMs: number;
+  /** No attempt starts later than this after the last byte. */
+  readonly deadlineMs: number;
+  /** From a source's answer to its first keyframe. */
+  readonly accessPointMs: number;
+  /** The most that one attempt to open a URL may take. */
+  readonly openMs: number;
+}
+
+export const DEFAULT_GO_ON_POLICY: GoOnPolicy = {
+  ...{ attempts: 12, stableMs: 10_000, backoffMs: 250, deadlineMs: 30_000 },
+  ...{ accessPointMs: 10_000, openMs: 5_000 },
+};
+
+export interface ContinuousPlayOptions extends OpenStreamOptions {
+  /** The primary, then the failover URLs. */
+  readonly targets: readonly UpstreamTarget[];
+  readonly goOn: GoOnPolicy;
+  /** Another source goes on, or the same one anew. `gapMs`: without bytes for the viewer. */
+  readonly onSwitch?: (info: { index: number; reason: string; gapMs: number }) => void;
+}
+
+const NOT_TS_AFTER_BYTES = 64 * 1024;
+/** What comes so much faster than it plays has an end, and would begin again. */
+const FASTEST_LIVE = 1.5;
+const BURST_MS = 20_000;
+
+/**
+ * One viewer's continuous stream over as many provider connections as it takes, one at a time. The first body goes to the
+ * sink byte for byte; when it breaks off, falls silent or turns out not to be what it was, and it was MPEG-TS, the same
+ * URL is asked again, then the next ones, and spliced on. The sink's `end` says why there was no further hope.
+ */
+export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume' | 'close' | 'closed'> {
+  readonly closed: Promise<void>;
+  readonly #options: ContinuousPlayOptions;
+  readonly #opened: Pick<OpenedStream, 'response' | 'body'>;
+  readonly #abort = new AbortController();
+  #settleClosed: () => void = () => {};
+  #response: UpstreamResponse;
+  #going: Promise<void> = Promise.resolve();
+  #relay: TransportRelay | undefined;
+  #sink: BodySink | undefined;
+  #index: number;
+  #formerBytes = 0;
+  #paused = false;
+  #over = false;
+  readonly #beganMs = performance.now();
+  /** When the viewer last got bytes, and since when the source that plays has. */
+  #lastByteMs = performance.now();
+  #playingSinceMs = performance.now();
+  #attempts = 0;
+  #watch: NodeJS.Timeout | undefined;
+
+  constructor(
+    opened: Pick<OpenedStream, 'response' | 'body' | 'failoverIndex'>,
+    options: ContinuousPlayOptions,
+  ) {
+    this.#opened = opened;
+    this.#response = opened.response;
+    this.#index = opened.failoverIndex;
+    this.#options = options;
+    this.closed = new Promise((resolve) => {
+      this.#settleClosed = resolve;
+    });
+  }
+
+  /** Which URL is playing: 0 is the primary, n the n-th failover URL. */
+  get index(): number {
+    return this.#index;
+  }
+
+  get bytesReceived(): number {
+    return this.#formerBytes + this.#response.bytesReceived;
+  }
+
+  start(sink: BodySink): void {
+    this.#sink = sink;
+    const relay = new TransportRelay(sink, () => performance.now());
+    this.#relay = relay;
+    this.#watchSilence();
+    this.#opened.body.attach({
+      data: (chunk, retain) => {
+        this.#lastByteMs = performance.now();
+        relay.untouched(chunk, retain);
+      },
+      end: (error) => this.#ended(error),
+    });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#response.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#lastByteMs = performance.now();
+    this.#response.resume();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#watch);
+    this.#abort.abort();
+    this.#response.close();
+    void this.#going.then(() => this.#response.closed).then(this.#settleClosed);
+  }
+
+  /** Looks when silence could have lasted too long at the earliest, so that bytes need not re-arm a timer. */
+  #watchSilence(): void {
+    const { stallMs, silenceMs = stallMs } = this.#options.timeouts;
+    const look = (): void => {
+      if (this.#over) return;
+      if (this.#paused) this.#lastByteMs = performance.now();
+      const left = silenceMs - (performance.now() - this.#lastByteMs);
+      if (left > 0) this.#watch = setTimeout(look, Math.max(1, left));
+      else if (this.#relay?.canGoOn)
+        this.#ended(
+          new StreampoolError('UPSTREAM_TIMEOUT', `The provider stopped sending for ${silenceMs / 1_000} s`),
+        );
+    };
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(look, silenceMs);
+  }
+
+  /** The source that plays has ended, by itself or because it is of no use. */
+  #ended(error?: StreampoolError): void {
+    if (this.#over) return;
+    clearTimeout(this.#watch);
+    this.#response.close();
+    if (!this.#relay?.canGoOn || (!error && this.#isComplete())) {
+      this.#finish(error);
+      return;
+    }
+    const { goOn } = this.#options;
+    if (performance.now() - this.#playingSinceMs >= goOn.stableMs) this.#attempts = 0;
+    const cause = error ?? new StreampoolError('UPSTREAM_CUT', 'The provider closed the connection');
+    this.#going = this.#goOn(cause, this.#attempts === 0);
+  }
+
+  /**
+   * A chunked body says when it is complete. One that ends with its connection does not: what came much faster than it
+   * plays was a file, which would begin again.
+   */
+  #isComplete(): boolean {
+    const chunked = /\bchunked\b/i.test(this.#response.headers['transfer-encoding'] ?? '');
+    const elapsedMs = performance.now() - this.#beganMs;
+    return chunked || (this.#relay?.mediaMs ?? 0) > elapsedMs * FASTEST_LIVE + BURST_MS;
+  }
+
+  /** Tries the URLs in order, beginning with the same one where it had played well, until one plays. */
+  async #goOn(cause: StreampoolError, same: boolean): Promise<void> {
+    const { targets, goOn, onBreak } = this.#options;
+    onBreak?.(cause);
+    let reason = cause;
+    for (let step = same ? 0 : 1; !this.#over; step++) {
+      const rounds = Math.floor((step - 1) / targets.length);
+      const waitMs =
+        step === 0 || rounds === 0 ? 0 : goOn.backoffMs * 2 ** (rounds - 1) * (0.5 + Math.random());
+      const late = performance.now() + waitMs - this.#lastByteMs > goOn.deadlineMs;
+      if (late || this.#attempts >= goOn.attempts) break;
+      this.#attempts++;
+      try {
+        // The provider's only slot may be the one that is just being given up.
+        await this.#response.closed;
+        await delay(waitMs, undefined, { signal: this.#abort.signal });
+        await this.#play((this.#index + step) % targets.length, cause);
+        return;
+      } catch (error) {
+        if (this.#over) return;
+        this.#response.close();
+        reason = isStreampoolError(error)
+          ? error
+          : new StreampoolError('INTERNAL', 'The stream could not be gone on with', { cause: error });
+      }
+    }
+    if (!this.#over) this.#finish(reason);
+  }
+
+  /** Resolves when another source's pictures go out. @throws StreampoolError why they do not */
+  async #play(index: number, cause: StreampoolError): Promise<void> {
+    const { targets, goOn, timeouts, onSwitch } = this.#options;
+    const target = targets[index]!;
+    const limit = Math.min(openingMs(timeouts), goOn.openMs);
+    const { response, body } = await within(limit, this.#abort.signal, (signal) =>
+      openContinuous(target, this.#options, signal, { fresh: cause.code === 'UPSTREAM_CUT' }),
+    );
+    this.#formerBytes += this.#response.bytesReceived;
+    this.#response = response;
+    if (this.#over) {
+      response.close();
+      return;
+    }
+    const feed = this.#relay!.next();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // A viewer who takes nothing holds the source back, whose fault that is not.
+    const timer = setInterval(() => {
+      if (this.#paused) return;
+      reject(new StreampoolError('STREAM_START_TIMEOUT', 'no access point (keyframe) came'));
+    }, goOn.accessPointMs);
+    const giveUp = (): void => resolve();
+    this.#abort.signal.addEventListener('abort', giveUp);
+    let goesOut = false;
+    body.attach({
+      data: (chunk) => {
+        const now = performance.now();
+        if (goesOut) this.#lastByteMs = now;
+        if (!feed.push(chunk)) {
+          if (feed.bytesUnsynced > NOT_TS_AFTER_BYTES)
+            reject(new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'));
+          return;
+        }
+        if (goesOut) return;
+        goesOut = true;
+        const gapMs = Math.round(now - this.#lastByteMs);
+        this.#lastByteMs = now;
+        this.#playingSinceMs = now;
+        this.#index = index;
+        this.#watchSilence();
+        onSwitch?.({ index, reason: cause.code, gapMs });
+        resolve();
+      },
+      end: (error) => {
+        if (goesOut) this.#ended(error);
+        else reject(error ?? new StreampoolError('UPSTREAM_CUT', 'The provider closed the connection'));
+      },
+    });
+    if (this.#paused) response.pause();
+    try {
+      await promise;
+    } catch (error) {
+      feed.close();
+      throw error;
+    } finally {
+      clearInterval(timer);
+      this.#abort.signal.removeEventListener('abort', giveUp);
+    }
+  }
+
+  #finish(error?: StreampoolError): void {
+    const sink = this.#sink;
+    this.#relay?.end();
+    this.close();
+    sink?.end(error);
+  }
+}

@@ -1,0 +1,136 @@
+import { PACKET_SIZE, PacketAligner, PesGate, TsSplicer } from '@streampool/mpegts';
+import type { BodySink, RetainedChunk } from '@streampool/upstream';
+
+/** Up to here one copy costs less than a second write. */
+const COPY_BYTES = 64 * 1024;
+
+const EMPTY: Buffer = Buffer.alloc(0);
+
+/** A later source's way to the viewer. */
+export interface NextFeed {
+  /** Bytes without any packet sync: more than some 64 KB are no MPEG-TS. */
+  readonly bytesUnsynced: number;
+  /** Takes bytes; they may be reused when the call returns. True once its pictures go out. */
+  push(chunk: Buffer): boolean;
+  /** Idempotent. */
+  close(): void;
+}
+
+/**
+ * The bytes of one viewer of a continuous stream, over several sources. The first one's are passed on untouched, whatever
+ * they are; a splicer reads along, so that another source can go on where they stop: at a keyframe, behind its tables, on
+ * the same timeline. From then on the splicer's output is what the viewer gets.
+ *
+ * Of the first source the beginning of a packet is held back until the rest has come, or a viewer could be left with a part of one.
+ */
+export class TransportRelay {
+  readonly #sink: BodySink;
+  readonly #now: () => number;
+  readonly #splicer: TsSplicer;
+  readonly #aligner = new PacketAligner();
+  readonly #first: ReturnType<TsSplicer['open']>;
+  /** The beginning of the first source's newest packet. */
+  #tail = EMPTY;
+  #isFirst = true;
+  /** What the splicer put out in this call. */
+  #pieces: Buffer[] = [];
+  #firstPcr: number | undefined;
+  #lastPcr = 0;
+
+  constructor(sink: BodySink, now: () => number) {
+    this.#sink = sink;
+    this.#now = now;
+    this.#splicer = new TsSplicer({
+      now,
+      emit: (packets, { pcr }) => {
+        if (pcr !== undefined) {
+          this.#firstPcr ??= pcr;
+          this.#lastPcr = pcr;
+        }
+        if (!this.#isFirst) this.#pieces.push(Buffer.from(packets));
+      },
+    });
+    this.#first = this.#splicer.open();
+  }
+
+  /** Whether another source could go on: the first one is a transport stream of plain packets with a program. */
+  get canGoOn(): boolean {
+    return this.#splicer.program !== undefined && this.#aligner.stride === PACKET_SIZE;
+  }
+
+  /** How much has been played by the stream's own clock so far, in ms; what jumps says little. */
+  get mediaMs(): number {
+    return this.#firstPcr === undefined ? 0 : (this.#lastPcr - this.#firstPcr) / 90;
+  }
+
+  /** Takes bytes of the first source, on the terms of `BodySink.data`. */
+  untouched(chunk: Buffer, retain: () => RetainedChunk): void {
+    this.#aligner.align(chunk, (run) => this.#first.push(run));
+    const tail = this.#tail;
+    const length = tail.length + chunk.length;
+    const keep = Math.min(this.#begun(), length);
+    if (tail.length > 0 && (chunk.length <= COPY_BYTES || keep > chunk.length)) {
+      const joined = Buffer.concat([tail, chunk], length);
+      this.#tail = joined.subarray(length - keep);
+      if (keep < length) this.#write(joined.subarray(0, length - keep));
+      return;
+    }
+    this.#tail = keep > 0 ? Buffer.from(chunk.subarray(chunk.length - keep)) : EMPTY;
+    if (tail.length > 0) this.#write(tail);
+    const whole = chunk.subarray(0, chunk.length - keep);
+    if (keep === 0) this.#sink.data(chunk, retain);
+    else if (whole.length > 0) {
+      this.#sink.data(whole, () => {
+        const held = retain();
+        return { bytes: held.bytes.subarray(0, whole.length), release: () => held.release() };
+      });
+    }
+  }
+
+  /** The way for one more source; the one before must have stopped. */
+  next(): NextFeed {
+    this.#isFirst = false;
+    const aligner = new PacketAligner();
+    // Nobody is promised these bytes as they are, so the next break need not leave half a picture.
+    const gate = new PesGate({ now: this.#now });
+    const feed = this.#splicer.open();
+    return {
+      get bytesUnsynced() {
+        return aligner.bytesUnsynced;
+      },
+      push: (chunk) => {
+        aligner.align(chunk, (run) => feed.push(gate.push(run)));
+        if (feed.active) this.#tail = EMPTY;
+        this.#flush();
+        return feed.active;
+      },
+      close: () => feed.close(),
+    };
+  }
+
+  /** No source goes on: what was held back of the first one is the viewer's. */
+  end(): void {
+    const tail = this.#tail;
+    this.#tail = EMPTY;
+    if (tail.length > 0) this.#write(tail);
+  }
+
+  /** Bytes of a packet that is not complete, at the end of what has come. */
+  #begun(): number {
+    const { synced, stride, bytesSeen, bytesDropped } = this.#aligner;
+    return synced && stride === PACKET_SIZE ? (bytesSeen - bytesDropped) % PACKET_SIZE : 0;
+  }
+
+  /** One write for all that one chunk brought. */
+  #flush(): void {
+    if (this.#pieces.length === 0) return;
+    const bytes = this.#pieces.length === 1 ? this.#pieces[0]! : Buffer.concat(this.#pieces);
+    this.#pieces = [];
+    this.#write(bytes);
+  }
+
+  /** Writes bytes that are nobody else's. */
+  #write(bytes: Buffer): void {
+    this.#sink.data(bytes, () => ({ bytes, release: () => {} }));
+  }
+}
