@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Download, download, FakeProvider, type Fault, makeSample } from '@streampool/testkit';
+import { type Download, download, FakeProvider, type Fault, makeSample, waitFor } from '@streampool/testkit';
 import { type Edge, edge } from './wire.ts';
 
 let provider: FakeProvider;
