@@ -74,8 +74,14 @@ export class Intake {
         noted: (note) => events.noted?.(note),
         lost: (error) => events.lost(error),
         recovered: ({ index, reason }) => events.recovered({ index, reason, gapMs: this.#gapMs }),
-        ended: () => events.ended(),
-        failed: (error) => events.failed(error),
+        ended: () => {
+          this.#slate?.close();
+          events.ended();
+        },
+        failed: (error) => {
+          this.#slate?.close();
+          events.failed(error);
+        },
       },
     });
     this.#pacer = new Pacer({
@@ -83,12 +89,10 @@ export class Intake {
       leadMs: LEAD_MS,
       pause: () => {
         if (options.isPaced?.() === false) return;
-        this.#slate?.hold(true);
         this.#watches.pause();
         this.#chain.pause();
       },
       resume: () => {
-        this.#slate?.hold(false);
         this.#watches.resume();
         this.#chain.resume();
       },
@@ -169,6 +173,8 @@ export class Intake {
     const reason = (): string => (this.isSwitching && this.lastError?.code) || 'the source is silent';
     return {
       ...slate,
+      isLost: () => this.isSwitching,
+      aheadMs: () => this.#pacer.aheadMs,
       onShown: () => noted?.({ type: 'slate_started', reason: reason() }),
       onEnded: (shownMs) => noted?.({ type: 'slate_ended', shownMs }),
     };

@@ -26,6 +26,11 @@ export class Pacer {
     this.#options = options;
   }
 
+  /** By how much the media is ahead of real time now; negative: what is due has not come. */
+  get aheadMs(): number {
+    return this.#mediaMs - (this.#options.clock.now() - this.#startMs);
+  }
+
   /** Notes the newest PCR base (90 kHz, 33 bits) of what was delivered. */
   note(pcr: number): void {
     const now = this.#options.clock.now();

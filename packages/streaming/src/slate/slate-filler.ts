@@ -20,6 +20,10 @@ export interface SlateFillerOptions {
   readonly afterMs: number;
   /** False where the slate is another node's affair. */
   readonly mayShow: () => boolean;
+  /** The source that played is gone. */
+  readonly isLost: () => boolean;
+  /** How much of what went out is not due yet, in ms; negative where more is due than has come. */
+  readonly aheadMs: () => number;
   readonly onShown: () => void;
   readonly onEnded: (shownMs: number) => void;
 }
@@ -55,7 +59,6 @@ export class SlateFiller {
   /** Of what is being learnt: what an earlier sample says counts no more. */
   #generation = 0;
   #lastOutputMs: number | undefined;
-  #isHeld = false;
   #show: { readonly feed: SplicerFeed; readonly reel: SlateReel; readonly startedMs: number } | undefined;
   /** What goes out now is the slate's. */
   #isPushing = false;
@@ -98,19 +101,13 @@ export class SlateFiller {
     if (sample) void this.#learn(sample);
   }
 
-  /** Nothing goes out because nothing is wanted: sources are held to their pace. */
-  hold(isHeld: boolean): void {
-    this.#isHeld = isHeld;
-    if (!isHeld && this.#lastOutputMs !== undefined) this.#lastOutputMs = this.#place.clock.now();
-  }
-
   /** Idempotent. Nothing is shown any more. */
   close(): void {
     if (this.#isClosed) return;
-    this.#cancel();
-    this.#endShow(this.#place.clock.now());
     this.#isClosed = true;
     this.#generation += 1;
+    this.#cancel();
+    this.#endShow(this.#place.clock.now());
   }
 
   async #learn(sample: Buffer): Promise<void> {
@@ -127,10 +124,12 @@ export class SlateFiller {
   /** Looks again when the time could be up at the earliest, so that output need not re-arm a timer. */
   #watch(ms: number): void {
     this.#cancel = this.#place.clock.after(Math.max(1, ms), () => {
-      const { afterMs } = this.#options;
-      const silentMs = this.#isHeld ? 0 : this.#place.clock.now() - this.#lastOutputMs!;
+      const { afterMs, isLost, aheadMs } = this.#options;
+      const silentMs = this.#place.clock.now() - this.#lastOutputMs!;
+      // A source that sends in bursts is silent in between, and is no worse for it.
+      const isMissed = isLost() || -aheadMs() >= afterMs;
       if (silentMs < afterMs) this.#watch(afterMs - silentMs);
-      else if (!this.#tryToShow()) this.#watch(ASK_AGAIN_MS);
+      else if (!isMissed || !this.#tryToShow()) this.#watch(ASK_AGAIN_MS);
     });
   }
 
@@ -178,6 +177,7 @@ export class SlateFiller {
     const shownMs = Math.round(nowMs - show.startedMs);
     this.#shownMs += shownMs;
     if (this.#isTold) this.#options.onEnded(shownMs);
+    if (this.#isClosed) return;
     this.#lastOutputMs = nowMs;
     this.#watch(this.#options.afterMs);
   }
