@@ -17,6 +17,7 @@ import { readRoutes } from './routes/read-streams.ts';
 import { serverRoutes } from './routes/server.ts';
 import type { Services } from './routes/services.ts';
 import { statsRoutes } from './routes/stats.ts';
+import { timelineRoutes } from './routes/timelines.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { workerRoutes } from './routes/workers.ts';
 
@@ -35,6 +36,7 @@ export function allRoutes(services: Services): Route[] {
     ...deleteRoutes(services),
     ...failoverRoutes(services),
     ...clientRoutes(services),
+    ...timelineRoutes(services),
     ...statsRoutes(services),
     ...serverRoutes(services),
     ...workerRoutes(services),

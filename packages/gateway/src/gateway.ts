@@ -9,6 +9,7 @@ import type { Services } from './routes/services.ts';
 import { Endings } from './streams/endings.ts';
 import { LiveView } from './streams/live-view.ts';
 import { REDIRECT_TTL_MS, urlSigner, viewerSigner } from './streams/signed-url.ts';
+import { Timelines } from './timelines/timelines.ts';
 import { ViewerDoor } from './viewers/viewer-door.ts';
 
 export interface Gateway {
@@ -44,6 +45,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     metrics,
     live,
     endings: new Endings({ ...options, live }),
+    timelines: new Timelines(options),
     signer: viewerSigner(config),
     redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
     startedAtMs: Date.now(),

@@ -9,6 +9,7 @@ export type {
   Peers,
   ProbeUrl,
   ProfileSummary,
+  Recall,
   ResolvedTranscode,
   TranscodeAbilities,
   TranscodeApi,

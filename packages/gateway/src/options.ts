@@ -1,5 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ClusterState, SharingStrategy, StreamDefinition } from '@streampool/state';
+import type {
+  ClusterState,
+  SharingStrategy,
+  StreamDefinition,
+  TimelineEntry,
+  TimelineSubject,
+} from '@streampool/state';
 import type { FailoverResult, StreamEngineApi } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { NodeFigures } from './metrics/node-metrics.ts';
@@ -109,6 +115,9 @@ export interface Peers {
   stop(node: string, streamId: string): Promise<number | undefined>;
 }
 
+/** What this node saw happen to a stream or a viewer, oldest first: what the state does not know yet, or (`all`) as far as it is remembered. */
+export type Recall = (subject: TimelineSubject, options?: { readonly all?: boolean }) => TimelineEntry[];
+
 /** Where viewers are sent instead of being served here. */
 export interface ViewerRedirect {
   /** The URL for players of the worker that shall serve the stream's next viewer, without a / at the end. @throws StreampoolError CAPACITY_EXHAUSTED, STATE_UNAVAILABLE */
@@ -137,6 +146,8 @@ export interface GatewayOptions {
   readonly nodeDoor?: NodeDoor;
   /** What `/metrics` shows of this process’s standing; undefined until it has one. */
   readonly figures?: () => NodeFigures | undefined;
+  /** Absent: timelines are what the state knows. */
+  readonly recall?: Recall;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   /** Absent: viewers are served here. */

@@ -5,6 +5,7 @@ import {
   type Gateway,
   type NodeDoor,
   type NodeFigures,
+  type Recall,
   streamSpec,
 } from '@streampool/gateway';
 import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@streampool/jobs';
@@ -109,8 +110,10 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
       controlDoor.serve(req, res) || (role === 'worker' && relayDoor.serve(req, res, handOver)),
   };
   let figures = (): NodeFigures | undefined => undefined;
+  let recall: Recall = () => [];
   const gateway: Gateway = createGateway({
     figures: () => figures(),
+    recall: (...asked) => recall(...asked),
     ...{ state, engine, log, version, nodeId },
     transcode: await transcoding(config, log),
     probe: urlProbe(client, timeouts, config.defaultUserAgent),
@@ -163,6 +166,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     ownership = new WorkerOwnership({ worker, state, leaseMs });
   }
   teardown.add('worker', () => worker.close());
+  recall = (...asked) => worker.recall(...asked);
   const jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
   figures = () => ({ worker: worker.figures(), ...(jobs && { jobs: jobs() }) });
 

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { StreampoolError } from '@streampool/errors';
-import { createGateway, type NodeFigures } from '@streampool/gateway';
+import { createGateway, type NodeFigures, type Recall } from '@streampool/gateway';
 import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, openSqliteState } from '@streampool/state';
 import { StreamEngine } from '@streampool/streaming';
@@ -70,8 +70,10 @@ async function open(
   teardown.add('engine', () => engine.close());
 
   let figures = (): NodeFigures | undefined => undefined;
+  let recall: Recall = () => [];
   const gateway = createGateway({
     figures: () => figures(),
+    recall: (...asked) => recall(...asked),
     state,
     engine,
     transcode: await transcoding(config, log),
@@ -102,6 +104,7 @@ async function open(
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });
   teardown.add('worker', () => worker.close());
+  recall = (...asked) => worker.recall(...asked);
 
   const scheduler = new InProcessScheduler({ log });
   teardown.add('jobs', () => scheduler.close());

@@ -12,6 +12,7 @@ import type {
 import type { Endings } from '../streams/endings.ts';
 import type { LiveView } from '../streams/live-view.ts';
 import type { UrlSigner } from '../streams/signed-url.ts';
+import type { Timelines } from '../timelines/timelines.ts';
 
 /** What routes work with. */
 export interface Services {
@@ -24,6 +25,7 @@ export interface Services {
   readonly live: LiveView;
   readonly signer: UrlSigner;
   readonly endings: Endings;
+  readonly timelines: Timelines;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   readonly redirect?: ViewerRedirect;
