@@ -12,6 +12,8 @@ export interface Ownership {
   generation: string | undefined;
   /** What the store was last told. */
   said: StreamFigures | undefined;
+  /** Another worker played it until it became ours: its start here is none of the stream's. */
+  continues: boolean;
   /** Until then it is kept although no pool runs: it was claimed ahead of its start. By the monotonic clock, ms. */
   keepUntilMs: number;
 }
@@ -65,6 +67,7 @@ export class Ownerships {
         definition,
         generation: undefined,
         said: undefined,
+        continues: claim.continues === true,
         keepUntilMs,
       });
     }

@@ -17,6 +17,8 @@ export interface StreamSyncOptions {
   /** False: what runs here is never claimed. */
   readonly mayOwn: boolean;
   readonly onLost: (streamId: string, by: { owner: string; epoch: number }) => void;
+  /** The state says that another worker owns what was played here, of whatever kind it is. */
+  readonly onOthers: (streamId: string) => void;
   readonly onRemoved: (streamId: string) => void;
 }
 
@@ -49,7 +51,9 @@ export class StreamSync {
       return false;
     }
     this.#refused.delete(streamId);
-    if (isActive(to) || to === 'idle' || !snapshot || !this.#isOwners(snapshot)) return true;
+    // Between two sources a pool does not know where it plays, and may end there.
+    const isOurs = snapshot && (this.#options.ownerships.get(streamId) || this.#isOwners(snapshot));
+    if (isActive(to) || to === 'idle' || !isOurs) return true;
     this.#ends.set(streamId, { ...this.#figures(snapshot), state: to });
     return true;
   }
@@ -148,6 +152,7 @@ export class StreamSync {
         return;
       }
       this.#ends.delete(streamId);
+      this.#options.onOthers(streamId);
       const isNewToUs = this.#refused.get(streamId) !== claim.epoch;
       if (snapshot) this.#refused.set(streamId, claim.epoch);
       // Viewers of a direct stream have connections of their own at any number of nodes: its owner only tells of it.
@@ -166,6 +171,7 @@ export class StreamSync {
     // Released in our name while we were silent, or claimed by us since: nobody else has it, so it can go on.
     if (by.owner === '' || by.owner === this.#options.workerId) return snapshot !== undefined;
     this.#ends.delete(streamId);
+    this.#options.onOthers(streamId);
     if (!snapshot || !isActive(snapshot.state)) return false;
     this.#refused.set(streamId, by.epoch);
     if (snapshot.kind !== 'direct') this.#options.onLost(streamId, by);

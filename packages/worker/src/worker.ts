@@ -16,6 +16,7 @@ import { Ownerships } from './ownerships.ts';
 import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
 import { StoreTime } from './store-time.ts';
+import { StreamLives } from './stream-lives.ts';
 import { StreamSync } from './stream-sync.ts';
 import { TimelineLog } from './timeline-log.ts';
 import { type CompleteWorkerOptions, completeOptions, type WorkerOptions } from './worker-options.ts';
@@ -68,6 +69,7 @@ export class Worker {
   readonly #ownerships: Ownerships;
   readonly #room: Room;
   readonly #streams: StreamSync;
+  readonly #lives: StreamLives;
   readonly #pulse: Pulse;
   readonly #startedAtMs: number;
   readonly #startTicks: number | undefined;
@@ -111,6 +113,11 @@ export class Worker {
       owned: () => this.#ownerships.all(),
       pools: () => engine.pools(),
     });
+    this.#lives = new StreamLives({
+      mayOwn: this.#options.role === 'worker',
+      ownership: (streamId) => this.#ownerships.get(streamId),
+      tell: (event) => this.#events.add(event),
+    });
     this.#streams = new StreamSync({
       engine,
       state,
@@ -121,6 +128,7 @@ export class Worker {
       startTicks,
       mayOwn: this.#options.role === 'worker',
       onLost: (streamId, by) => this.#onLost(streamId, by),
+      onOthers: (streamId) => this.#lives.lost(streamId),
       onRemoved: (streamId) => this.#call('onStreamRemoved', streamId),
     });
     this.#contested = new ContestedStreams({ now: () => clock.now() });
@@ -298,6 +306,7 @@ export class Worker {
   async #tell(full: boolean): Promise<void> {
     const { engine, clock, clientRefreshMs } = this.#options;
     await this.#streams.claimWanted(full);
+    this.#lives.claimed();
     if (full) this.#events.foldSkips();
     const now = clock.now();
     // A little slack, or beats that come early by their jitter would tell of the viewers only every other time.
@@ -343,6 +352,7 @@ export class Worker {
     for (const { streamId, owner, epoch } of reply.moved)
       this.#call('onOwnerChanged', streamId, { owner, epoch });
     const more = await this.#streams.told(streams, reply);
+    this.#lives.reported();
     // Whoever looks for room must not wait for the next full beat to find it.
     const hasRoomAgain = (await this.#streams.releaseEnded()) && this.#isLimited;
     const hasMore = more || this.#events.pending > 0 || entries.length === ENTRIES_PER_BEAT;
@@ -414,7 +424,8 @@ export class Worker {
     if (isStart) this.#started.set(streamId, snapshot?.failoverIndex ?? 0);
     if (ended) this.#started.delete(streamId);
     const event = isStart || ended ? poolEvent(change, snapshot) : undefined;
-    if (event) this.#events.add(event);
+    if (event && isStart) this.#lives.began(event, snapshot);
+    else if (event) this.#lives.ended(event, snapshot);
     this.#pulse.soon();
   }
 

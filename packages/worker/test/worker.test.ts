@@ -88,7 +88,7 @@ describe('registration', () => {
     expect(await store.inner.listWorkers()).toEqual([]);
     expect(await stream()).toMatchObject({ owner: '', state: 'stopped', viewers: 0 });
     expect(await store.inner.orphanProcesses('here')).toEqual([]);
-    expect(await types()).toEqual(['client_connected', 'stream_stopped', 'client_disconnected']);
+    expect(await types()).toEqual(['client_connected', 'client_disconnected', 'stream_stopped']);
     expect(a.engine.listeners).toBe(0);
     expect(store.clock.pending).toBe(0);
   });
@@ -439,6 +439,7 @@ describe('events', () => {
   test('the life of a stream and its viewers', async () => {
     a.engine.move('s', 'starting', { pid: 700 });
     a.engine.attach('c', 's', { username: 'alice' });
+    await flush();
     a.engine.move('s', 'live');
     a.engine.switchSource('s', 0, 'FFmpeg was restarted');
     a.engine.switchSource('s', 1, 'UPSTREAM_CUT');
@@ -449,6 +450,7 @@ describe('events', () => {
     a.engine.detach('c', 's', 'stuck');
     a.engine.move('s', 'draining');
     a.engine.move('s', 'stopped', { reason: 'no viewers' });
+    await flush();
     await flush();
     const events = await store.inner.readEvents({ streamId: 's' });
     expect(events.map(({ type, data }) => ({ type, ...data }))).toEqual([
@@ -464,7 +466,7 @@ describe('events', () => {
         reason: 'stuck',
         bytes: 5_000,
         skips: 0,
-        durationMs: 1_500,
+        durationMs: 1_600,
       },
       { type: 'stream_stopped', reason: 'no viewers', kind: 'transcode', pid: 700 },
     ]);
@@ -474,9 +476,112 @@ describe('events', () => {
     a.engine.move('s', 'starting');
     a.engine.move('s', 'failed', { reason: 'UPSTREAM_STATUS', lastError: 'the provider answered 403' });
     await flush();
+    await flush();
     expect(await store.inner.readEvents()).toMatchObject([
       { type: 'stream_failed', data: { reason: 'UPSTREAM_STATUS', error: 'the provider answered 403' } },
     ]);
+  });
+
+  describe('of a stream that several nodes play', () => {
+    const LIVES = ['stream_started', 'stream_stopped', 'stream_failed', 'owner_changed'];
+    const lives = async () => (await types()).filter((type) => LIVES.includes(type));
+    let b: Node;
+    let gateway: Node;
+
+    beforeEach(async () => {
+      b = node(store, 'b');
+      gateway = node(store, 'g', { role: 'gateway' });
+      await Promise.all([b.worker.start(), gateway.worker.start()]);
+      a.engine.move('s', 'starting');
+      await flush();
+      a.engine.move('s', 'live');
+      for (const { engine } of [b, gateway]) {
+        engine.move('s', 'starting', { relayed: true });
+        engine.move('s', 'live', { relayed: true });
+      }
+      await flush();
+    });
+    afterEach(async () => {
+      await b.worker.close();
+      await gateway.worker.close();
+    });
+
+    test('relays begin and end without a word', async () => {
+      for (const { engine } of [b, gateway]) engine.move('s', 'stopped');
+      await flush();
+      expect(await lives()).toEqual(['stream_started']);
+      a.engine.move('s', 'stopped');
+      await flush();
+      await flush();
+      expect(await lives()).toEqual(['stream_started', 'stream_stopped']);
+    });
+
+    test('a follower that takes over, or a worker that never played it, starts nothing anew', async () => {
+      const { epoch } = (await b.worker.acquire('s', { deposes: 1 }))!;
+      b.engine.move('s', 'live', { relayed: false });
+      await flush();
+      const c = node(store, 'c');
+      await c.worker.start();
+      await c.worker.acquire('s', { deposes: epoch });
+      c.engine.move('s', 'starting', { relayed: false });
+      c.engine.move('s', 'live', { relayed: false });
+      // The first owner wakes up, finds that it is none any more, and ends.
+      await store.clock.advance(HEARTBEAT_MS);
+      a.engine.move('s', 'stopped', { relayed: false });
+      b.engine.move('s', 'stopped', { relayed: true });
+      await store.clock.advance(HEARTBEAT_MS);
+      expect(await lives()).toEqual(['stream_started', 'owner_changed', 'owner_changed']);
+      c.engine.move('s', 'stopped');
+      await flush();
+      await flush();
+      expect((await lives()).slice(3)).toEqual(['stream_stopped']);
+      // The next viewer's is a start again, with whoever owns it.
+      await c.worker.acquire('s');
+      c.engine.move('s', 'live');
+      await flush();
+      expect((await lives()).slice(4)).toEqual(['stream_started']);
+      await c.worker.close();
+    });
+
+    test('an owner that is gone on from does not say that the stream has stopped', async () => {
+      store.unavailable();
+      a.engine.move('s', 'stopped', { reason: 'shutdown', relayed: false });
+      await flush();
+      store.failure = undefined;
+      await b.worker.acquire('s', { deposes: 1 });
+      b.engine.move('s', 'live', { relayed: false });
+      await store.clock.advance(HEARTBEAT_MS);
+      await a.worker.close();
+      expect(await lives()).toEqual(['stream_started', 'owner_changed']);
+    });
+
+    test('a pool that fails between two sources fails for the stream, and its record says so', async () => {
+      a.engine.move('s', 'failed', { relayed: true, lastError: 'no source' });
+      await flush();
+      await flush();
+      expect(await lives()).toEqual(['stream_started', 'stream_failed']);
+      expect(await stream()).toMatchObject({ state: 'failed', owner: '', lastError: 'no source' });
+    });
+
+    test('what played while the state was away is told when the state is back, in order', async () => {
+      store.unavailable();
+      b.engine.move('t', 'starting', { relayed: false });
+      b.engine.move('t', 'live', { relayed: false });
+      b.engine.move('t', 'stopped');
+      await store.clock.advance(HEARTBEAT_MS);
+      store.failure = undefined;
+      await store.clock.advance(2 * HEARTBEAT_MS);
+      const events = await store.inner.readEvents({ streamId: 't' });
+      expect(events.map(({ type }) => type)).toEqual(['stream_started', 'stream_stopped']);
+    });
+
+    test('a gateway tells of the direct streams that it serves: nobody owns them', async () => {
+      gateway.engine.move('t', 'live', { kind: 'direct' });
+      gateway.engine.move('t', 'stopped', { kind: 'direct' });
+      await flush();
+      const events = await store.inner.readEvents({ streamId: 't' });
+      expect(events.map(({ type }) => type)).toEqual(['stream_started', 'stream_stopped']);
+    });
   });
 
   test('a viewer that falls behind again and again is one event per beat', async () => {

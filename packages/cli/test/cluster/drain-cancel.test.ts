@@ -57,4 +57,9 @@ test('a worker that has begun to drain stays when it is wanted again, and takes 
     timeoutMs: DRAIN_TIMEOUT_MS + 6_000,
     what: 'the end of the worker',
   });
+  // Handed over is neither ended nor started anew.
+  const events = await stage.state.readEvents({ streamId: shared.id });
+  const lives = events.map(({ type }) => type).filter((type) => /^(?:stream|owner)_/.test(type));
+  expect(lives.slice(0, 2)).toEqual(['stream_started', 'owner_changed']);
+  expect(lives.slice(2).filter((type) => type !== 'stream_stopped')).toEqual([]);
 }, 60_000);

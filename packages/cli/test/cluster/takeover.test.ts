@@ -10,6 +10,13 @@ beforeEach(() => {
 afterEach(() => stage.hangUp());
 afterAll(() => stage.close(), 30_000);
 
+const LIVES = ['stream_started', 'stream_stopped', 'stream_failed', 'owner_changed'];
+/** What the cluster told of a stream as such, oldest first. */
+async function lives(streamId: string): Promise<string[]> {
+  const events = await stage.state.readEvents({ streamId, limit: 5_000 });
+  return events.map(({ type }) => type).filter((type) => LIVES.includes(type));
+}
+
 test('sixty first viewers at once, at gateways and at workers, share one FFmpeg and one provider connection', async () => {
   const url = stage.provider.url('/live.ts?first');
   const { id } = await stage.create('transcode', { url, profile: 'lowlatency' });
@@ -39,6 +46,10 @@ test('sixty first viewers at once, at gateways and at workers, share one FFmpeg 
 
   await stage.hangUp();
   await waitFor(() => stage.ffmpegs().length === 0, { what: 'no FFmpeg left' });
+  // Five nodes played it, and it started and stopped once.
+  await waitFor(async () => (await lives(id)).length > 1, { what: 'the end among the events' });
+  await waitFor(async () => (await stage.record(id)).owner === '', { what: 'a stream that is nobody’s' });
+  expect(await lives(id)).toEqual(['stream_started', 'stream_stopped']);
 });
 
 test('kill -9 of the owner: every socket is kept, the stream goes on, one FFmpeg and a new owner', async () => {
@@ -65,6 +76,7 @@ test('kill -9 of the owner: every socket is kept, the stream goes on, one FFmpeg
   expect(after.owner).not.toBe(before.owner);
   expect(after.owner).toMatch(/^worker-/);
   await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
+  expect(await lives(id)).toEqual(['stream_started', 'owner_changed']);
 });
 
 test('SIGTERM of the owner: it says that it is leaving, and another worker takes over with every socket kept', async () => {

@@ -34,6 +34,9 @@ export const EXPIRED_STREAMS = `
     WHERE workers.heard_ms <= $heard - $leaseMs
   ) LIMIT $limit`;
 
+/** States in which there are pictures, or were just now. */
+const PLAYING: ReadonlySet<string> = new Set(['live', 'switching', 'draining']);
+
 /** What became of a report: written, of an unknown stream, or refused because of the row's newer owner. */
 export type ReportOutcome = 'written' | 'missing' | { readonly stale: StreamRow };
 
@@ -95,7 +98,9 @@ export class Ownership {
     }
     if (options.deposes !== row.epoch && this.#isHeld(row, now))
       return { granted: false, owner: row.owner, epoch: row.epoch };
-    return { granted: true, owner: worker.id, epoch: this.#give(row, worker, row.epoch + 1, now) };
+    const continues = row.owner !== '' && PLAYING.has(row.state);
+    const epoch = this.#give(row, worker, row.epoch + 1, now);
+    return { granted: true, owner: worker.id, epoch, ...(continues && { continues }) };
   }
 
   release(streamId: string, epoch: number, onlyExpired: boolean, now: number): boolean {

@@ -25,6 +25,30 @@ export function describeOwnership(store: () => Store): void {
     await expect(state.claim(idOf(9), w1)).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND' });
   });
 
+  test('a claim says whether the stream goes on from another worker', async () => {
+    const { state } = store();
+    const claim = (worker: typeof w1, deposes?: number) =>
+      state.claim(S, worker, deposes === undefined ? {} : { deposes });
+    await claim(w1);
+    // It has never played.
+    expect(await claim(w2, 1)).toEqual({ granted: true, owner: 'w2', epoch: 2 });
+    for (const [i, playing] of (['live', 'switching', 'draining'] as const).entries()) {
+      const [from, to] = i % 2 ? [w1, w2] : [w2, w1];
+      const epoch = 2 + i;
+      await state.report({ streamId: S, epoch, state: playing });
+      expect(await claim(to, epoch)).toEqual({
+        ...{ granted: true, owner: to.id, epoch: epoch + 1, continues: true },
+      });
+      expect(await claim(to)).toEqual({ granted: true, owner: to.id, epoch: epoch + 1 });
+      expect(await claim(from)).toEqual({ granted: false, owner: to.id, epoch: epoch + 1 });
+    }
+    await state.report({ streamId: S, epoch: 5, state: 'failed' });
+    expect(await claim(w2, 5)).toEqual({ granted: true, owner: 'w2', epoch: 6 });
+    await state.report({ streamId: S, epoch: 6, state: 'live' });
+    await state.release(S, 6);
+    expect(await claim(w1)).toEqual({ granted: true, owner: 'w1', epoch: 7 });
+  });
+
   test('of many claims at the same instant exactly one is granted', async () => {
     const nodes = await Promise.all([store().connect(), store().connect(), store().connect()]);
     const claims = await Promise.all(

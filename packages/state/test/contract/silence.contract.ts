@@ -72,7 +72,7 @@ export function describeSilence(store: () => Store): void {
   test('an owner that was seen to die is deposed at once all the same', async () => {
     const { state, advance } = store();
     await advance(LONG_MS);
-    expect(await state.claim(S, w2, { deposes: 1 })).toEqual({ granted: true, owner: 'w2', epoch: 2 });
+    expect(await state.claim(S, w2, { deposes: 1 })).toMatchObject({ granted: true, owner: 'w2', epoch: 2 });
   });
 
   test('several outages in a row do not add up to a death', async () => {
