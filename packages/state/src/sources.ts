@@ -31,7 +31,7 @@ export interface SourceExchange {
   readonly node: string;
   /** In their order. */
   readonly reports: readonly SourceReport[];
-  /** Of the last answer: what has changed since then is told, too. All that is known without it. */
+  /** Of the last answer: what has changed since then is told, beside what the reports are about. All that is known without it. */
   readonly since?: number;
   /** How long the right to find out lasts; ms. */
   readonly probeMs: number;

@@ -1,3 +1,11 @@
+export {
+  type HealthReport,
+  type HealthStore,
+  type HealthView,
+  SharedHealth,
+  type SharedHealthOptions,
+} from './choice/shared-health.ts';
+export type { SourceHealth } from './choice/source-health.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   DEFAULT_DETECTION_SETTINGS,

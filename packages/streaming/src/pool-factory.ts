@@ -10,6 +10,7 @@ import type { Clock } from './clock.ts';
 import { forAttempt } from './connection-holder.ts';
 import { DeliveryClock } from './delivery-clock.ts';
 import type { Watching } from './detection/index.ts';
+import { SourceFaults } from './drill/index.ts';
 import type { StreamSpec } from './engine-api.ts';
 import type { EngineSettings } from './engine-settings.ts';
 import { Pool, type PoolEvents } from './pool.ts';
@@ -43,7 +44,7 @@ export interface PoolPlace {
 /** FFmpeg reads its input in turns of this length: its delay adds to every viewer's. */
 const FEED_INTERVAL_MS = 20;
 
-const INPUT_RETAIN_MS = 2_000;
+const INPUT_RETAIN_MS = 5_000;
 
 /** Builds the pool that a stream's kind asks for: what its sources are, and what feeds them. */
 export class PoolFactory {
@@ -72,7 +73,9 @@ export class PoolFactory {
     const { sources, choice } = this.#choice(spec, placement);
     const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
     const isPaced = (): boolean => placement?.relayed !== true;
+    const faults = new SourceFaults(clock);
     return new Pool({
+      faults,
       spec,
       settings: { ...settings, maxViewers: settings.maxClientsPerSharedStream },
       clock,
@@ -91,16 +94,22 @@ export class PoolFactory {
         open: (attempt) =>
           placed(
             () =>
-              this.#gated(choice, attempt, 'upstream', () => {
-                choice.begin(attempt);
-                return new UpstreamSource({
-                  client,
-                  target: forAttempt(sources.at(attempt.index), attempt),
-                  timeouts: this.#timeouts(spec),
-                  paceMs: this.#paceMs(),
-                  fresh: attempt.fresh,
-                });
-              }),
+              this.#gated(choice, attempt, 'upstream', () =>
+                faults.wrap({
+                  index: attempt.index,
+                  onBroken: () => choice.dropped(attempt),
+                  open: () => {
+                    choice.begin(attempt);
+                    return new UpstreamSource({
+                      client,
+                      target: forAttempt(sources.at(attempt.index), attempt),
+                      timeouts: this.#timeouts(spec),
+                      paceMs: this.#paceMs(),
+                      fresh: attempt.fresh,
+                    });
+                  },
+                }),
+              ),
             attempt,
           ),
       },
@@ -115,7 +124,9 @@ export class PoolFactory {
     const { sources, choice } = this.#choice(spec, placement);
     const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
     const isPaced = (): boolean => placement?.relayed !== true;
-    const input = new TranscodeInput({
+    const faults = new SourceFaults(clock);
+    const input: TranscodeInput = new TranscodeInput({
+      faults,
       sources,
       alternatives,
       choice: this.#choiceOf(spec, sources, placement),
@@ -185,6 +196,8 @@ export class PoolFactory {
             attempt,
           ),
       },
+      faults,
+      drillInput: { isPossible: () => input.isRunning, report: (error) => input.report(error) },
       closeInput: () => input.close(),
       idleInput: () => input.release(),
       switchInput: (replacement) => input.replace(replacement),
@@ -223,7 +236,8 @@ export class PoolFactory {
     // Later ones have been chosen by how they are.
     if (!isFirst) return open();
     const waitMs = (): number => (isFree() ? 0 : choice.waitMs(index));
-    return new GatedSource({ kind, open, waitMs, clock, patienceMs: settings.streamTimeoutMs / 2 });
+    const want = (): void => choice.want(index);
+    return new GatedSource({ kind, open, waitMs, want, clock, patienceMs: settings.streamTimeoutMs / 2 });
   }
 
   /** Idempotent. To be called when no pool is left; resolves when no FFmpeg of its own is. */

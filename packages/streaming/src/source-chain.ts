@@ -324,6 +324,9 @@ export class SourceChain {
     if (this.#successor?.run === run) {
       const former = this.#run;
       const { reason, settle } = this.#successor;
+      // Back from a primary that has just been gone back to.
+      if (former && this.#wayBackFrom(former)?.isFailback) this.#failback?.failed();
+      this.#wayBack = undefined;
       this.#successor = undefined;
       this.#run = run;
       this.#index = run.index;
@@ -481,6 +484,7 @@ export class SourceChain {
     else if (next.waitMs === 0) this.#openLater(next.index, 0);
     else {
       const lookAgainMs = Math.min(next.waitMs, LOOK_AGAIN_MS);
+      this.#options.choice?.want(next.index);
       this.#cancelNext = this.#options.clock.after(lookAgainMs, () => this.#openBest(after, error));
     }
   }

@@ -42,6 +42,12 @@ export class SourcesTable {
     this.#dropOld.run({ before: now - SOURCE_MEMORY_MS });
     for (const report of reports) this.#take(report, node, probeMs, now);
     const rows = this.#changed.all({ since, limit: MOST_SOURCES }) as unknown as Row[];
+    const told = new Set(rows.map(({ key }) => key));
+    for (const { key } of reports) {
+      const row = told.has(key) ? undefined : (this.#get.get({ key }) as unknown as Row | undefined);
+      if (row) rows.push(row);
+      told.add(key);
+    }
     return { nowMs: now, sources: rows.map((row) => viewOf(row, now)) };
   }
 

@@ -73,6 +73,11 @@ export function describeSources(store: () => Store): void {
       probeMs: PROBE_MS,
     });
     expect(sources.map(({ key }) => key)).toEqual(['new']);
+    // What was spoken of is answered, even where that changed nothing.
+    const asked = await state.exchangeSources({
+      ...{ node: 'w2', reports: [said('old', 'probe')], since: nowMs + 1_000, probeMs: PROBE_MS },
+    });
+    expect(asked.sources.map(({ key }) => key)).toContain('old');
     await advance(11 * 60_000);
     expect(await tell('w1')).toEqual(new Map());
     expect((await tell('w1', failed('old'))).get('old')?.failures).toBe(1);

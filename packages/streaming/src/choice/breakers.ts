@@ -32,7 +32,7 @@ export interface BreakersOptions {
 
 export interface BreakerNews {
   readonly key: string;
-  readonly kind: Fault | 'played' | 'stable' | 'dropped';
+  readonly kind: Fault | 'played' | 'stable' | 'dropped' | 'probe';
   /** When the attempt began; monotonic ms. */
   readonly beganMs: number;
 }
@@ -87,6 +87,9 @@ export class Breakers implements SourceHealth {
     return this.#known(key)?.isOpen === true && this.waitMs(key) === 0;
   }
 
+  /** Here whoever comes first may. */
+  want(): void {}
+
   begin(key: string): AttemptHealth {
     const beganMs = this.#options.clock.now();
     const breaker = this.#known(key);
@@ -98,13 +101,12 @@ export class Breakers implements SourceHealth {
       played: () => {
         if (isOver || hasPlayed) return;
         hasPlayed = true;
-        this.#close(key);
-        tell('played');
+        // Of a source that nothing is held against there is no news.
+        if (this.#close(key)) tell('played');
       },
       stable: () => {
         if (isOver) return;
-        this.#breakers.delete(key);
-        tell('stable');
+        if (this.#breakers.delete(key)) tell('stable');
       },
       failed: (fault) => {
         if (isOver) return;
@@ -116,7 +118,8 @@ export class Breakers implements SourceHealth {
         if (isOver) return;
         isOver = true;
         const known = this.#known(key);
-        if (known) known.probeUntilMs = 0;
+        if (!known) return;
+        known.probeUntilMs = 0;
         if (!hasPlayed) tell('dropped');
       },
     };
@@ -153,11 +156,13 @@ export class Breakers implements SourceHealth {
     breaker.untilMs = now + cooldownMs(this.#policy[fault], breaker.failures) * (1 - this.#random() / 2);
   }
 
-  #close(key: string): void {
+  /** False if there is nothing to close. */
+  #close(key: string): boolean {
     const breaker = this.#known(key);
-    if (!breaker) return;
+    if (!breaker) return false;
     breaker.isOpen = false;
     breaker.probeUntilMs = 0;
+    return true;
   }
 
   #known(key: string): Breaker | undefined {

@@ -8,6 +8,8 @@ export interface GatedSourceOptions {
   readonly open: () => Source;
   /** After how many ms it may be; 0: now. */
   readonly waitMs: () => number;
+  /** It would be asked as soon as it may be. */
+  readonly want: () => void;
   /** A longer wait is refused at once, so that viewers are not left in the dark. */
   readonly patienceMs: number;
   readonly clock: Clock;
@@ -44,7 +46,7 @@ export class GatedSource implements Source {
   }
 
   start(sink: SourceSink): void {
-    const { open, waitMs, patienceMs, clock } = this.#options;
+    const { open, waitMs, want, patienceMs, clock } = this.#options;
     const leftMs = waitMs();
     if (leftMs > 0 && this.#waitedMs + leftMs > patienceMs) {
       const retryAfterSeconds = Math.max(1, Math.ceil(leftMs / 1000));
@@ -57,6 +59,7 @@ export class GatedSource implements Source {
     if (leftMs > 0) {
       const pauseMs = Math.min(leftMs, LOOK_AGAIN_MS);
       this.#waitedMs += pauseMs;
+      want();
       this.#cancel = clock.after(pauseMs, () => {
         if (!this.#closed) this.start(sink);
       });

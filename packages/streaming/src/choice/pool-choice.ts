@@ -31,6 +31,11 @@ export class PoolChoice implements SourceChoice {
     return health.waitMs(list.keyOf(index));
   }
 
+  want(index: number): void {
+    const { health, list } = this.#options;
+    health.want(list.keyOf(index));
+  }
+
   /** The source is asked now. Where another node plays it, this is never called, and nothing is held against the source. */
   begin(attempt: Attempt): void {
     const { health, list } = this.#options;

@@ -6,6 +6,8 @@ import type { Fault } from './source-health.ts';
 export interface SourceChoice {
   /** After how many ms this source may be asked; 0: now. */
   waitMs(index: number): number;
+  /** There is nothing better than this one, as soon as it may be asked. */
+  want(index: number): void;
   played(attempt: Attempt): void;
   stable(attempt: Attempt): void;
   failed(attempt: Attempt, fault: Fault): void;

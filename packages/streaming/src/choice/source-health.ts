@@ -23,6 +23,8 @@ export interface AttemptHealth {
 export interface SourceHealth {
   /** After how many ms the source may be asked; 0: now. May have changed when that time has come. */
   waitMs(key: string): number;
+  /** Somebody would ask it as soon as it may be asked. */
+  want(key: string): void;
   /** An attempt begins. */
   begin(key: string): AttemptHealth;
 }

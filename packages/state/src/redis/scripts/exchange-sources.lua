@@ -1,4 +1,4 @@
--- Takes what a node has found out about sources, and tells it what has changed.
+-- Takes what a node has found out about sources, and tells it what has changed and how those are that it spoke of.
 -- KEYS[1]  prefix
 -- ARGV[1]  node
 -- ARGV[2]  reports, JSON: { { key, kind, beganAgoMs, cooldown (optional): { firstMs, mostMs, share } }, … }
@@ -56,17 +56,21 @@ local function take(report)
   redis.call('ZADD', SOURCES, now, key)
 end
 
-for _, report in ipairs(cjson.decode(ARGV[2])) do take(report) end
+local reports = cjson.decode(ARGV[2])
+for _, report in ipairs(reports) do take(report) end
 
 redis.call('PEXPIRE', SOURCES, memory_ms)
 
-local told = {}
-for _, key in ipairs(redis.call('ZREVRANGEBYSCORE', SOURCES, '+inf', since, 'LIMIT', 0, most)) do
-  local it = read(key)
+local told, seen = {}, {}
+local function tell(key)
+  local it = not seen[key] and read(key)
+  seen[key] = true
   if it then
     local probe_left = math.max(0, it.probe_till - now)
     told[#told + 1] = { key, it.failures, it.open and 1 or 0, math.max(0, it.till - now),
       probe_left > 0 and it.probe or '', probe_left }
   end
 end
+for _, key in ipairs(redis.call('ZREVRANGEBYSCORE', SOURCES, '+inf', since, 'LIMIT', 0, most)) do tell(key) end
+for _, report in ipairs(reports) do tell(report.key) end
 return { now, told }
