@@ -151,7 +151,8 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     const { goOn } = this.#options;
     if (performance.now() - this.#playingSinceMs >= goOn.stableMs) this.#attempts = 0;
     const cause = error ?? new StreampoolError('UPSTREAM_CUT', 'The provider closed the connection');
-    this.#going = this.#goOn(cause, this.#attempts === 0);
+    // A cut may be the connection's fault; silence is its source's, and so is a break soon after the last.
+    this.#going = this.#goOn(cause, cause.code === 'UPSTREAM_CUT' && this.#attempts === 0);
   }
 
   /**
@@ -164,7 +165,7 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     return chunked || (this.#relay?.mediaMs ?? 0) > elapsedMs * FASTEST_LIVE + BURST_MS;
   }
 
-  /** Tries the URLs in order, beginning with the same one where it had played well, until one plays. */
+  /** Tries the URLs in order, beginning with the same one or the next, until one plays. */
   async #goOn(cause: StreampoolError, same: boolean): Promise<void> {
     const { targets, goOn, onBreak } = this.#options;
     onBreak?.(cause);
