@@ -6,6 +6,7 @@ import { type Ask, clients, status, streams, workers } from './commands/reports.
 import { type ServeOptions, serveCommand } from './commands/serve.ts';
 import { type ShowOptions, showCommand } from './commands/show.ts';
 import { processSurroundings } from './commands/surroundings.ts';
+import { timeline } from './commands/timeline.ts';
 import { documentedDefault } from './config/describe.ts';
 import { SETTING_NAMES, type SettingName, settingOf } from './config/settings.ts';
 import { version } from './version.ts';
@@ -74,14 +75,22 @@ export function program({ print, exit }: Terminal): Command {
     ['clients', 'List the viewers of a running server', clients],
     ['workers', 'List the workers of a running server', workers],
   ];
+  const show = (ask: Ask, options: ShowOptions): Promise<void> =>
+    showCommand(ask, options, processSurroundings({ lasting: options.watch !== undefined }));
   for (const [name, about, ask] of asking) {
-    asksServer(root.command(name).description(about))
-      .option('--watch [seconds]', 'Ask again and again (every 2 s), and show the newest answer')
-      .option('--json', 'Print JSON; with --watch one line each time')
-      .action((options: ShowOptions) =>
-        showCommand(ask, options, processSurroundings({ lasting: options.watch !== undefined })),
-      );
+    watches(asksServer(root.command(name).description(about))).action((options: ShowOptions) =>
+      show(ask, options),
+    );
   }
+
+  watches(
+    asksServer(
+      root
+        .command('timeline')
+        .description('Print what happened to a stream or a viewer within the last hour, and why')
+        .argument('<id>', 'Of the stream or the viewer'),
+    ),
+  ).action((id: string, options: ShowOptions) => show(timeline(id), options));
 
   asksServer(
     root
@@ -98,6 +107,13 @@ export function program({ print, exit }: Terminal): Command {
 
   root.addHelpText('after', () => `\n${commandsHelp(root)}\n${settingsHelp()}`);
   return root;
+}
+
+/** Options of a command that shows what may change. */
+function watches(command: Command): Command {
+  return command
+    .option('--watch [seconds]', 'Ask again and again (every 2 s), and show the newest answer')
+    .option('--json', 'Print JSON; with --watch one line each time');
 }
 
 /** Options of every command that asks a running server. */

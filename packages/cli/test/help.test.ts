@@ -28,6 +28,7 @@ test('--help documents every command, every option and every setting', async () 
     'streams',
     'clients',
     'workers',
+    'timeline',
     'drain',
   ]);
   for (const command of root.commands) {
