@@ -8,9 +8,15 @@ import {
   type Recall,
   streamSpec,
 } from '@streampool/gateway';
-import { ProcessReaper, QueueScheduler, Reaper, removeEndedWorkers } from '@streampool/jobs';
+import {
+  InProcessScheduler,
+  ProcessReaper,
+  QueueScheduler,
+  Reaper,
+  removeEndedWorkers,
+} from '@streampool/jobs';
 import { type ClusterState, RedisClusterState, RememberingState } from '@streampool/state';
-import { type Ownership, StreamEngine, systemClock } from '@streampool/streaming';
+import { type Ownership, SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
 import {
   Admission,
@@ -20,6 +26,9 @@ import {
   Peers,
   RelayDoor,
   RemoteOwnership,
+  SlotDoor,
+  SlotKeeper,
+  SlotPeers,
   Worker,
   WorkerOwnership,
 } from '@streampool/worker';
@@ -78,7 +87,15 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
+  const slots: SlotKeeper = new SlotKeeper({
+    ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
+    engine: () => engine,
+    peers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
+  });
+  teardown.add('slots', () => slots.close());
+
   const client = new HttpUpstreamClient({
+    slots,
     policy: { allowPrivate: config.allowPrivateUpstreams },
     verifyTls: config.verifyUpstreamTls,
   });
@@ -89,7 +106,15 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   // The worker listens to the engine, and the engine asks the worker who owns what.
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
   const asked: Ownership = { acquire: (streamId, how) => ownership.acquire(streamId, how) };
-  const engine = new StreamEngine({
+  const health = new SharedHealth({
+    node: nodeId,
+    store: (exchange) => state.exchangeSources(exchange),
+    clock: systemClock,
+    intervalMs: config.heartbeatIntervalMs,
+  });
+  teardown.add('health', () => health.close());
+  const engine: StreamEngine = new StreamEngine({
+    health,
     settings: engineSettings(config),
     client,
     door,
@@ -105,14 +130,18 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const relayDoor = new RelayDoor({
     ...{ state, engine, specOf, peers, log, ownership: asked, token: internalToken },
   });
+  const slotDoor = new SlotDoor({ slots, log, token: internalToken });
   const nodeDoor: NodeDoor = {
     serve: (req, res, handOver) =>
-      controlDoor.serve(req, res) || (role === 'worker' && relayDoor.serve(req, res, handOver)),
+      controlDoor.serve(req, res) ||
+      slotDoor.serve(req, res) ||
+      (role === 'worker' && relayDoor.serve(req, res, handOver)),
   };
   let figures = (): NodeFigures | undefined => undefined;
   let recall: Recall = () => [];
   const gateway: Gateway = createGateway({
     figures: () => figures(),
+    onProvidersChanged: () => slots.refresh(),
     recall: (...asked) => recall(...asked),
     ...{ state, engine, log, version, nodeId },
     transcode: await transcoding(config, log),
@@ -130,6 +159,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     }),
     ...(role === 'gateway' && config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, leaseMs) }),
   });
+  await slots.start();
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(error, config);
   });
@@ -168,7 +198,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   teardown.add('worker', () => worker.close());
   recall = (...asked) => worker.recall(...asked);
   const jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
-  figures = () => ({ worker: worker.figures(), ...(jobs && { jobs: jobs() }) });
+  figures = () => ({ worker: worker.figures(), providers: slots.figures(), ...(jobs && { jobs: jobs() }) });
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -200,19 +230,22 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   };
 }
 
-/** One run per interval in the whole cluster reaps records; each host's workers look after its processes. */
+/** One run per interval in the whole cluster reaps records; each worker looks after its host's processes, which nobody else can see. */
 function runJobs(
   options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown },
 ): JobsReport {
   const { config, cluster, log, state, host, teardown } = options;
-  const scheduler = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log });
-  teardown.add('jobs', () => scheduler.close());
+  const queue = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log });
+  const local = new InProcessScheduler({ log });
+  teardown.add('jobs', async () => {
+    await Promise.all([queue.close(), local.close()]);
+  });
   const reaper = new Reaper({ state, log, self: cluster.nodeId });
-  scheduler.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
+  queue.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
   const processReaper = new ProcessReaper({ state, host, log });
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
-  scheduler.every(`orphans-${host}`, config.cleanupIntervalMs, killOrphans);
-  return jobsReport({ scheduler, reaper, processReaper });
+  local.every('orphans', config.cleanupIntervalMs, killOrphans);
+  return jobsReport({ schedulers: [queue, local], reaper, processReaper });
 }
 
 /**

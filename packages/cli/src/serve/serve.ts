@@ -3,9 +3,9 @@ import { StreampoolError } from '@streampool/errors';
 import { createGateway, type NodeFigures, type Recall } from '@streampool/gateway';
 import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, openSqliteState } from '@streampool/state';
-import { StreamEngine } from '@streampool/streaming';
+import { SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
 import { Door, HttpUpstreamClient } from '@streampool/upstream';
-import { Worker } from '@streampool/worker';
+import { SlotKeeper, Worker } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { baseUrl } from './announce.ts';
@@ -58,7 +58,14 @@ async function open(
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
 
+  const slots: SlotKeeper = new SlotKeeper({
+    ...{ node: workerId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
+    engine: () => engine,
+  });
+  teardown.add('slots', () => slots.close());
+
   const client = new HttpUpstreamClient({
+    slots,
     policy: { allowPrivate: config.allowPrivateUpstreams },
     verifyTls: config.verifyUpstreamTls,
   });
@@ -66,13 +73,27 @@ async function open(
   const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
   teardown.add('door', () => door.close());
 
-  const engine = new StreamEngine({ settings: engineSettings(config), client, door, log });
+  const health = new SharedHealth({
+    node: workerId,
+    store: (exchange) => state.exchangeSources(exchange),
+    clock: systemClock,
+    intervalMs: config.heartbeatIntervalMs,
+  });
+  teardown.add('health', () => health.close());
+  const engine: StreamEngine = new StreamEngine({
+    health,
+    settings: engineSettings(config),
+    client,
+    door,
+    log,
+  });
   teardown.add('engine', () => engine.close());
 
   let figures = (): NodeFigures | undefined => undefined;
   let recall: Recall = () => [];
   const gateway = createGateway({
     figures: () => figures(),
+    onProvidersChanged: () => slots.refresh(),
     recall: (...asked) => recall(...asked),
     state,
     engine,
@@ -83,6 +104,7 @@ async function open(
     version,
     nodeId: workerId,
   });
+  await slots.start();
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(error, config);
   });
@@ -115,8 +137,8 @@ async function open(
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
   scheduler.every('orphans', config.cleanupIntervalMs, killOrphans, { firstAfterMs: 0 });
 
-  const jobs = jobsReport({ scheduler, reaper, processReaper });
-  figures = () => ({ worker: worker.figures(), jobs: jobs() });
+  const jobs = jobsReport({ schedulers: [scheduler], reaper, processReaper });
+  figures = () => ({ worker: worker.figures(), providers: slots.figures(), jobs: jobs() });
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {

@@ -69,10 +69,17 @@ test('every node says in its metrics how it takes part', async () => {
     expect(lines).toContain(`streampool_relays{direction="out"} ${isOwner ? 3 : 0}`);
     expect(lines).toContain('streampool_state_connected 1');
     expect(lines).toContain('streampool_draining 0');
-    expect(lines.some((line) => line.startsWith('streampool_reaper_actions_total'))).toBe(
-      node.role === 'worker',
-    );
+    for (const name of [
+      'reaper_actions_total',
+      'job_runs_total{job="reaper"}',
+      'job_runs_total{job="orphans"}',
+    ]) {
+      expect(lines.some((line) => line.startsWith(`streampool_${name}`))).toBe(node.role === 'worker');
+    }
   }
+  // No key is of a host, or it would stay when the host is gone.
+  const keys = (await stage.cluster.redis.command('KEYS', 'bull:*')).match(/^bull:[^:]+/gm);
+  expect([...new Set(keys)]).toEqual(['bull:reaper']);
   // Once it has let go of what earlier viewers watched.
   await waitFor(async () => (await metric(owner, 'streampool_owned_streams')) === 1, { timeoutMs: 15_000 });
 });
