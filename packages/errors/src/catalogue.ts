@@ -62,6 +62,9 @@ export const ERRORS = {
   /** There is no other source to go on with. */
   FAILOVER_NOT_CONFIGURED: { status: 400, retryable: false },
   STREAM_NOT_PLAYING: { status: 409, retryable: true },
+  /** The stream's source cannot be made to look broken; a drill of it is under way already. */
+  DRILL_NOT_POSSIBLE: { status: 409, retryable: false },
+  DRILL_RUNNING: { status: 409, retryable: true },
   /** A switch of sources that was asked for made way for a later one. */
   SWITCH_SUPERSEDED: { status: 409, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },

@@ -1,6 +1,9 @@
 import type {
+  DrillRequest,
+  DrillResult,
   EngineEvents,
   FailoverResult,
+  GapMeasurement,
   PoolSnapshot,
   StreamEngineApi,
   StreamSpec,
@@ -51,6 +54,22 @@ export class FakeEngine implements StreamEngineApi {
 
   async failover(streamId: string, { index }: { index?: number } = {}): Promise<FailoverResult> {
     return this.onFailover(streamId, index);
+  }
+
+  onDrill: (streamId: string, request: DrillRequest) => DrillResult = () => ({
+    switched: true,
+    failoverIndex: 1,
+    told: false,
+    slateMs: 0,
+    viewers: { gapsMs: [120, 80, 400], dropped: 0 },
+  });
+
+  async drill(streamId: string, request: DrillRequest): Promise<DrillResult> {
+    return this.onDrill(streamId, request);
+  }
+
+  measureGaps(): GapMeasurement {
+    return { take: () => ({ gapsMs: [], dropped: 0 }) };
   }
 
   disconnect(clientId: string): boolean {

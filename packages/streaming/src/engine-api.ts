@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamTarget } from '@streampool/upstream';
 import type { DetectionOverrides } from './detection/detection-settings.ts';
+import type { DrillRequest, DrillResult, GapMeasurement } from './drill/drill-api.ts';
 import type { StreamNote } from './notes.ts';
 
 /**
@@ -147,6 +148,14 @@ export interface StreamEngineApi {
    *   SWITCH_SUPERSEDED, or why the other source cannot be played: then everything is as it was
    */
   failover(streamId: string, options?: { index?: number }): Promise<FailoverResult>;
+  /**
+   * Makes the source that plays look broken for so many seconds, and tells what the viewers of this node lost. Resolves
+   * when media goes out again afterwards, or when it is clear that none will.
+   * @throws StreampoolError STREAM_NOT_PLAYING (no source of it is played by this node), DRILL_NOT_POSSIBLE, DRILL_RUNNING
+   */
+  drill(streamId: string, request: DrillRequest): Promise<DrillResult>;
+  /** Measures what the viewers that a stream has at this node get, from now on. */
+  measureGaps(streamId: string): GapMeasurement;
   pools(): PoolSnapshot[];
   viewers(streamId?: string): ViewerSnapshot[];
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void;

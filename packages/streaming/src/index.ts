@@ -12,6 +12,7 @@ export {
   type DetectionOverrides,
   type DetectionSettings,
 } from './detection/detection-settings.ts';
+export * from './drill/drill-api.ts';
 export type * from './engine-api.ts';
 export { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.ts';
 export type * from './notes.ts';

@@ -20,6 +20,9 @@ const NOT_TS_AFTER_BYTES = 64 * 1024;
 
 const PIECE_BYTES = 64 * 1024;
 
+/** Sources that send in bursts are silent for less. */
+const WELL_MS = 1_000;
+
 /** How far a source may deliver ahead of its clock. */
 const LEAD_MS = 4_000;
 
@@ -110,6 +113,17 @@ export class Intake {
   /** Ms for which a slate was shown. */
   get slateMs(): number {
     return this.#slate?.shownMs ?? 0;
+  }
+
+  /** A source's media goes out now, as far as that can be seen. */
+  get isWell(): boolean {
+    const silentMs = this.#options.clock.now() - this.#lastEmitMs;
+    return !this.isSwitching && !this.#slate?.isShown && silentMs < WELL_MS;
+  }
+
+  /** Treats the source that goes out as if its detectors had found this. */
+  report(error: StreampoolError): void {
+    this.#watches.report(error);
   }
 
   get program(): ProgramMap | undefined {

@@ -4,6 +4,7 @@ import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { openBareBody } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
 import type { DeliveryClock } from './delivery-clock.ts';
+import { type DrillRequest, type MeasuredViewer, PoolDrill, SourceFaults } from './drill/index.ts';
 import type {
   DetachReason,
   FailoverResult,
@@ -67,6 +68,10 @@ export interface PoolOptions {
   readonly idleInput?: () => void;
   /** Changes the input's URL while FFmpeg reads on. False: that is not possible, and FFmpeg has to be replaced. */
   readonly switchInput?: (replacement: { reason: string; index: number }) => Promise<boolean>;
+  /** Makes sources look broken, where somebody wants to see what happens. */
+  readonly faults?: SourceFaults;
+  /** The same for what detectors say of an input; of the pool's own sources by default. */
+  readonly drillInput?: { isPossible(): boolean; report(error: StreampoolError): void };
   /** Which URL the input plays, where that is not the intake's own affair. */
   readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
 }
@@ -101,6 +106,7 @@ export class Pool {
   readonly #relays: PoolRelays;
   readonly #waitingRelays = new Set<Waiting>();
   readonly #follower: OwnerFollower | undefined;
+  #drill: PoolDrill | undefined;
   #startedAt: number | undefined;
   #lastAccess: number;
   #progress: SourceProgress = {};
@@ -224,6 +230,28 @@ export class Pool {
     if (!(await switchInput?.(replacement))) await this.#intake.replace(replacement);
     const { failoverIndex, failoverAttempts } = this.snapshot();
     return { failoverIndex, failoverAttempts };
+  }
+
+  /** See `StreamEngineApi.drill`. */
+  async drill(request: DrillRequest): Promise<void> {
+    const { placement, faults, drillInput, clock } = this.#options;
+    if (placement?.relayed || !this.#intake.isJoinable || this.#state.isFinal)
+      throw new StreampoolError('STREAM_NOT_PLAYING', 'the source of the stream is not played here');
+    this.#drill ??= new PoolDrill({
+      faults: faults ?? new SourceFaults(clock),
+      clock,
+      index: () => this.snapshot().failoverIndex,
+      isPossible: () => drillInput?.isPossible() ?? faults !== undefined,
+      report: (error) => (drillInput ?? this.#intake).report(error),
+      isWell: () => this.#intake.isWell,
+      isOver: () => this.#state.isFinal,
+    });
+    await this.#drill.run(request);
+  }
+
+  /** The viewers that are being served, for measuring what they get. */
+  measured(): MeasuredViewer[] {
+    return [...this.#viewers].map(([clientId, { socketViewer }]) => ({ clientId, socketViewer }));
   }
 
   #canServe(queue: Set<Waiting>): boolean {

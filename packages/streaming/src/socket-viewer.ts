@@ -30,6 +30,8 @@ export interface SocketViewerOptions {
   readonly socket: Socket;
   /** Absolute offset to begin at, which the ring holds; the newest access point by default. */
   readonly startAt?: number;
+  /** The absolute offset up to which it may be given the ring by now; all of it by default. */
+  readonly limit?: (nowMs: number) => number;
   /** A viewer whose socket took nothing for this long, while there was something to take, is dropped. */
   readonly clientTimeoutMs: number;
   readonly program: () => ProgramMap | undefined;
@@ -58,6 +60,8 @@ export class SocketViewer implements Delivery {
   #closed = false;
   #progressMs: number;
   #isBlocked = false;
+  #wroteMs: number;
+  #longestGapMs = 0;
   #onFinished: (() => void) | undefined;
   #finishByMs = Number.POSITIVE_INFINITY;
   bytes = 0;
@@ -69,6 +73,7 @@ export class SocketViewer implements Delivery {
     this.#socket = options.socket;
     this.#cursor = options.startAt ?? -1;
     this.#progressMs = options.now();
+    this.#wroteMs = this.#progressMs;
     this.#socket.on('error', ignore);
     this.#socket.once('close', this.#onClose);
   }
@@ -86,8 +91,24 @@ export class SocketViewer implements Delivery {
     return this.#cursor < 0 ? 0 : this.#ring.head - this.#cursor;
   }
 
+  /** The longest time in which nothing was written since `restartGap`, the one that is running included; ms. */
+  gapMs(nowMs: number): number {
+    return this.#closed ? this.#longestGapMs : Math.max(this.#longestGapMs, nowMs - this.#wroteMs);
+  }
+
+  /** Forgets how long nothing was written so far. */
+  restartGap(nowMs: number): void {
+    this.#longestGapMs = 0;
+    this.#wroteMs = nowMs;
+  }
+
   deliver(nowMs: number): void {
+    const { bytes } = this;
     this.#takeTurn(nowMs);
+    if (this.bytes > bytes) {
+      if (nowMs - this.#wroteMs > this.#longestGapMs) this.#longestGapMs = nowMs - this.#wroteMs;
+      this.#wroteMs = nowMs;
+    }
     if (this.#closed || this.#onFinished === undefined) return;
     if (this.lagBytes === 0 || nowMs > this.#finishByMs) this.end();
   }
@@ -133,10 +154,12 @@ export class SocketViewer implements Delivery {
   #send(nowMs: number): void {
     if (!this.#place()) return;
     let budget = TURN_BYTES;
-    while (this.#cursor < this.#ring.head && budget > 0) {
+    const end = Math.min(this.#ring.head, this.#options.limit?.(nowMs) ?? this.#ring.head);
+    while (this.#cursor < end && budget > 0) {
       const block = this.#ring.blockAt(this.#cursor);
       if (block === undefined) return;
-      const slice = this.#ring.sliceOf(block, this.#cursor, this.#careful ? CAREFUL_SLICE_BYTES : TURN_BYTES);
+      const most = Math.min(end - this.#cursor, this.#careful ? CAREFUL_SLICE_BYTES : TURN_BYTES);
+      const slice = this.#ring.sliceOf(block, this.#cursor, most);
       const roomy = this.#socket.write(slice);
       this.#cursor += slice.length;
       this.bytes += slice.length;

@@ -8,6 +8,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
 import { SampleDecoder, Watching } from './detection/index.ts';
 import { DirectViewers } from './direct-viewers.ts';
+import { type DrillRequest, type DrillResult, type GapMeasurement, measureGaps } from './drill/index.ts';
 import type {
   EngineEvents,
   FailoverResult,
@@ -42,6 +43,8 @@ export interface StreamEngineOptions {
 /** The data plane of one process: which pools run, and which viewer belongs to which. */
 export class StreamEngine implements StreamEngineApi {
   readonly #events: Events<EngineEvents>;
+  readonly #clock: Clock;
+  readonly #deliveryIntervalMs: number;
   readonly #factory: PoolFactory;
   readonly #direct: DirectViewers;
   readonly #decoder: SampleDecoder;
@@ -53,6 +56,8 @@ export class StreamEngine implements StreamEngineApi {
 
   constructor(options: StreamEngineOptions) {
     const clock = options.clock ?? systemClock;
+    this.#clock = clock;
+    this.#deliveryIntervalMs = options.settings.deliveryIntervalMs;
     this.#events = new Events((error) =>
       options.log.error({ err: error }, 'a listener of the engine failed'),
     );
@@ -129,6 +134,52 @@ export class StreamEngine implements StreamEngineApi {
     const [result] = await Promise.all(pools.map((pool) => pool.failover(index)));
     if (!result) throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
     return result;
+  }
+
+  async drill(streamId: string, request: DrillRequest): Promise<DrillResult> {
+    const { fault, seconds } = request;
+    if (this.#direct.viewers(streamId).length > 0)
+      throw new StreampoolError(
+        'DRILL_NOT_POSSIBLE',
+        'each viewer of a direct stream has a source of its own',
+      );
+    const pools = [...(this.#pools.get(streamId) ?? [])];
+    const [first] = pools;
+    if (!first) throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
+    const slateMs = (): number => pools.reduce((sum, pool) => sum + (pool.snapshot().slateMs ?? 0), 0);
+    const slateBeforeMs = slateMs();
+    let switched = false;
+    const unsubscribe = this.on('source_switched', (event) => {
+      switched ||= event.streamId === streamId;
+    });
+    const measurement = this.measureGaps(streamId);
+    this.#events.emit('noted', { streamId, type: 'drill_started', fault, seconds });
+    try {
+      await Promise.all(pools.map((pool) => pool.drill(request)));
+    } finally {
+      unsubscribe();
+      const longestGapMs = Math.max(0, ...measurement.take().gapsMs);
+      this.#events.emit('noted', { streamId, type: 'drill_ended', fault, longestGapMs });
+    }
+    return {
+      switched,
+      failoverIndex: first.snapshot().failoverIndex,
+      told: fault === 'black' || fault === 'silence',
+      slateMs: Math.round(slateMs() - slateBeforeMs),
+      viewers: measurement.take(),
+    };
+  }
+
+  measureGaps(streamId: string): GapMeasurement {
+    const viewers = [...(this.#pools.get(streamId) ?? [])].flatMap((pool) => pool.measured());
+    return measureGaps(viewers, {
+      now: () => this.#clock.now(),
+      intervalMs: this.#deliveryIntervalMs,
+      onDetached: (listener) =>
+        this.on('viewer_detached', (viewer) => {
+          if (viewer.streamId === streamId) listener(viewer.clientId, viewer.reason);
+        }),
+    });
   }
 
   async stop(streamId: string): Promise<number> {

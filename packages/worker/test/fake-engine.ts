@@ -1,7 +1,9 @@
 import type {
   DetachReason,
+  DrillResult,
   EngineEvents,
   FailoverResult,
+  GapMeasurement,
   PoolSnapshot,
   PoolState,
   StreamEngineApi,
@@ -92,6 +94,15 @@ export class FakeEngine implements StreamEngineApi {
 
   async failover(): Promise<FailoverResult> {
     return { failoverIndex: 1, failoverAttempts: 1 };
+  }
+
+  async drill(): Promise<DrillResult> {
+    const viewers = { gapsMs: [100], dropped: 0 };
+    return { switched: true, failoverIndex: 1, told: false, slateMs: 0, viewers };
+  }
+
+  measureGaps(): GapMeasurement {
+    return { take: () => ({ gapsMs: [40, 50], dropped: 1 }) };
   }
 
   disconnect(): boolean {

@@ -39,6 +39,11 @@ export class LaneWatches {
     return lane;
   }
 
+  /** Says of what goes out what a watch would say that has found this fault. */
+  report(error: StreampoolError): void {
+    this.#out?.report(error);
+  }
+
   /** From now on this one's bytes go out. */
   isOut(lane: LaneWatch): void {
     this.#out = lane;
@@ -86,6 +91,10 @@ export class LaneWatch {
   /** After a chunk. */
   sync(aligner: PacketAligner): void {
     this.watch?.sync(aligner);
+  }
+
+  report(error: StreampoolError): void {
+    this.#onFault(error);
   }
 
   /** Idempotent. */

@@ -8,11 +8,13 @@ import type { Clock } from '../clock.ts';
 import { forAttempt } from '../connection-holder.ts';
 import type { DeliveryClock } from '../delivery-clock.ts';
 import type { MakeWatch } from '../detection/lane-watches.ts';
+import { faultError, type SourceFaults } from '../drill/index.ts';
 import { Intake } from '../intake.ts';
 import type { StreamNote } from '../notes.ts';
 import { type OpenedMedia, openMedia } from '../open-media.ts';
 import type { RingOptions } from '../ring.ts';
 import { SocketViewer } from '../socket-viewer.ts';
+import type { Source } from '../source.ts';
 import type { ChainPolicy } from '../source-chain.ts';
 import { asStreampoolError, UpstreamSource } from '../upstream-source.ts';
 
@@ -33,6 +35,8 @@ export interface TranscodeInputOptions {
   readonly watch?: MakeWatch;
   readonly door: InputDoor;
   readonly clock: Clock;
+  /** Makes sources look broken, where somebody wants to see what happens. */
+  readonly faults?: SourceFaults;
   /** Turns for FFmpeg as the reader of the ring: more frequent than a viewer's, since its delay adds to theirs. */
   readonly delivery: DeliveryClock;
   /** The provider was lost, or another one took over, behind FFmpeg's back. */
@@ -106,6 +110,11 @@ export class TranscodeInput {
     return this.#intake !== undefined && !this.#intakeFailure && !this.#intakeEnded;
   }
 
+  /** Treats the provider's stream as if its detectors had found this. */
+  report(error: StreampoolError): void {
+    this.#intake?.report(error);
+  }
+
   /** FFmpeg reads files and playlists as it likes: nobody else sees what comes. */
   get isReadAlone(): boolean {
     return this.#intake === undefined;
@@ -131,6 +140,8 @@ export class TranscodeInput {
     this.release();
     await this.#releasing;
     this.#index = index;
+    const fault = this.#options.faults?.of(index);
+    if (fault) throw faultError(fault === 'stall' ? 'cut' : fault);
     try {
       return await this.#prepare(this.#options.sources.at(index));
     } catch (error) {
@@ -208,7 +219,8 @@ export class TranscodeInput {
   }
 
   #throughRing(media: OpenedMedia): PreparedInput {
-    const { sources, alternatives, choice, client, timeouts, paceMs, policy, ring, clock } = this.#options;
+    const { sources, alternatives, choice, faults, client, timeouts, paceMs, policy, ring, clock } =
+      this.#options;
     let adopted: OpenedMedia | undefined = media;
     this.#intakeFailure = undefined;
     this.#intakeEnded = false;
@@ -224,9 +236,12 @@ export class TranscodeInput {
         const opened = adopted;
         adopted = undefined;
         const target = forAttempt(sources.at(attempt.index), attempt);
-        choice?.begin(attempt);
-        const { fresh } = attempt;
-        return new UpstreamSource({ client, target, timeouts, paceMs, fresh, ...(opened ? { opened } : {}) });
+        const { fresh, index } = attempt;
+        const source = (): Source => {
+          choice?.begin(attempt);
+          return new UpstreamSource({ client, target, timeouts, paceMs, fresh, ...(opened ? { opened } : {}) });
+        };
+        return faults?.wrap({ index, open: source, onBroken: () => choice?.dropped(attempt) }) ?? source();
       },
       events: {
         joinable: () => {
