@@ -13,6 +13,7 @@ export const ERRORS = {
   STREAM_NOT_FOUND: { status: 404, retryable: false },
   CLIENT_NOT_FOUND: { status: 404, retryable: false },
   WORKER_NOT_FOUND: { status: 404, retryable: false },
+  PROVIDER_NOT_FOUND: { status: 404, retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false },
   RANGE_NOT_SATISFIABLE: { status: 416, retryable: false },
   BODY_TOO_LARGE: { status: 413, retryable: false },

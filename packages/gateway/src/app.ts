@@ -13,6 +13,7 @@ import { clientRoutes } from './routes/clients.ts';
 import { createRoutes } from './routes/create-streams.ts';
 import { deleteRoutes } from './routes/delete-streams.ts';
 import { failoverRoutes } from './routes/failover.ts';
+import { providerRoutes } from './routes/providers.ts';
 import { readRoutes } from './routes/read-streams.ts';
 import { serverRoutes } from './routes/server.ts';
 import type { Services } from './routes/services.ts';
@@ -40,6 +41,7 @@ export function allRoutes(services: Services): Route[] {
     ...statsRoutes(services),
     ...serverRoutes(services),
     ...workerRoutes(services),
+    ...providerRoutes(services),
   ];
 }
 

@@ -142,6 +142,8 @@ export interface GatewayOptions {
   readonly nodeId: string;
   /** Absent: everybody is let in. */
   readonly admission?: ViewerAdmission;
+  /** Somebody changed a provider through this process's API. Must not reject. */
+  readonly onProvidersChanged?: () => Promise<void>;
   /** Looks at every request first. */
   readonly nodeDoor?: NodeDoor;
   /** What `/metrics` shows of this process’s standing; undefined until it has one. */

@@ -31,6 +31,8 @@ export interface HttpUpstreamClientOptions {
 }
 
 const MAX_REDIRECTS = 10;
+/** Of the time that a provider has to answer in. */
+const PATIENCE = 0.6;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** The one upstream client of a process: HTTP/1.1 over its own sockets, one connection per request. */
@@ -58,7 +60,10 @@ export class HttpUpstreamClient implements UpstreamClient {
     request: UpstreamRequest,
     options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
   ): Promise<UpstreamResponse> {
-    const slot = request.slot ? undefined : await this.reserve(request, options.signal);
+    const { signal, timeouts } = options;
+    // Told that there is no slot, whoever waits must have the time to do something about it.
+    const patienceMs = timeouts.firstByteMs * PATIENCE;
+    const slot = request.slot ? undefined : await this.#slots?.acquire(request, { signal, patienceMs });
     try {
       const exchange = await this.#follow(request, options);
       if (slot) void exchange.closed.then(() => slot.release());
@@ -71,7 +76,7 @@ export class HttpUpstreamClient implements UpstreamClient {
   }
 
   async reserve(target: UpstreamTarget, signal?: AbortSignal): Promise<Slot | undefined> {
-    return this.#slots?.acquire(target, signal);
+    return this.#slots?.acquire(target, { signal });
   }
 
   /** Through redirects: the provider is the one that was asked, wherever it leads. */

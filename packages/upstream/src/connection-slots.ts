@@ -30,11 +30,12 @@ export interface Slot {
 /** Who counts the connections of providers that allow only so many. */
 export interface ConnectionSlots {
   /**
-   * A slot for a connection to this URL; undefined, at once, where there is no limit.
+   * A slot for a connection to this URL; undefined, at once, where there is no limit. `patienceMs`: the longest that whoever
+   * asks can wait for it.
    * @throws StreampoolError PROVIDER_LIMIT; the signal's reason when that aborts
    */
   acquire(
     target: { readonly url: string; readonly holder?: ConnectionHolder },
-    signal?: AbortSignal,
+    options?: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number },
   ): Promise<Slot | undefined> | undefined;
 }

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { DEFAULT_USER_AGENT } from '@streampool/upstream';
 import { z } from 'zod';
 import { DETECTION_SETTINGS } from './detection-settings.ts';
+import { providerLimits } from './provider-limits.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 
 /** One thing that can be set, by an environment variable of that name. */
@@ -267,6 +268,14 @@ export const SETTINGS = {
     about: 'Nothing has gone out for this long when the slate is shown',
     type: duration(200, 60 * second),
     default: '1s',
+  }),
+  providers: setting({
+    env: 'PROVIDERS',
+    group: 'Providers',
+    about:
+      'Providers that allow only so many connections at once: <id>=<connections>@<hosts>, with ; between them. What PUT /providers says goes before it',
+    type: providerLimits,
+    default: '',
   }),
   allowPrivateUpstreams: setting({
     env: 'ALLOW_PRIVATE_UPSTREAMS',

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { contextOf, type RequestContext } from './request-context.ts';
 import { type Problem, problemsOf, RequestProblem } from './request-problem.ts';
 
-export type Method = 'get' | 'post' | 'delete' | 'head';
+export type Method = 'get' | 'post' | 'put' | 'delete' | 'head';
 
 /** Who may call: whoever has the token, a viewer with a signed URL where signing is on, or anybody. */
 export type Access = 'token' | 'viewer' | 'public';

@@ -19,6 +19,15 @@ export interface NodeFigures {
     /** Of timelines. */
     readonly droppedEntries: number;
   };
+  /** Connections to providers that allow only so many, as this process has them. */
+  readonly providers?: readonly {
+    readonly id: string;
+    readonly maxConnections: number;
+    readonly held: number;
+    readonly refusals: number;
+    readonly handOvers: number;
+    readonly preemptions: number;
+  }[];
   /** Absent where no jobs run. */
   readonly jobs?: {
     readonly runs: readonly { readonly name: string; readonly runs: number; readonly failures: number }[];
@@ -44,6 +53,7 @@ export class NodeMetrics {
     this.#registry = registry;
     this.#relays(engine);
     const worker = (): NodeFigures['worker'] | undefined => figures()?.worker;
+    this.#providers(figures);
     const jobs = (): NodeFigures['jobs'] => figures()?.jobs;
     this.#gauge(
       'streampool_owned_streams',
@@ -107,6 +117,37 @@ export class NodeMetrics {
     );
   }
 
+  #providers(figures: () => NodeFigures | undefined): void {
+    type Provider = NonNullable<NodeFigures['providers']>[number];
+    const each = (value: (provider: Provider) => number) => (): Sample[] | undefined =>
+      figures()?.providers?.map((provider) => [{ provider: provider.id }, value(provider)]);
+    this.#gauge(
+      'streampool_provider_slots_used',
+      'Connections of this process to a provider that allows only so many; the sum over all processes is what counts.',
+      each(({ held }) => held),
+    );
+    this.#gauge(
+      'streampool_provider_slots_max',
+      'Connections that the provider allows to all processes together.',
+      each(({ maxConnections }) => maxConnections),
+    );
+    this.#counter(
+      'streampool_provider_refusals',
+      'Connections that this process wanted while the provider had none left.',
+      each(({ refusals }) => refusals),
+    );
+    this.#counter(
+      'streampool_provider_hand_overs',
+      'Connections that came here from a stream that nobody watched, or whose viewer zapped.',
+      each(({ handOvers }) => handOvers),
+    );
+    this.#counter(
+      'streampool_provider_preemptions',
+      'Connections that came here from a stream of a lower priority.',
+      each(({ preemptions }) => preemptions),
+    );
+  }
+
   #relays(engine: Pick<StreamEngineApi, 'pools'>): void {
     this.#gauge(
       'streampool_relays',
@@ -151,7 +192,7 @@ type Sample = readonly [labels: Record<string, string>, value: number];
 /** Nothing is shown of what is undefined. */
 type Values = () => readonly Sample[] | undefined;
 
-const LABELS = ['direction', 'job', 'action'];
+const LABELS = ['direction', 'job', 'action', 'provider'];
 
 function one(value: number | undefined): Sample[] | undefined {
   return value === undefined ? undefined : [[{}, value]];

@@ -28,6 +28,8 @@ export interface Services {
   readonly timelines: Timelines;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
+  /** See {@link GatewayOptions}. */
+  readonly onProvidersChanged?: () => Promise<void>;
   readonly redirect?: ViewerRedirect;
   readonly admission?: ViewerAdmission;
   /** Of the addresses that `redirect` sends viewers to. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { detectionSettings } from './detection-settings.ts';
+import { PROVIDER_ID } from './providers.ts';
 import { metadata, queryFlag, sourceHeaders, sourceUrl, templateVariables, userAgent } from './scalars.ts';
 
 const flag = z.boolean({ error: 'must be true or false' }).nullish();
@@ -17,6 +18,19 @@ const streamSettings = {
   stall_timeout: seconds(0.5, 600).describe(
     'A source that sends nothing for this long counts as lost; seconds',
   ),
+  provider_id: z
+    .string({ error: 'must be a string' })
+    .regex(PROVIDER_ID, { error: 'must be letters, digits and . _ -' })
+    .nullish()
+    .describe('The provider whose max_connections counts; by default the one that has the URL’s host'),
+  priority: z
+    .int({ error: 'must be a whole number' })
+    .min(-1_000)
+    .max(1_000)
+    .nullish()
+    .describe(
+      'At the limit of a provider with preempt, a higher one takes the place of a lower one; 0 by default',
+    ),
   failback_after: seconds(0, 86_400).describe(
     'On a failover URL for this long, the primary is tried again; seconds, 0: never',
   ),

@@ -67,8 +67,8 @@ function presentOnly(headers: Record<string, string | null>): Record<string, str
   return Object.fromEntries(present);
 }
 
-function settingsOf(body: CreateStreamBody | CreateTranscodeBody): Record<string, number | boolean> {
-  const settings: Record<string, number | boolean> = {};
+function settingsOf(body: CreateStreamBody | CreateTranscodeBody): Record<string, string | number | boolean> {
+  const settings: Record<string, string | number | boolean> = {};
   for (const name of STREAM_SETTINGS) {
     const value = body[name];
     if (value !== null && value !== undefined) settings[name] = value;

@@ -21,7 +21,18 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
     ...(detection && { detection }),
     ...(typeof definition.settings.slate === 'boolean' && { slate: definition.settings.slate }),
+    ...providerOf(definition.settings),
     contentType: contentTypeOf(definition),
+  };
+}
+
+function providerOf({
+  provider_id: providerId,
+  priority,
+}: StreamDefinition['settings']): Pick<StreamSpec, 'providerId' | 'priority'> {
+  return {
+    ...(typeof providerId === 'string' && { providerId }),
+    ...(typeof priority === 'number' && { priority }),
   };
 }
 

@@ -107,10 +107,11 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
 
   acquire(
     { url, holder }: { readonly url: string; readonly holder?: ConnectionHolder },
-    signal?: AbortSignal,
+    { signal, patienceMs }: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number } = {},
   ): Promise<Slot> | undefined {
     const provider = this.#hosts.find(url, holder?.providerId);
-    return provider && this.#acquire(provider, holder, signal);
+    const waitMs = holder?.beside ? 0 : Math.min(this.#options.waitMs ?? WAIT_MS, patienceMs ?? WAIT_MS);
+    return provider && this.#acquire(provider, holder, waitMs, signal);
   }
 
   sight(streamIds: readonly string[]): NodeSight {
@@ -151,11 +152,12 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
   async #acquire(
     provider: ProviderRecord,
     holder: ConnectionHolder | undefined,
+    waitMs: number,
     signal: AbortSignal | undefined,
   ): Promise<Slot> {
     const slot = this.#slots.add(provider.id, holder);
     try {
-      await this.#win(slot, holder?.beside === true, signal);
+      await this.#win(slot, waitMs, signal);
     } catch (error) {
       void this.#release(slot);
       throw error;
@@ -165,8 +167,7 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
   }
 
   /** Until there is a slot, or no more time. @throws StreampoolError PROVIDER_LIMIT, the signal's reason */
-  async #win(slot: HeldSlot, isBeside: boolean, signal: AbortSignal | undefined): Promise<void> {
-    const { waitMs = WAIT_MS } = this.#options;
+  async #win(slot: HeldSlot, waitMs: number, signal: AbortSignal | undefined): Promise<void> {
     const deadlineMs = this.#clock.now() + waitMs;
     let lookedMs = Number.NEGATIVE_INFINITY;
     for (;;) {
@@ -174,7 +175,7 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
       const answer = await this.#take(slot);
       if (answer.granted) return;
       const leftMs = deadlineMs - this.#clock.now();
-      if (isBeside || leftMs <= 0 || answer.provider.maxConnections === 0) {
+      if (leftMs <= 0 || answer.provider.maxConnections === 0) {
         this.#countsOf(slot.providerId).refusals += 1;
         throw providerLimit(answer.provider, answer.slots);
       }
