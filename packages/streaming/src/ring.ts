@@ -10,6 +10,8 @@ export interface RingOptions {
   readonly budgetBytes: number;
   /** How long bytes are kept for slow viewers, in ms, as far as the budget allows. The newest access point is kept longer. */
   readonly retainMs: number;
+  /** Called after each append, with the new `head`. */
+  readonly onAppend?: (head: number, nowMs: number) => void;
 }
 
 /** A stretch of the ring's memory. Filled once, read by slices, recycled when nobody holds it. */
@@ -93,6 +95,7 @@ export class Ring {
       this.#head += to - from;
       from = to;
     }
+    this.#options.onAppend?.(this.#head, nowMs);
   }
 
   /** Notes a place where a viewer can start. Offsets must grow; points that have already left the ring are ignored. */

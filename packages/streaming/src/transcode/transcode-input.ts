@@ -17,6 +17,7 @@ import { SocketViewer } from '../socket-viewer.ts';
 import type { Source } from '../source.ts';
 import type { ChainPolicy } from '../source-chain.ts';
 import { asStreampoolError, UpstreamSource } from '../upstream-source.ts';
+import { ArrivalLog } from './arrival-log.ts';
 
 /** The loopback door, as far as FFmpeg's input needs it. */
 export type InputDoor = Pick<Door, 'open' | 'openSocket'>;
@@ -59,6 +60,11 @@ export interface PreparedInput {
   close(): Promise<void>;
 }
 
+/** Given at once, since FFmpeg looks at this much before it begins. */
+const HEAD_START_MS = 60;
+/** As much less than the ring keeps is the furthest that FFmpeg may be behind. */
+const KEPT_MS = 500;
+
 /**
  * What FFmpeg reads. A continuous transport stream goes through a ring of its own: FFmpeg starts at a keyframe already
  * there, a restarted FFmpeg need not ask the provider again, and a provider that is cut is replaced, spliced, without
@@ -76,6 +82,9 @@ export class TranscodeInput {
   #recoveredMs = Number.NEGATIVE_INFINITY;
   /** When a silence of the provider ended that it got over by itself. */
   #fedAgainMs = Number.NEGATIVE_INFINITY;
+  #arrivals: ArrivalLog | undefined;
+  /** Some FFmpeg has read from the ring. */
+  #hasFed = false;
   readonly #readers = new Set<SocketViewer>();
   #lastError: string | undefined;
   #releasing: Promise<unknown> = Promise.resolve();
@@ -173,6 +182,7 @@ export class TranscodeInput {
     this.#formerRestarts += intake.restarts;
     this.#index = intake.index;
     this.#intake = undefined;
+    this.#hasFed = false;
     this.#releasing = Promise.all([this.#releasing, intake.close()]);
   }
 
@@ -221,6 +231,7 @@ export class TranscodeInput {
   #throughRing(media: OpenedMedia): PreparedInput {
     const { sources, alternatives, choice, faults, client, timeouts, paceMs, policy, ring, clock } =
       this.#options;
+    const arrivals = new ArrivalLog(ring.retainMs);
     let adopted: OpenedMedia | undefined = media;
     this.#intakeFailure = undefined;
     this.#intakeEnded = false;
@@ -229,7 +240,7 @@ export class TranscodeInput {
       first: this.#index,
       ...(choice && { choice }),
       policy,
-      ring,
+      ring: { ...ring, onAppend: (head, nowMs) => arrivals.note(head, nowMs) },
       ...(this.#options.watch && { watch: this.#options.watch }),
       clock,
       open: (attempt) => {
@@ -239,7 +250,14 @@ export class TranscodeInput {
         const { fresh, index } = attempt;
         const source = (): Source => {
           choice?.begin(attempt);
-          return new UpstreamSource({ client, target, timeouts, paceMs, fresh, ...(opened ? { opened } : {}) });
+          return new UpstreamSource({
+            client,
+            target,
+            timeouts,
+            paceMs,
+            fresh,
+            ...(opened ? { opened } : {}),
+          });
         };
         return faults?.wrap({ index, open: source, onBroken: () => choice?.dropped(attempt) }) ?? source();
       },
@@ -269,15 +287,34 @@ export class TranscodeInput {
     });
     this.#intake = intake;
     intake.start();
+    this.#arrivals = arrivals;
     return this.#feed(intake);
+  }
+
+  /**
+   * Another FFmpeg begins with the newest keyframe, which may be as old as a group of pictures is long. It is given what
+   * follows at the pace at which it came: given all at once, its output would run ahead of the clock that players go by,
+   * further with each restart. The first one has nobody before it to keep in step with, and is given all there is.
+   */
+  #paceOf(intake: Intake): ((nowMs: number) => number) | undefined {
+    const arrivals = this.#arrivals;
+    const point = intake.ring.newestAccessPoint();
+    const cameMs = point && arrivals?.arrivedMs(point.offset);
+    if (!this.#hasFed || !arrivals || cameMs === undefined) return undefined;
+    const { clock, ring } = this.#options;
+    const delayMs = Math.min(clock.now() - cameMs - HEAD_START_MS, ring.retainMs - KEPT_MS);
+    return delayMs <= 0 ? undefined : (nowMs) => arrivals.headAt(nowMs - delayMs);
   }
 
   #feed(intake: Intake): PreparedInput {
     const { door, clock, delivery } = this.#options;
     const mine = new Set<SocketViewer>();
     const opening = door.openSocket((socket) => {
+      const limit = this.#paceOf(intake);
+      this.#hasFed = true;
       const reader = new SocketViewer({
         ring: intake.ring,
+        ...(limit && { limit }),
         socket,
         // FFmpeg is slow when it is held back by its own viewers; its supervisor judges it, not its input.
         clientTimeoutMs: Number.POSITIVE_INFINITY,
