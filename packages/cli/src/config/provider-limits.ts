@@ -6,7 +6,7 @@ const ENTRY = /^([A-Za-z0-9._-]{1,64})=(\d{1,6})(\+preempt)?@(.+)$/;
 const HOST = /^(?:(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
 const ALLOWED =
-  'a list of <id>=<connections>@<hosts> with ; between them, such as acme=2@tv.example.org,*.cdn.example.org; other=5+preempt@tv.other.example:8080';
+  'entries with ; between them, such as acme=2@tv.example.org,*.cdn.example.org; other=5+preempt@tv.other.example:8080';
 
 /** Limits of providers on one line: `acme=2@tv.example.org,*.cdn.example.org` reads "acme: 2 at these hosts". */
 export const providerLimits: ValueType<ProviderRecord[]> = {

@@ -273,7 +273,7 @@ export const SETTINGS = {
     env: 'PROVIDERS',
     group: 'Providers',
     about:
-      'Providers that allow only so many connections at once: <id>=<connections>@<hosts>, with ; between them. What PUT /providers says goes before it',
+      'Providers that allow only so many connections at once, each as id=connections@hosts. What PUT /providers says goes before it',
     type: providerLimits,
     default: '',
   }),
