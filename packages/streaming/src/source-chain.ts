@@ -480,7 +480,7 @@ export class SourceChain {
       .filter((index) => this.#tries.hasHope(index, this.#wasLive))
       .map((index) => ({ index, waitMs: index === pardoned ? 0 : this.#waitMs(index) }));
     const next = nextOf(candidates, after + 1);
-    if (!next) this.#giveUp(error);
+    if (!next || this.#isSpent) this.#giveUp(error);
     else if (next.waitMs === 0) this.#openLater(next.index, 0);
     else {
       const lookAgainMs = Math.min(next.waitMs, LOOK_AGAIN_MS);
@@ -514,13 +514,17 @@ export class SourceChain {
   }
 
   get #hasHope(): boolean {
-    return this.#indices().some((index) => this.#tries.hasHope(index, this.#wasLive));
+    return !this.#isSpent && this.#indices().some((index) => this.#tries.hasHope(index, this.#wasLive));
   }
 
-  /** Somebody who names sources is asked as long as those there were would be tried. */
-  get #mayResolve(): boolean {
+  /** However many sources somebody names: all of them together are given the attempts of one. */
+  get #isSpent(): boolean {
     const { choice, policy, alternatives } = this.#options;
-    return choice?.resolve !== undefined && this.#tries.total < policy.maxAttempts * (alternatives + 1);
+    return this.#tries.total >= policy.maxAttempts * (alternatives + (choice?.resolve ? 1 : 0));
+  }
+
+  get #mayResolve(): boolean {
+    return this.#options.choice?.resolve !== undefined && !this.#isSpent;
   }
 
   #onStable(run: SourceRun): void {
