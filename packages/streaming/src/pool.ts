@@ -227,6 +227,7 @@ export class Pool {
       );
     const next = index ?? (this.snapshot().failoverIndex + 1) % alternatives;
     const replacement = { reason: 'MANUAL', index: next };
+    this.note({ type: 'failover_requested', index: next });
     if (!(await switchInput?.(replacement))) await this.#intake.replace(replacement);
     const { failoverIndex, failoverAttempts } = this.snapshot();
     return { failoverIndex, failoverAttempts };

@@ -237,10 +237,16 @@ export class FfmpegProcess {
     if (code === 0) return undefined;
     const missing = this.#stderr.lines().find(({ text }) => /^setpriv: failed to execute/.test(text));
     if (missing) return ffmpegMissing(this.#options.ffmpegPath);
-    const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
     const why = this.lastError;
-    return new StreampoolError('FFMPEG_FAILED', why ?? `FFmpeg ${how} without saying why`, {
-      info: signal ? { signal } : { exitCode: code ?? -1 },
+    if (signal) {
+      // What it said last need not have anything to do with it.
+      const last = why === undefined ? '' : `; the last it said was: ${why}`;
+      return new StreampoolError('FFMPEG_FAILED', `FFmpeg was killed by ${signal}${last}`, {
+        info: { signal },
+      });
+    }
+    return new StreampoolError('FFMPEG_FAILED', why ?? `FFmpeg ended with code ${code} without saying why`, {
+      info: { exitCode: code ?? -1 },
     });
   }
 

@@ -16,7 +16,7 @@ export interface Session {
 /** A viewer waits for its first picture before it counts as one; what happened then explains why it was slow. */
 const BEFORE_MS = 10_000;
 /** What a stream's owner notes a moment later than the viewer's node. */
-const AFTER_MS = 2_000;
+const AFTER_MS = 500;
 
 /** When and what a viewer watched, by what is known of its going, and what it watches now. The newest last. */
 export function sessionsOf(own: readonly TimelineEntry[], present: readonly Session[]): Session[] {

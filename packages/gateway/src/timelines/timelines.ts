@@ -52,7 +52,7 @@ export class Timelines {
       .filter((entry) => sessions.some((session) => touches(entry, session)));
     const came = sessions.flatMap((session) => attachment(session, clientId) ?? []);
     return {
-      entries: [...around, ...came, ...own.entries].sort((a, b) => a.atMs - b.atMs),
+      entries: [...came, ...around, ...own.entries].sort((a, b) => a.atMs - b.atMs),
       complete: own.complete && streams.every(({ complete }) => complete),
     };
   }

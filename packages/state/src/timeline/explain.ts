@@ -32,7 +32,7 @@ const SENTENCES: { readonly [K in EventType]?: Explain } = {
   ],
   source_lost: ({ code, detail, index }, { clientId }) => [
     causeOf(code),
-    `${clientId === undefined ? capital(source(index)) : `The viewer's own connection to ${source(index)}`} was lost: ${detail} (${code}).`,
+    `${lostWhat(code, index, clientId)} was lost: ${detail} (${code}).`,
   ],
   source_faulty: ({ code, detail, index }) => [
     causeOf(code),
@@ -160,9 +160,20 @@ function switched({ reason, gapMs, failoverIndex, fromIndex }: EntryData): strin
     return `The stream comes from another worker (${reason}), ${gap}`;
   }
   if (fromIndex === undefined || fromIndex === failoverIndex) {
-    return `${capital(source(failoverIndex))} was started again (${reason}), ${gap}`;
+    const what = causeOf(reason) === 'encoder' ? 'FFmpeg' : capital(source(failoverIndex));
+    return `${what} was started again (${reason}), ${gap}`;
   }
   return `Switched from ${source(fromIndex)} to ${source(failoverIndex)} (${reason}), ${gap}`;
+}
+
+function lostWhat(
+  code: EntryData[string] | undefined,
+  index: EntryData[string] | undefined,
+  clientId?: string,
+): string {
+  if (causeOf(code) === 'encoder') return 'FFmpeg';
+  if (causeOf(code) === 'cluster') return 'The connection to the worker that plays the stream';
+  return clientId === undefined ? capital(source(index)) : `The viewer's own connection to ${source(index)}`;
 }
 
 function source(index: string | number | boolean | undefined): string {
