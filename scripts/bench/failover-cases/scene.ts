@@ -87,6 +87,8 @@ export class Scene {
         ...{ codec, constantRate: codec === 'h264', bFrames: 0, seconds: 24, gopSeconds },
         // The rest is sound and packet headers.
         ...{ videoKbps: Math.round(mbit * 1_000 * 0.9 - 64), audio: [{ kbps: 64 }] },
+        // Sound in pieces of a third of a second, as FFmpeg makes them by itself, would set the pace of what FFmpeg puts out.
+        extra: ['-pes_payload_size', '0'],
       },
       paths: Array.from({ length: sources }, (_, index) => `/source-${index}.ts`),
       live: { start: sourceStart },

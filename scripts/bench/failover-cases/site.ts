@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { api, Cluster, type ProcessInfo } from '@streampool/testkit';
 import { startServer } from '../servers/streampool.ts';
 
@@ -7,9 +8,16 @@ export interface Site {
   readonly doors: readonly { readonly url: string }[];
   /** FFmpeg processes of any node, also of nodes that have died. */
   ffmpegs(): ProcessInfo[];
+  /** The processes that serve now. */
+  nodes(): readonly { readonly name: string; readonly pid: number }[];
+  /** Kills a worker (`which` picks one) and resolves with its name; it is started again before `restarted` settles. */
+  killWorker?(which: number): Promise<{ name: string; restarted: Promise<void> }>;
   logs(): Readonly<Record<string, string>>;
   close(): Promise<void>;
 }
+
+/** A killed worker is started again after this, as a supervisor would. */
+const RESTART_MS = 3_000;
 
 const ENV = { NODE_ENV: 'production', LOG_LEVEL: 'info', LOG_FORMAT: 'json' };
 
@@ -18,6 +26,7 @@ export async function singleNode(env: Readonly<Record<string, string>>): Promise
   return {
     doors: [server],
     ffmpegs: () => server.offspring().filter(({ name }) => name === 'ffmpeg'),
+    nodes: () => [{ name: 'node', pid: server.pid }],
     logs: () => ({ node: server.logs() }),
     close: async () => {
       await server.stop();
@@ -31,6 +40,12 @@ export async function clusterOfNodes(env: Readonly<Record<string, string>>): Pro
   return {
     doors: cluster.gateways,
     ffmpegs: () => cluster.ffmpegs(),
+    nodes: () => cluster.nodes.filter(({ running }) => running).map(({ name, pid }) => ({ name, pid })),
+    killWorker: async (which) => {
+      const worker = cluster.workers[which % cluster.workers.length]!;
+      await worker.kill();
+      return { name: worker.name, restarted: delay(RESTART_MS).then(() => worker.start()) };
+    },
     logs: () => Object.fromEntries(cluster.nodes.map((node) => [node.name, node.logs()])),
     close: () => cluster.close(),
   };

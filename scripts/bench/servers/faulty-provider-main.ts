@@ -16,7 +16,8 @@ export interface FaultyProviderPlan {
 export type FaultyProviderOrder =
   | { readonly order: 'cut' | 'stall'; readonly path: string }
   | { readonly order: 'fault'; readonly path: string; readonly fault: Fault }
-  | { readonly order: 'repair' | 'watch' | 'look' };
+  | { readonly order: 'repair'; readonly path?: string }
+  | { readonly order: 'watch' | 'look' };
 
 /** Who is connected: by path now, in all now, and the most at once since `watch`. */
 export interface ProviderCounts {
@@ -46,7 +47,7 @@ process.once('message', async ({ sample: options, paths, live }: FaultyProviderP
     if (order.order === 'cut') provider.cut(order.path, 'rst');
     if (order.order === 'stall') provider.stall(order.path);
     if (order.order === 'fault') provider.fault(order.path, order.fault);
-    if (order.order === 'repair') provider.clearFaults();
+    if (order.order === 'repair') provider.clearFaults(order.path);
     if (order.order === 'watch') most = current;
     const byPath = Object.fromEntries(paths.map((path) => [path, provider.stats(path).current]));
     process.send?.({ id, counts: { byPath, current, most } satisfies ProviderCounts });

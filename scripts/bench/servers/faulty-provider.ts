@@ -53,8 +53,9 @@ export class FaultyProvider {
     await this.#tell({ order: 'fault', path, fault });
   }
 
-  async repair(): Promise<void> {
-    await this.#tell({ order: 'repair' });
+  /** New requests are answered well again: of one path, or of all. */
+  async repair(path?: string): Promise<void> {
+    await this.#tell({ order: 'repair', ...(path !== undefined && { path }) });
   }
 
   /** Counts the most connections at once from now on. */
