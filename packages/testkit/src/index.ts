@@ -44,3 +44,5 @@ export type { Fault } from './provider/fault.ts';
 export type { FileOptions } from './provider/file-route.ts';
 export type { HlsOptions } from './provider/hls-channel.ts';
 export { LiveChannel, type LiveOptions } from './provider/live-channel.ts';
+export { seededRandom } from './seeded-random.ts';
+export { runZapping, type ZappingPlan, type ZappingResult, type ZappingSite } from './zapping/run-zapping.ts';

@@ -6,6 +6,7 @@ import type { StreampoolProcess } from '../processes/streampool.ts';
 import { api, createStream } from '../processes/streampool-api.ts';
 import { waitFor } from '../processes/wait-for.ts';
 import { FakeProvider } from '../provider/fake-provider.ts';
+import { seededRandom } from '../seeded-random.ts';
 
 export interface CyclePlan {
   readonly cycles: number;
@@ -40,7 +41,7 @@ const COPY = '-i {input_url} -c copy -f mpegts pipe:1';
 
 /** Runs the cycles against a server with `watchTimers` whose SHARED_STREAM_TIMEOUT is about 1 s, and compares what it holds before and after. */
 export async function runCycles(server: StreampoolProcess, plan: CyclePlan): Promise<CycleResult> {
-  const random = generator(plan.seed);
+  const random = seededRandom(plan.seed);
   const provider = await FakeProvider.start();
   const sample = await makeSample({ seconds: 4, gopSeconds: 1 });
   provider.live('/live.ts', sample, { start: 'keyframe' });
@@ -138,15 +139,4 @@ function compare(before: Census, after: Census): string[] {
   for (const [name, allowed] of Object.entries(slack) as [keyof typeof slack, number][])
     if (after[name] > before[name] + allowed) leaks.push(`${after[name] - before[name]} ${name}`);
   return leaks;
-}
-
-/** Mulberry32: the same seed, the same choices. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let value = Math.imul(state ^ (state >>> 15), 1 | state);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
