@@ -105,6 +105,8 @@ interface Successor {
   readonly reason: string;
   readonly mayBreak: boolean;
   readonly settle: (error?: StreampoolError) => void;
+  /** Ends its probation: there is nothing better. */
+  readonly release: () => void;
 }
 
 /** A switch that was asked for and had to break before it made. */
@@ -250,9 +252,13 @@ export class SourceChain {
     this.#settleSwitch(superseded);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const attempt = { index, beside: this.#run !== undefined, fresh: false, isFirst: false };
-    const run = this.#prepare(attempt, probationMs);
+    let onProbation = probationMs > 0;
+    const run = this.#prepare(attempt, () => (onProbation ? probationMs : 0));
+    const release = (): void => {
+      onProbation = false;
+    };
     const settle = (error?: StreampoolError): void => (error ? reject(error) : resolve());
-    this.#successor = { run, reason, mayBreak, settle };
+    this.#successor = { run, reason, mayBreak, settle, release };
     this.restarts += 1;
     // Nothing plays: then it need not wait for the turn of the next attempt.
     if (!this.#run) this.#adoptSuccessor();
@@ -280,7 +286,7 @@ export class SourceChain {
     if (this.#paused) run.pause();
   }
 
-  #prepare(attempt: Attempt, probationMs = 0): SourceRun {
+  #prepare(attempt: Attempt, probationMs = (): number => 0): SourceRun {
     const { clock, policy, events, open } = this.#options;
     const plain = events.lane({
       reject: (error) => run.end(error),
@@ -289,7 +295,7 @@ export class SourceChain {
       kind: () => run.kind,
     });
     const lane =
-      probationMs === 0
+      probationMs() === 0
         ? plain
         : new Probation({ lane: plain, clock, forMs: probationMs, onPicture: () => run.noteAccessPoint() });
     const run: SourceRun = new SourceRun({
@@ -622,6 +628,7 @@ export class SourceChain {
     if (!this.#successor) return;
     this.#cancelNext();
     this.#settleSwitch();
+    this.#successor.release();
     const { run, settle } = this.#successor;
     this.#successor = undefined;
     this.#run = run;

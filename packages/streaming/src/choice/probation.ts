@@ -5,8 +5,8 @@ import type { Lane } from '../source-run.ts';
 export interface ProbationOptions {
   readonly lane: Lane;
   readonly clock: Clock;
-  /** For how long it must have delivered. */
-  readonly forMs: number;
+  /** For how long it must have delivered; 0: no longer of interest. */
+  readonly forMs: () => number;
   /** It has shown its first picture. */
   readonly onPicture: () => void;
 }
@@ -37,6 +37,8 @@ export class Probation implements Lane {
 
   data(chunk: Buffer): void {
     const { lane, clock, forMs } = this.#options;
+    const leastMs = forMs();
+    this.#isOver ||= leastMs === 0;
     if (this.#isOver) {
       lane.data(chunk);
       return;
@@ -45,7 +47,7 @@ export class Probation implements Lane {
       this.#scanner.scan(packets, this.#offset);
       this.#offset += packets.length;
     });
-    this.#isOver = this.#sinceMs !== undefined && clock.now() - this.#sinceMs >= forMs;
+    this.#isOver = this.#sinceMs !== undefined && clock.now() - this.#sinceMs >= leastMs;
   }
 
   /** What ends on probation is not what viewers get. */

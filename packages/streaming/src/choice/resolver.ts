@@ -61,7 +61,6 @@ export class NextUrlResolver {
     try {
       const refusal = statusRefusal(response);
       if (refusal) throw refusal;
-      if (response.contentLength === 0) return undefined;
       // All of it or too much: `complete` tells which.
       const answer = await peekBody(response, {
         enough: (start) => start.length > MOST_BYTES,
@@ -80,6 +79,7 @@ function nextUrlOf(answer: Buffer, complete: boolean): string | undefined {
   const protocol = (what: string): StreampoolError =>
     new StreampoolError('UPSTREAM_PROTOCOL', `The resolver's answer ${what}`);
   if (!complete) throw protocol('did not end in time, or is too long');
+  if (answer.length === 0) return undefined;
   let nextUrl: unknown;
   try {
     ({ next_url: nextUrl } = JSON.parse(answer.toString('utf8')));

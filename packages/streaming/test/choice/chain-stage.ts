@@ -49,7 +49,7 @@ export function stage({ alternatives = 3, policy = {}, choice }: StageOptions = 
     alternatives,
     clock,
     random: () => 0,
-    policy: { ...DEFAULT_CHAIN_POLICY, stallMs: 1_000_000, ...policy },
+    policy: { ...DEFAULT_CHAIN_POLICY, stallMs: 1_000_000_000, ...policy },
     ...(choice && { choice: { ...INDIFFERENT, ...choice } }),
     open: (attempt) => {
       const source = new StagedSource(attempt, clock.now());
