@@ -1,4 +1,4 @@
-import type { StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
@@ -6,6 +6,7 @@ import { DEFAULT_GO_ON_POLICY, DirectViewer } from './direct/index.ts';
 import type {
   DetachReason,
   EngineEvents,
+  FailoverResult,
   PoolSnapshot,
   StreamSpec,
   ViewerRequest,
@@ -103,6 +104,27 @@ export class DirectViewers {
     for (const connection of connections) connection.close(reason);
     await Promise.all(connections.map((connection) => connection.closed));
     return viewers;
+  }
+
+  /**
+   * Every viewer changes over by itself. Undefined where nobody watches.
+   * @throws StreampoolError FAILOVER_NOT_CONFIGURED, INVALID_REQUEST, or why none of them could
+   */
+  async failover(streamId: string, index?: number): Promise<FailoverResult | undefined> {
+    const stream = this.#streams.get(streamId);
+    if (!stream) return undefined;
+    const alternatives = 1 + stream.spec.failoverUrls.length;
+    if (alternatives < 2)
+      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
+    if (index !== undefined && index >= alternatives)
+      throw new StreampoolError('INVALID_REQUEST', `the stream has sources 0 to ${alternatives - 1}`);
+    const connections = [...stream.connections];
+    const next = index ?? (Math.max(0, ...connections.map((it) => it.failoverIndex)) + 1) % alternatives;
+    const outcomes = await Promise.allSettled(connections.map((it) => it.failover(next)));
+    const refused = outcomes.find((outcome) => outcome.status === 'rejected');
+    if (refused && outcomes.every(({ status }) => status === 'rejected')) throw refused.reason;
+    stream.restarts += 1;
+    return { failoverIndex: next, failoverAttempts: stream.restarts };
   }
 
   disconnect(clientId: string): boolean {

@@ -131,7 +131,9 @@ export class StreamEngine implements StreamEngineApi {
 
   async failover(streamId: string, { index }: { index?: number } = {}): Promise<FailoverResult> {
     const pools = [...(this.#pools.get(streamId) ?? [])];
-    const [result] = await Promise.all(pools.map((pool) => pool.failover(index)));
+    const [result = await this.#direct.failover(streamId, index)] = await Promise.all(
+      pools.map((pool) => pool.failover(index)),
+    );
     if (!result) throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
     return result;
   }

@@ -1,12 +1,27 @@
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { redactUrl } from '@streampool/redaction';
+import type { FailoverResult } from '@streampool/streaming';
 import { type Route, route } from '../http/route.ts';
 import { failoverBody, streamParams } from '../schemas/stream-requests.ts';
 import { failedOver } from '../schemas/stream-responses.ts';
 import { streamNotFound } from './read-streams.ts';
 import type { Services } from './services.ts';
 
-export function failoverRoutes({ state, live, engine, peers, nodeId }: Services): Route[] {
+export function failoverRoutes({ state, live, engine, peers, endings, nodeId }: Services): Route[] {
+  /** Viewers of a direct stream have connections of their own, wherever they are. */
+  const everywhere = async (id: string, owner: string, index: number): Promise<FailoverResult> => {
+    const nodes = peers ? await endings.nodesOf(id, owner) : [];
+    const outcomes = await Promise.allSettled([
+      engine.failover(id, { index }),
+      ...nodes.map((node) => peers!.failover(node, id, { index })),
+    ]);
+    const done = outcomes.find((outcome) => outcome.status === 'fulfilled');
+    if (done) return done.value;
+    const reasons = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []));
+    // That a node has no viewers is the least of what can be said.
+    throw reasons.find((reason) => !isStreampoolError(reason, 'STREAM_NOT_PLAYING')) ?? reasons[0];
+  };
+
   return [
     route({
       method: 'post',
@@ -44,12 +59,15 @@ export function failoverRoutes({ state, live, engine, peers, nodeId }: Services)
             `index: the stream has sources 0 to ${urls.length - 1}`,
           );
         const before = await live.stream(id);
-        const wish = index === undefined ? {} : { index };
         const owner = before?.record.owner ?? '';
+        const isElsewhere = peers && owner !== '' && owner !== nodeId;
+        const wish = index === undefined ? {} : { index };
         const result =
-          peers && owner !== '' && owner !== nodeId
-            ? await peers.failover(owner, id, wish)
-            : await engine.failover(id, wish);
+          definition.kind === 'direct'
+            ? await everywhere(id, owner, index ?? ((before?.record.failoverIndex ?? 0) + 1) % urls.length)
+            : isElsewhere
+              ? await peers.failover(owner, id, wish)
+              : await engine.failover(id, wish);
         const { failoverIndex, failoverAttempts } = result;
         context.log.info({ streamId: id, failoverIndex }, 'changed over to another source by request');
         return {

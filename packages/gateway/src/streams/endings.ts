@@ -67,7 +67,7 @@ export class Endings {
   async stream(streamId: string): Promise<number | undefined> {
     const { state, engine, live, peers } = this.#options;
     const before = peers && (await live.stream(streamId));
-    const nodes = before ? await this.#nodesOf(streamId, before.record.owner) : [];
+    const nodes = before ? await this.nodesOf(streamId, before.record.owner) : [];
     const existed = await state.removeStream(streamId);
     const [here] = await Promise.all([
       engine.stop(streamId),
@@ -76,8 +76,8 @@ export class Endings {
     return existed ? Math.max(here, before?.viewers ?? 0) : undefined;
   }
 
-  /** The owner, and whoever has viewers: relays end with their owner, but not if it is dead or stuck. */
-  async #nodesOf(streamId: string, owner: string): Promise<string[]> {
+  /** The other nodes that play a stream: its owner, and whoever has viewers (relays end with their owner, but not if it is dead or stuck). */
+  async nodesOf(streamId: string, owner: string): Promise<string[]> {
     const { state, nodeId } = this.#options;
     const nodes = new Set([owner]);
     let after: string | undefined;

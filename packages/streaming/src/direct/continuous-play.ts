@@ -62,6 +62,10 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   #lastByteMs = performance.now();
   #playingSinceMs = performance.now();
   #attempts = 0;
+  /** Another URL is being made ready beside the one that plays, */
+  #switching = false;
+  /** which has ended in the meantime. */
+  #endedMeanwhile: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
 
   constructor(
@@ -91,13 +95,40 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     const relay = new TransportRelay(sink, () => performance.now());
     this.#relay = relay;
     this.#watchSilence();
+    const { response } = this.#opened;
     this.#opened.body.attach({
       data: (chunk, retain) => {
+        if (this.#response !== response) return;
         this.#lastByteMs = performance.now();
         relay.untouched(chunk, retain);
       },
-      end: (error) => this.#ended(error),
+      end: (error) => {
+        if (this.#response === response) this.#ended(error);
+      },
     });
+  }
+
+  /**
+   * Changes over to another URL, made ready beside the one that plays. What the first source sends goes out untouched, so
+   * the picture that was under way at the seam may remain half a picture.
+   * @throws StreampoolError why it cannot be played: then the one that plays goes on
+   */
+  async failover(index: number): Promise<void> {
+    if (this.#over || this.#switching || !this.#relay?.canGoOn)
+      throw new StreampoolError('STREAM_NOT_PLAYING', 'the viewer has no stream that could be gone on with');
+    this.#switching = true;
+    try {
+      await this.#play(index, 'MANUAL', { beside: true });
+    } catch (error) {
+      throw isStreampoolError(error)
+        ? error
+        : new StreampoolError('INTERNAL', 'The source could not be changed', { cause: error });
+    } finally {
+      this.#switching = false;
+      const ended = this.#endedMeanwhile;
+      this.#endedMeanwhile = undefined;
+      ended?.();
+    }
   }
 
   pause(): void {
@@ -142,6 +173,13 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   /** The source that plays has ended, by itself or because it is of no use. */
   #ended(error?: StreampoolError): void {
     if (this.#over) return;
+    if (this.#switching) {
+      const response = this.#response;
+      this.#endedMeanwhile = () => {
+        if (this.#response === response) this.#ended(error);
+      };
+      return;
+    }
     clearTimeout(this.#watch);
     this.#response.close();
     if (!this.#relay?.canGoOn || (!error && this.#isComplete())) {
@@ -181,7 +219,8 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
         // The provider's only slot may be the one that is just being given up.
         await this.#response.closed;
         await delay(waitMs, undefined, { signal: this.#abort.signal });
-        await this.#play((this.#index + step) % targets.length, cause);
+        const fresh = cause.code === 'UPSTREAM_CUT';
+        await this.#play((this.#index + step) % targets.length, cause.code, { fresh });
         return;
       } catch (error) {
         if (this.#over) return;
@@ -195,15 +234,25 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   }
 
   /** Resolves when another source's pictures go out. @throws StreampoolError why they do not */
-  async #play(index: number, cause: StreampoolError): Promise<void> {
+  async #play(
+    index: number,
+    reason: string,
+    { fresh = false, beside = false }: { fresh?: boolean; beside?: boolean },
+  ): Promise<void> {
     const { targets, goOn, timeouts, onSwitch } = this.#options;
     const target = targets[index]!;
     const limit = Math.min(openingMs(timeouts), goOn.openMs);
     const { response, body } = await within(limit, this.#abort.signal, (signal) =>
-      openContinuous(target, this.#options, signal, { fresh: cause.code === 'UPSTREAM_CUT' }),
+      openContinuous(target, this.#options, signal, { fresh }),
     );
-    this.#formerBytes += this.#response.bytesReceived;
-    this.#response = response;
+    const playNow = (): void => {
+      const former = this.#response;
+      this.#formerBytes += former.bytesReceived;
+      this.#response = response;
+      former.close();
+      if (this.#paused) response.pause();
+    };
+    if (!beside) playNow();
     if (this.#over) {
       response.close();
       return;
@@ -220,6 +269,7 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     let goesOut = false;
     body.attach({
       data: (chunk) => {
+        if (goesOut && this.#response !== response) return;
         const now = performance.now();
         if (goesOut) this.#lastByteMs = now;
         if (!feed.push(chunk)) {
@@ -229,24 +279,26 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
         }
         if (goesOut) return;
         goesOut = true;
+        if (beside) playNow();
         const gapMs = Math.round(now - this.#lastByteMs);
         this.#lastByteMs = now;
         this.#playingSinceMs = now;
         this.#index = index;
         this.#watchSilence();
-        onSwitch?.({ index, reason: cause.code, gapMs });
+        onSwitch?.({ index, reason, gapMs });
         resolve();
       },
       end: (error) => {
-        if (goesOut) this.#ended(error);
-        else reject(error ?? new StreampoolError('UPSTREAM_CUT', 'The provider closed the connection'));
+        if (goesOut) {
+          if (this.#response === response) this.#ended(error);
+        } else reject(error ?? new StreampoolError('UPSTREAM_CUT', 'The provider closed the connection'));
       },
     });
-    if (this.#paused) response.pause();
     try {
       await promise;
     } catch (error) {
       feed.close();
+      if (beside) response.close();
       throw error;
     } finally {
       clearInterval(timer);

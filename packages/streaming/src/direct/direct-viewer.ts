@@ -137,6 +137,13 @@ export class DirectViewer {
     }
   }
 
+  /** See `ContinuousPlay.failover`; a file is never changed for another one. */
+  async failover(index: number): Promise<void> {
+    if (!this.#continuous)
+      throw new StreampoolError('STREAM_NOT_PLAYING', 'what the viewer plays is no continuous stream');
+    await this.#continuous.failover(index);
+  }
+
   /** Ends viewer and provider connection. Idempotent. */
   close(reason: DetachReason): void {
     const headWritten = this.#socket !== undefined;

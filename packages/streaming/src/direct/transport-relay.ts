@@ -87,9 +87,8 @@ export class TransportRelay {
     }
   }
 
-  /** The way for one more source; the one before must have stopped. */
+  /** The way for one more source: it takes over with its first keyframe, whether the one before has stopped or not. */
   next(): NextFeed {
-    this.#isFirst = false;
     const aligner = new PacketAligner();
     // Nobody is promised these bytes as they are, so the next break need not leave half a picture.
     const gate = new PesGate({ now: this.#now });
@@ -99,8 +98,12 @@ export class TransportRelay {
         return aligner.bytesUnsynced;
       },
       push: (chunk) => {
+        const wasFirst = this.#isFirst;
+        // What the splicer puts out in this call is this source's.
+        this.#isFirst = false;
         aligner.align(chunk, (run) => feed.push(gate.push(run)));
         if (feed.active) this.#tail = EMPTY;
+        else this.#isFirst = wasFirst;
         this.#flush();
         return feed.active;
       },

@@ -198,3 +198,31 @@ test('what is no transport stream, or a chunked one that is complete, just ends'
 function sha(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
+
+test('a viewer is changed over to another URL without a break, and back', async () => {
+  const { server, player, switches, breaks, close } = await watch(['/two.ts']);
+  const [viewer] = server.viewers;
+  for (const index of [1, 0]) {
+    await viewer!.failover(index);
+    await player.waitForMedia(1);
+    expect(viewer!.failoverIndex).toBe(index);
+  }
+  expect(switches).toMatchObject([
+    { index: 1, reason: 'MANUAL' },
+    { index: 0, reason: 'MANUAL' },
+  ]);
+  expect(breaks).toEqual([]);
+  await waitFor(() => provider.stats('/two.ts').current === 0 && provider.stats('/one.ts').current === 1);
+  expect(player.check.notes).toEqual([]);
+  await close();
+});
+
+test('a URL that cannot be played leaves the viewer where it is', async () => {
+  const { server, player, switches, close } = await watch(['/missing.ts']);
+  await expect(server.viewers[0]!.failover(1)).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' });
+  await player.waitForMedia(1);
+  expect(switches).toEqual([]);
+  expect(player.check.notes).toEqual([]);
+  expect(provider.stats('/one.ts').current).toBe(1);
+  await close();
+});
