@@ -27,7 +27,7 @@ test('the next source, or the one that is asked for, plays', async () => {
 test('what cannot be done is said with a code', async () => {
   const it = await GatewayUnderTest.start();
   const id = await it.define({ url, failover_urls, shared: true });
-  const alone = await it.define({ url, shared: true });
+  const alone = await it.define({ url: 'http://alone.example/live.ts', shared: true });
   it.engine.onFailover = () => {
     throw new StreampoolError('UPSTREAM_STATUS', 'The provider answered 403');
   };
