@@ -1,6 +1,8 @@
+import { DRILL_FAULTS } from '@streampool/streaming';
 import { Command, Help, Option } from 'commander';
 import { configCommand } from './commands/config.ts';
 import { type DrainOptions, drainCommand } from './commands/drain.ts';
+import { type DrillOptions, drillCommand } from './commands/drill.ts';
 import { nodeCommand } from './commands/node.ts';
 import { type Ask, clients, status, streams, workers } from './commands/reports.ts';
 import { type ServeOptions, serveCommand } from './commands/serve.ts';
@@ -103,6 +105,19 @@ export function program({ print, exit }: Terminal): Command {
     .option('--json', 'Print JSON')
     .action((worker: string, options: DrainOptions) =>
       drainCommand(worker, options, processSurroundings({ lasting: options.wait !== undefined })),
+    );
+
+  asksServer(
+    root
+      .command('drill')
+      .description('Make the source of a stream look broken, and print what its viewers lost')
+      .argument('<stream>', 'Its id, as streampool streams lists it')
+      .argument('<fault>', `What happens to it: ${DRILL_FAULTS.join(', ')}`),
+  )
+    .option('--seconds <seconds>', 'For how long (10; 60 at the most)')
+    .option('--json', 'Print JSON')
+    .action((stream: string, fault: string, options: DrillOptions) =>
+      drillCommand(stream, fault, options, processSurroundings({ lasting: false })),
     );
 
   root.addHelpText('after', () => `\n${commandsHelp(root)}\n${settingsHelp()}`);

@@ -30,6 +30,7 @@ test('--help documents every command, every option and every setting', async () 
     'workers',
     'timeline',
     'drain',
+    'drill',
   ]);
   for (const command of root.commands) {
     expect(help).toContain(command.description());

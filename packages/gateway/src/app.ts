@@ -12,6 +12,7 @@ import { openApiDocument } from './openapi/document.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { createRoutes } from './routes/create-streams.ts';
 import { deleteRoutes } from './routes/delete-streams.ts';
+import { drillRoutes } from './routes/drill.ts';
 import { failoverRoutes } from './routes/failover.ts';
 import { providerRoutes } from './routes/providers.ts';
 import { readRoutes } from './routes/read-streams.ts';
@@ -36,6 +37,7 @@ export function allRoutes(services: Services): Route[] {
     ...readRoutes(services),
     ...deleteRoutes(services),
     ...failoverRoutes(services),
+    ...drillRoutes(services),
     ...clientRoutes(services),
     ...timelineRoutes(services),
     ...statsRoutes(services),

@@ -6,7 +6,13 @@ import type {
   TimelineEntry,
   TimelineSubject,
 } from '@streampool/state';
-import type { FailoverResult, StreamEngineApi } from '@streampool/streaming';
+import type {
+  DrillRequest,
+  DrillResult,
+  FailoverResult,
+  StreamEngineApi,
+  ViewerGaps,
+} from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { NodeFigures } from './metrics/node-metrics.ts';
 
@@ -111,6 +117,14 @@ export interface Peers {
   disconnect(node: string, clientId: string, streamId?: string): Promise<boolean | undefined>;
   /** Makes the node that plays the stream's source change over to another one. @throws StreampoolError why not; NODE_UNREACHABLE */
   failover(node: string, streamId: string, options: { index?: number }): Promise<FailoverResult>;
+  /** Makes the source that a node plays look broken. @throws StreampoolError why not; NODE_UNREACHABLE */
+  drill(node: string, streamId: string, request: DrillRequest): Promise<DrillResult>;
+  /** Lets a node measure what its viewers of a stream get: from `start` on, until it is taken. `key`: of this measurement. */
+  gaps(
+    node: string,
+    streamId: string,
+    what: { wish: 'start' | 'take'; key: string },
+  ): Promise<ViewerGaps | undefined>;
   /** Ends what plays a stream at a node. How many viewers it had there. */
   stop(node: string, streamId: string): Promise<number | undefined>;
 }

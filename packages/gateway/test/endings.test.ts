@@ -28,6 +28,12 @@ class FakePeers implements Peers {
     throw new Error('nobody asks for it');
   }
 
+  drill(): never {
+    throw new Error('nobody asks for it');
+  }
+
+  async gaps(): Promise<undefined> {}
+
   async stop(node: string, streamId: string): Promise<number | undefined> {
     this.asked.push(`${node} stop ${streamId}`);
     return this.answers ? 1 : undefined;

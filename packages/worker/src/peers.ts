@@ -1,6 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
 import type { ClusterState, StreamDefinition } from '@streampool/state';
-import type { FailoverResult } from '@streampool/streaming';
+import type { DrillRequest, DrillResult, FailoverResult, ViewerGaps } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import { refusalOf } from './internal-request.ts';
 
@@ -65,6 +65,22 @@ export class Peers {
     const query = options.index === undefined ? '' : `?index=${options.index}`;
     const path = `/streams/${encodeURIComponent(streamId)}/failover${query}`;
     return (await this.#demand(node, path, SWITCH_TIMEOUT_MS)) as FailoverResult;
+  }
+
+  /** Makes the source that a node plays look broken. @throws StreampoolError as that node's engine does; NODE_UNREACHABLE */
+  async drill(node: string, streamId: string, { fault, seconds }: DrillRequest): Promise<DrillResult> {
+    const path = `/streams/${encodeURIComponent(streamId)}/drill?fault=${fault}&seconds=${seconds}`;
+    return (await this.#demand(node, path, seconds * 1_000 + SWITCH_TIMEOUT_MS)) as DrillResult;
+  }
+
+  /** Lets a node measure what its viewers of a stream get, until it is taken. Undefined if it did not answer. */
+  async gaps(
+    node: string,
+    streamId: string,
+    { wish, key }: { wish: 'start' | 'take'; key: string },
+  ): Promise<ViewerGaps | undefined> {
+    const path = `/streams/${encodeURIComponent(streamId)}/gaps?wish=${wish}&key=${encodeURIComponent(key)}`;
+    return (await this.#ask(node, 'POST', path)) as ViewerGaps | undefined;
   }
 
   /** @throws StreampoolError the node's refusal; NODE_UNREACHABLE */

@@ -13,6 +13,7 @@ const log = pino({ level: 'silent' });
 class Node {
   readonly ended: string[] = [];
   readonly stopped: string[] = [];
+  readonly drilled: string[] = [];
   stopping: Promise<number> = Promise.resolve(2);
   readonly server: Server;
   url = '';
@@ -39,6 +40,12 @@ class Node {
           if (streamId !== 's/1') throw new StreampoolError('STREAM_NOT_PLAYING', 'it is not played here');
           return { failoverIndex: index, failoverAttempts: 3 };
         },
+        drill: async (streamId, { fault, seconds }) => {
+          this.drilled.push(`${streamId} ${fault} ${seconds}`);
+          const viewers = { gapsMs: [120], dropped: 0 };
+          return { switched: true, failoverIndex: 1, told: false, slateMs: 0, viewers };
+        },
+        measureGaps: () => ({ take: () => ({ gapsMs: [40, 50], dropped: 1 }) }),
         viewers: (streamId) => (streamId === 's/1' ? here : []),
       },
     });
@@ -86,6 +93,24 @@ test('a stream is ended, and the answer does not wait for ever until its source 
   });
   expect([answer.status, await answer.json()]).toEqual([200, { viewers: 2 }]);
   expect(performance.now() - begun).toBeLessThan(2_000);
+});
+
+test('a drill is run, and what viewers here get meanwhile is measured for whoever asks', async () => {
+  const them = peers();
+  expect(await them.drill('w1', 's/1', { fault: 'stall', seconds: 2.5 })).toEqual({
+    ...{ switched: true, failoverIndex: 1, told: false, slateMs: 0 },
+    viewers: { gapsMs: [120], dropped: 0 },
+  });
+  expect(node.drilled).toEqual(['s/1 stall 2.5']);
+  const fault = 'flood' as 'stall';
+  await expect(them.drill('w1', 's/1', { fault, seconds: 2 })).rejects.toMatchObject({
+    code: 'INVALID_REQUEST',
+  });
+  expect(await them.gaps('w1', 's/1', { wish: 'take', key: 'a' })).toEqual({ gapsMs: [], dropped: 0 });
+  expect(await them.gaps('w1', 's/1', { wish: 'start', key: 'a' })).toEqual({});
+  expect(await them.gaps('w1', 's/1', { wish: 'take', key: 'b' })).toEqual({ gapsMs: [], dropped: 0 });
+  expect(await them.gaps('w1', 's/1', { wish: 'take', key: 'a' })).toEqual({ gapsMs: [40, 50], dropped: 1 });
+  expect(await them.gaps('w9', 's/1', { wish: 'start', key: 'a' })).toBeUndefined();
 });
 
 test('nobody does anything without the token, or by another method', async () => {

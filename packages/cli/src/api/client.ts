@@ -15,6 +15,13 @@ export class CommandProblem extends Error {
   }
 }
 
+export interface PostOptions {
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  /** For questions that take long. */
+  readonly timeoutMs?: number;
+}
+
 interface Refusal {
   readonly code?: string;
   readonly detail?: string;
@@ -39,8 +46,8 @@ export class ApiClient {
   }
 
   /** @throws CommandProblem */
-  post<T>(path: string): Promise<T> {
-    return this.#ask<T>('POST', path);
+  post<T>(path: string, options?: PostOptions): Promise<T> {
+    return this.#ask<T>('POST', path, options);
   }
 
   /** @throws CommandProblem */
@@ -48,15 +55,21 @@ export class ApiClient {
     return this.#ask<T>('DELETE', path);
   }
 
-  async #ask<T>(method: string, path: string): Promise<T> {
+  async #ask<T>(
+    method: string,
+    path: string,
+    { body: sent, timeoutMs = TIMEOUT_MS }: PostOptions = {},
+  ): Promise<T> {
     const shown = redactUrl(this.#base);
-    const timeout = AbortSignal.timeout(TIMEOUT_MS);
+    const timeout = AbortSignal.timeout(timeoutMs);
     let response: Response;
     try {
       response = await fetch(this.#base + path, {
         method,
+        ...(sent !== undefined && { body: JSON.stringify(sent) }),
         headers: {
           accept: 'application/json',
+          ...(sent !== undefined && { 'content-type': 'application/json' }),
           ...(this.#token !== undefined && { 'x-api-token': this.#token }),
         },
         signal: this.#signal ? AbortSignal.any([timeout, this.#signal]) : timeout,
@@ -64,7 +77,7 @@ export class ApiClient {
     } catch (error) {
       if (this.#signal?.aborted) throw new CommandProblem('Interrupted.', 'INTERRUPTED');
       throw new CommandProblem(
-        `No answer from ${shown} (${reasonOf(error)}). Is the server running? See --url.`,
+        `No answer from ${shown} (${reasonOf(error, timeoutMs)}). Is the server running? See --url.`,
         'NO_ANSWER',
       );
     }
@@ -86,8 +99,8 @@ export class ApiClient {
   }
 }
 
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, timeoutMs: number): string {
   const { name, message, cause } = error as { name?: string; message?: string; cause?: { code?: string } };
-  if (name === 'TimeoutError') return `no answer within ${TIMEOUT_MS / 1000} s`;
+  if (name === 'TimeoutError') return `no answer within ${timeoutMs / 1000} s`;
   return cause?.code ?? message ?? 'unknown reason';
 }

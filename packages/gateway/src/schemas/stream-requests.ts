@@ -1,3 +1,4 @@
+import { DRILL_FAULTS } from '@streampool/streaming';
 import { z } from 'zod';
 import { detectionSettings } from './detection-settings.ts';
 import { PROVIDER_ID } from './providers.ts';
@@ -106,6 +107,24 @@ export const failoverBody = z
   )
   .nullish()
   .meta({ id: 'Failover' });
+export const drillBody = z
+  .object(
+    {
+      fault: z
+        .enum(DRILL_FAULTS, { error: `must be one of ${DRILL_FAULTS.join(', ')}` })
+        .describe(
+          'cut: its connection ends; stall: it stops sending; error: its provider answers 503; black, silence: the detectors find it so',
+        ),
+      seconds: z
+        .number({ error: 'must be a number' })
+        .min(1)
+        .max(60)
+        .default(10)
+        .describe('For how long; reconnecting to the same source fails meanwhile'),
+    },
+    { error: 'must be a JSON object (send Content-Type: application/json)' },
+  )
+  .meta({ id: 'Drill' });
 export const workerParams = z.object({ id: z.string().min(1).max(128).describe('The worker’s id') });
 export const clientParams = z.object({ id: z.string().min(1).max(128).describe('The client’s id') });
 

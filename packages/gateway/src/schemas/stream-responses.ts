@@ -49,6 +49,25 @@ export const failedOver = z
   })
   .meta({ id: 'FailedOver' });
 
+export const drilled = z
+  .object({
+    stream_id: z.string(),
+    fault: z.string(),
+    seconds: z.number(),
+    switched: z.boolean().describe('Another source, or another connection of the same, took over'),
+    failover_index: z.int().describe('What plays now: 0 is the primary URL, n the n-th failover URL'),
+    gap_ms: z
+      .object({ p50: z.int(), p99: z.int(), max: z.int() })
+      .describe(
+        'The longest time in which nothing was written to a viewer’s socket, less the delivery interval; over all viewers',
+      ),
+    viewers: z.int().describe('That were there when the drill began, in the whole cluster'),
+    dropped: z.int().describe('Of them: whose response ended with a failure'),
+    slate_ms: z.int().describe('For how long the slate was shown'),
+    told: z.boolean().describe('The detectors were told of the fault; picture and sound were the real ones'),
+  })
+  .meta({ id: 'Drilled' });
+
 export const streamState = z.enum(['idle', 'starting', 'live', 'switching', 'draining', 'stopped', 'failed']);
 
 export const shownStream = z

@@ -1,0 +1,113 @@
+import { api, type CreatedStream, decodeErrors, waitFor } from '@streampool/testkit';
+import { drillCommand } from '../../src/commands/drill.ts';
+import { COPY, useStage } from '../e2e/stage.ts';
+
+const stage = useStage({ env: { STALL_TIMEOUT: '800ms', SLATE_AFTER: '300ms' } });
+
+/** A stream of that kind with a source to go on with, and a viewer who has seen a second of it. */
+async function playing(kind: 'shared' | 'transcode', name: string) {
+  const paths = [`/${kind}-${name}.ts`, `/${kind}-${name}-backup.ts`] as const;
+  for (const path of paths) stage.provider.live(path, stage.sample, { start: 'keyframe' });
+  const [url, backup] = paths.map((path) => stage.provider.url(path));
+  const body = { url, failover_urls: [backup] };
+  const stream = await (kind === 'transcode'
+    ? stage.create('transcode', { ...body, profile: COPY })
+    : stage.create('streams', { ...body, shared: true }));
+  const player = stage.play(stream.url, { record: true });
+  await player.waitForMedia(1.5);
+  return { stream, player, paths };
+}
+
+const drill = (stream: CreatedStream, body: object) =>
+  api(stage.server, 'POST', `/streams/${stream.id}/drill`, body);
+
+test.each([
+  ['shared', 'cut', 700],
+  ['shared', 'error', 700],
+  ['shared', 'stall', 1_700],
+  ['transcode', 'cut', 900],
+] as const)(
+  '%s, %s: viewers go on with another source, and it is told what they lost',
+  async (kind, fault, mostMs) => {
+    const { stream, player, paths } = await playing(kind, fault);
+    player.resetGap();
+    const asked = drill(stream, { fault, seconds: 2 });
+    await waitFor(() => stage.provider.stats(paths[1]).current === 1);
+    // Closed like any that failed, and not asked again while it lasts.
+    await waitFor(() => stage.provider.stats(paths[0]).current === 0);
+    const answer = await asked;
+    expect(answer.status).toBe(200);
+    const { gap_ms } = answer.body as { gap_ms: { max: number } };
+    expect(answer.body).toMatchObject({
+      ...{ fault, seconds: 2, switched: true, failover_index: 1, viewers: 1, dropped: 0, told: false },
+      gap_ms: { p50: gap_ms.max, p99: gap_ms.max },
+    });
+    // As the viewer has seen it, less the delivery interval.
+    expect(gap_ms.max).toBeLessThan(mostMs);
+    expect(Math.abs(gap_ms.max - (player.longestGapMs - 100))).toBeLessThan(150);
+    expect(stage.provider.stats(paths[0])).toMatchObject({ max: 1, total: 1 });
+    await player.waitForMedia(0.5);
+    expect(player.check.notes).toEqual([]);
+    expect(await decodeErrors(player.saveRecording(stage.file(`${kind}-${fault}.ts`)))).toEqual([]);
+    await stage.hangUp();
+  },
+);
+
+test('black: the detectors are told; the command prints what it cost', async () => {
+  const { stream } = await playing('shared', 'black');
+  let printed = '';
+  const output = {
+    on: () => {},
+    write: (text: string) => {
+      printed += text;
+    },
+  };
+  const { signal } = new AbortController();
+  const options = { url: stage.server.url, seconds: '1' };
+  await drillCommand(stream.id, 'black', options, { output, signal });
+  expect(printed).toMatch(/^black for 1 s: Source 1 took over\.\n1 viewers .*\nNone was dropped\.\n$/);
+  printed = '';
+  // From the other one to the first.
+  await drillCommand(stream.id, 'cut', { ...options, json: true }, { output, signal });
+  expect(JSON.parse(printed)).toMatchObject({ switched: true, failover_index: 0, dropped: 0 });
+  await expect(drillCommand(stream.id, 'flood', options, { output, signal })).rejects.toMatchObject({
+    code: 'VALIDATION_FAILED',
+  });
+  const { body } = await api(stage.server, 'GET', `/streams/${stream.id}/timeline`);
+  expect(JSON.stringify(body)).toMatch(/drill_started.*drill_ended/);
+  await stage.hangUp();
+});
+
+test('without another source the slate is shown, and the source taken up again when the drill is over', async () => {
+  stage.provider.live('/alone.ts', stage.sample, { start: 'keyframe' });
+  const url = stage.provider.url('/alone.ts');
+  const stream = await stage.create('streams', { url, shared: true, slate: true });
+  const player = stage.play(stream.url, { record: true });
+  await player.waitForMedia(2.5);
+  const { body } = await drill(stream, { fault: 'cut', seconds: 2 });
+  expect(body).toMatchObject({ switched: true, failover_index: 0, dropped: 0 });
+  const { slate_ms, gap_ms } = body as { slate_ms: number; gap_ms: { max: number } };
+  expect(slate_ms).toBeGreaterThan(1_000);
+  expect(gap_ms.max).toBeLessThan(800);
+  expect(stage.provider.stats('/alone.ts')).toMatchObject({ max: 1, total: 2 });
+  expect(await decodeErrors(player.saveRecording(stage.file('alone.ts')))).toEqual([]);
+  await stage.hangUp();
+});
+
+test('where it cannot be done that is said', async () => {
+  stage.provider.live('/direct.ts', stage.sample, { start: 'keyframe' });
+  const direct = await stage.create('streams', { url: stage.provider.url('/direct.ts') });
+  const idle = await stage.create('streams', { url: stage.provider.url('/idle.ts'), shared: true });
+  await stage.play(direct.url).waitForMedia(0.5);
+  const refused = async (stream: CreatedStream) => {
+    const { status, body } = await drill(stream, { fault: 'cut', seconds: 1 });
+    return [status, (body as { code: string }).code];
+  };
+  expect(await refused(direct)).toEqual([409, 'DRILL_NOT_POSSIBLE']);
+  expect(await refused(idle)).toEqual([409, 'STREAM_NOT_PLAYING']);
+  const { stream } = await playing('shared', 'twice');
+  const first = drill(stream, { fault: 'cut', seconds: 1 });
+  await waitFor(() => stage.provider.stats('/shared-twice-backup.ts').current === 1);
+  expect(await refused(stream)).toEqual([409, 'DRILL_RUNNING']);
+  expect((await first).status).toBe(200);
+});
