@@ -42,6 +42,8 @@ export class Connection {
   /** The first connection is waited for, until one deadline after the start; a lost one is not. */
   #connecting: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
+  /** Resolved by `close`: nobody waits any longer for what does not come any more. */
+  readonly #ended = Promise.withResolvers<void>();
 
   /** Starts to connect. @throws StreampoolError CONFIG_INVALID */
   constructor(options: ConnectionOptions) {
@@ -149,6 +151,7 @@ export class Connection {
     this.#patience.close();
     if (this.#isReady() && !isSilent) await this.#redis.quit().catch(() => {});
     this.#redis.disconnect();
+    this.#ended.resolve();
   }
 
   async #usable(): Promise<void> {
@@ -172,7 +175,7 @@ export class Connection {
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, this.#timeoutMs);
     });
-    await Promise.race([waiting, deadline]);
+    await Promise.race([waiting, deadline, this.#ended.promise]);
     clearTimeout(timer);
   }
 }

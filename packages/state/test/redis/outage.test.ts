@@ -128,6 +128,21 @@ test('closing does not wait for a server that stands still', async () => {
   await expect(state.ping()).rejects.toMatchObject({ code: 'STATE_UNAVAILABLE' });
 });
 
+test('closing before the connection is made waits for nothing, and keeps no timer', async () => {
+  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+  const server = await redis();
+  server.stop();
+  const before = timers();
+  const state = connect({ url: server.url, timeoutMs: 60_000 });
+  const waiting = state.ping().catch((error: unknown) => error);
+  expect(timers()).toBeGreaterThan(before);
+  await state.close();
+  expect(await waiting).toMatchObject({ code: 'STATE_UNAVAILABLE' });
+  server.continue();
+  // A socket that was never connected is looked after for 200 ms.
+  await eventually(async () => expect(timers()).toBeLessThanOrEqual(before));
+});
+
 test('a wrong password is named as that, and not shown', async () => {
   const { port } = await redis({ listen: 'tcp', args: ['--requirepass', 'right'] });
   const state = connect({ url: `redis://:wr0ng@127.0.0.1:${port}`, timeoutMs: 500 });
