@@ -143,6 +143,7 @@ export class PoolFactory {
         lost: (error) => pool.noteInputLost(error),
         noted: (note) => pool.note(note),
         recovered: (info) => pool.noteInputRecovered(info),
+        tracksChanged: () => void pool.replaceEncoder('TRACKS_CHANGED'),
       },
     });
     const pool: Pool = new Pool({

@@ -363,6 +363,16 @@ export class Pool {
     if (!this.#state.isFinal) this.#options.events.noted(note);
   }
 
+  /** FFmpeg cannot read what its input has become: another one is made ready beside it. */
+  async replaceEncoder(reason: string): Promise<void> {
+    try {
+      await this.#intake.replace({ reason });
+    } catch (error) {
+      // Whoever superseded it opens another FFmpeg, too; and one that cannot start is judged like any source.
+      if (isStreampoolError(error) && !this.#state.isFinal) this.#lastError = error.message;
+    }
+  }
+
   /** FFmpeg's input was lost or replaced while FFmpeg itself goes on. */
   noteInputLost(error: StreampoolError): void {
     this.#lastError = error.message;

@@ -18,6 +18,7 @@ import type { Source } from '../source.ts';
 import type { ChainPolicy } from '../source-chain.ts';
 import { asStreampoolError, UpstreamSource } from '../upstream-source.ts';
 import { ArrivalLog } from './arrival-log.ts';
+import { ReadTracks } from './read-tracks.ts';
 
 /** The loopback door, as far as FFmpeg's input needs it. */
 export type InputDoor = Pick<Door, 'open' | 'openSocket'>;
@@ -45,6 +46,8 @@ export interface TranscodeInputOptions {
     lost(error: StreampoolError): void;
     noted(note: StreamNote): void;
     recovered(info: { gapMs: number; index: number; reason: string }): void;
+    /** What goes out now has other tracks than FFmpeg has opened: only another FFmpeg can read it. */
+    tracksChanged?(): void;
   };
 }
 
@@ -86,6 +89,7 @@ export class TranscodeInput {
   /** Some FFmpeg has read from the ring. */
   #hasFed = false;
   readonly #readers = new Set<SocketViewer>();
+  readonly #tracks = new ReadTracks();
   #lastError: string | undefined;
   #releasing: Promise<unknown> = Promise.resolve();
   #closed = false;
@@ -263,6 +267,7 @@ export class TranscodeInput {
       },
       events: {
         joinable: () => {
+          this.#tracks.see(intake.program);
           for (const reader of this.#readers) reader.deliver(clock.now());
         },
         progress: () => {},
@@ -274,6 +279,9 @@ export class TranscodeInput {
         recovered: (info) => {
           this.#recoveredMs = clock.now();
           this.#options.events.recovered({ ...info, index: this.index });
+          if (this.#tracks.fits(intake.program)) return;
+          this.#tracks.open(intake.program);
+          this.#options.events.tracksChanged?.();
         },
         ended: () => {
           this.#intakeEnded = true;
@@ -312,6 +320,7 @@ export class TranscodeInput {
     const opening = door.openSocket((socket) => {
       const limit = this.#paceOf(intake);
       this.#hasFed = true;
+      this.#tracks.open(intake.isJoinable ? intake.program : undefined);
       const reader = new SocketViewer({
         ring: intake.ring,
         ...(limit && { limit }),
