@@ -28,7 +28,7 @@ if (values.help) {
 Fills a redis-server of its own, and a state file of its own, with synthetic records, 64 calls at a time from this one
 process: definitions, claims, heartbeats (each with everything its worker owns) and attaches (1,000 viewers per beat). Then
 lets viewers and streams expire, and measures a sweep (the look) and a run of the reaper (look and removal): a sweep's
-time must follow what expired, not what exists. The whole plan: --workers 1000 --streams 100000 --clients 1000000.`);
+time must follow what expired, not what exists. At last the timelines: five entries of each stream, one of each viewer. The whole plan: --workers 1000 --streams 100000 --clients 1000000.`);
   process.exit();
 }
 
@@ -72,9 +72,13 @@ else {
       })),
     ),
   );
-  for (const { store, bytesPerStream, bytesPerClient } of results) {
+  for (const { store, bytesPerStream, bytesPerClient, ...entries } of results) {
     if (bytesPerStream === undefined) continue;
     console.log(`\n${store}: ${bytesPerStream} bytes per stream, ${bytesPerClient} bytes per viewer`);
+    const { bytesPerStreamEntry, bytesPerViewerEntry } = entries;
+    console.log(
+      `timelines: ${bytesPerStreamEntry} bytes per entry of a stream, ${bytesPerViewerEntry} of a viewer`,
+    );
   }
   console.log(`load of the machine in the last minute: ${load} per core`);
 }

@@ -4,6 +4,7 @@ import { pino } from 'pino';
 import { median, type Rate, rateOf, timed } from './load.ts';
 import { beat, client, definition, idOf, report } from './records.ts';
 import { type BenchStore, SHORT_MS } from './store.ts';
+import { measureTimelines } from './timelines.ts';
 
 export interface Size {
   readonly workers: number;
@@ -29,6 +30,8 @@ export interface StoreResult {
   /** Of memory; Redis only. */
   readonly bytesPerStream?: number;
   readonly bytesPerClient?: number;
+  readonly bytesPerStreamEntry?: number;
+  readonly bytesPerViewerEntry?: number;
   readonly sweeps: readonly Sweep[];
 }
 
@@ -115,10 +118,13 @@ export async function runStore(
   }
   const busiest = idOf('s', 0);
   note(await rateOf('look-ups', { count: 5_000, atOnce: AT_ONCE }, () => state.getStream(busiest)));
+  const { rates: told, ...entries } = await measureTimelines(store, size);
+  for (const rate of told) note(rate);
   return {
     store: store.name,
     size,
     rates,
+    ...entries,
     ...(empty !== undefined &&
       withStreams !== undefined &&
       full !== undefined && {

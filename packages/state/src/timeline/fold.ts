@@ -17,7 +17,7 @@ export const TIMELINE = {
   tableMost: 100_000,
   /** Redis: viewers share this many lists, each of which holds so many entries. */
   lists: 4_096,
-  listMost: 256,
+  listMost: 128,
 } as const;
 
 /** Figures that make two entries different things. */

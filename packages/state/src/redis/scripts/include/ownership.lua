@@ -55,7 +55,7 @@ local function give(stream, key, former, worker, host, epoch, now, lease_ms)
     take_away(stream, key, former, now)
     local data = { from = former, to = worker, epoch = epoch }
     add_event('owner_changed', stream, cjson.encode(data), now)
-    local fold = 'owner_changed||||||||' .. worker
+    local fold = string.sub(redis.sha1hex('owner_changed||||||||' .. worker), 1, 12)
     local entry = { type = 'owner_changed', streamId = stream, node = worker, fold = fold, foldMs = 60000, data = data }
     entry.atMs, entry.lastMs, entry.count = now, now, 1
     keep_entry(entry, now)
