@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import { RedisClusterState } from '../../src/index.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
-import { beat, client, definition, idOf } from '../contract/records.ts';
+import { beat, client, definition, idOf, worker } from '../contract/records.ts';
 
 let server: RedisServer;
 let admin: Redis;
@@ -77,7 +77,11 @@ test('what operators find under the documented keys', async () => {
     created_at: '2023-11-14T22:13:20.000Z',
     last_access: iso,
   });
-  expect(JSON.parse((await admin.hget('workers', 'w1')) as string)).toMatchObject({
+  const shown = (await admin.hget('workers', 'w1')) as string;
+  expect(shown).toMatch(
+    /^\{"id":"w1","status":"ready","host":"host-of-w1","pid":100,"url":"http:\/\/w1\.example:8085","ownedStreams":0,"capacity":0,"viewers":0,"load":0.5,"version":"0\.1\.0","heartbeatMs":\d{13},"startedAtMs":1700000000000,/,
+  );
+  expect(JSON.parse(shown)).toMatchObject({
     id: 'w1',
     host: 'host-of-w1',
     pid: 100,
@@ -125,6 +129,12 @@ test('nothing is left when everything is removed, whatever order it goes in', as
   expect(await admin.pttl(timeline)).toBeGreaterThan(3_500_000);
   await admin.del(timeline);
   expect((await admin.keys('*')).sort()).toEqual(['meta']);
+});
+
+test('what a worker says of itself is JSON whatever it holds', async () => {
+  const url = 'http://w1.example/\\/"\u2028';
+  await state.heartbeat({ ...beat('w1'), worker: worker('w1', { version: 'a/b\\', publicUrl: url }) });
+  expect(await state.listWorkers()).toMatchObject([{ id: 'w1', version: 'a/b\\', publicUrl: url }]);
 });
 
 test('a prefix keeps two clusters in one Redis apart', async () => {
