@@ -93,6 +93,7 @@ async function inCluster(): Promise<ZappingResult> {
   const env = { LOG_LEVEL: 'warn', STREAM_TIMEOUT: '5', HEARTBEAT_INTERVAL: '1' };
   const cluster = await Cluster.start({ gateways: 1, workers: 2, env });
   let comingBack: ClusterNode | undefined;
+  let restarting: Promise<void> = Promise.resolve();
   const site: ZappingSite = {
     api: cluster.gateways[0]!,
     doors: () => cluster.nodes.filter((node) => node.running && node !== comingBack),
@@ -101,15 +102,17 @@ async function inCluster(): Promise<ZappingResult> {
       const worker = cluster.workers[Math.floor(random() * cluster.workers.length)]!;
       comingBack = worker;
       await worker.kill();
-      void worker.start().finally(() => {
+      restarting = worker.start().finally(() => {
         comingBack = undefined;
       });
+      restarting.catch((error: unknown) => say(`a worker did not come back: ${error}`));
       return 'worker';
     },
   };
   try {
     return await runZapping(site, plan);
   } finally {
+    await restarting.catch(() => {});
     await cluster.close();
   }
 }

@@ -17,8 +17,8 @@ export interface MemoryTrend {
 
 /** Growth per minute that is no growth: garbage is collected when it pleases. */
 const FLAT_MB_PER_MINUTE = 2;
-/** Of fewer samples nothing can be said. */
-const FEWEST = 12;
+/** Of fewer samples (three minutes) nothing can be said. */
+const FEWEST = 36;
 
 /** RSS of processes over time, by process: one that was started again is another one. */
 export class Memory {

@@ -192,7 +192,11 @@ export class Soak {
       this.#longestSilenceMs = Math.max(this.#longestSilenceMs, silentMs, longestGapMs);
       if (silentMs > STUCK_MS) this.#fail(`a viewer has had no bytes for ${Math.round(silentMs / 1_000)} s`);
     }
-    const { most } = await this.#programme.providers[1]!.counts();
+    const { most, beforeMost } = await this.#programme.providers[1]!.counts();
+    if (most > LIMITED.connections && most > this.#limitedMost)
+      this.#fail(
+        `${most} connections at a provider that allows ${LIMITED.connections}: ${beforeMost.join('; ')}`,
+      );
     this.#limitedMost = Math.max(this.#limitedMost, most);
   }
 
@@ -247,8 +251,6 @@ export class Soak {
     if (droppedDirect > 0 && this.#kills === 0)
       this.#fail(`${droppedDirect} viewers of direct streams dropped`);
     for (const [what, count] of Object.entries(errors)) if (count > 0) this.#fail(`${count} ${what} errors`);
-    if (this.#limitedMost > LIMITED.connections)
-      this.#fail(`${this.#limitedMost} connections at a provider that allows ${LIMITED.connections}`);
     for (const { name, flat, mbPerMinute } of memory)
       if (!flat) this.#fail(`RSS of ${name} grows by ${mbPerMinute.toFixed(1)} MB a minute`);
     return {
