@@ -244,7 +244,8 @@ function runJobs(
   queue.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
   const processReaper = new ProcessReaper({ state, host, log });
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
-  local.every('orphans', config.cleanupIntervalMs, killOrphans);
+  // At once: what a killed predecessor has left running holds provider connections.
+  local.every('orphans', config.cleanupIntervalMs, killOrphans, { firstAfterMs: 0 });
   return jobsReport({ schedulers: [queue, local], reaper, processReaper });
 }
 
