@@ -25,7 +25,11 @@ export function refuseNode(res: ServerResponse, thrown: unknown, log: Logger): v
     res.destroy();
     return;
   }
-  answerNode(res, error.status, { code: error.code, detail: redactText(error.message), info: error.info });
+  const { code, info, retryAfterSeconds, message } = error;
+  answerNode(res, error.status, {
+    ...{ code, detail: redactText(message), info },
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  });
 }
 
 /** What another node refused with, as it said it. */

@@ -65,6 +65,8 @@ export class Tries {
   /** The end: the error of the only attempt, or what became of each source. Status and patience are those of the last one. */
   verdict(last: StreampoolError, nowMs: number): StreampoolError {
     if (this.#total <= 1 || last.code === 'STREAM_FAILED') return last;
+    // However often it was asked: nothing is wrong with the stream.
+    if ([...this.#tried.values()].every((tried) => tried.last.code === 'PROVIDER_LIMIT')) return last;
     const seconds = Math.max(0, Math.round((nowMs - (this.#sinceMs ?? nowMs)) / 1000));
     const sources = [...this.#tried].sort(([a], [b]) => a - b);
     const each = sources.map(([index, tried]) => `${nameOf(index)}: ${tried.last.message}`);

@@ -213,11 +213,18 @@ export class RelayReader {
     });
     response.once('close', () => {
       if (!isCurrent()) return;
-      const { code, detail } = parseRefusal(text);
+      const { code, detail, retryAfterSeconds } = parseRefusal(text);
       if (code === 'OWNER_CHANGED') this.#end({ kind: 'elsewhere' });
       else if (code === 'SHUTTING_DOWN') this.#lost(true, 'it is shutting down');
       else if (code && code !== 'STATE_UNAVAILABLE' && !code.startsWith('TOKEN_'))
-        this.#end({ kind: 'refused', error: new StreampoolError(code, detail) });
+        this.#end({
+          kind: 'refused',
+          error: new StreampoolError(
+            code,
+            detail,
+            retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
+          ),
+        });
       else this.#lost(false, `it answers ${statusCode} ${code ?? ''}`);
     });
   }
@@ -260,11 +267,15 @@ export class RelayReader {
   }
 }
 
-function parseRefusal(text: string): { code?: ErrorCode; detail: string } {
+function parseRefusal(text: string): { code?: ErrorCode; detail: string; retryAfterSeconds?: number } {
   try {
-    const { code, detail } = JSON.parse(text) as { code?: unknown; detail?: unknown };
+    const { code, detail, retryAfterSeconds } = JSON.parse(text) as Record<string, unknown>;
     const isKnown = typeof code === 'string' && Object.hasOwn(ERRORS, code);
-    return { ...(isKnown && { code: code as ErrorCode }), detail: typeof detail === 'string' ? detail : '' };
+    return {
+      ...(isKnown && { code: code as ErrorCode }),
+      detail: typeof detail === 'string' ? detail : '',
+      ...(typeof retryAfterSeconds === 'number' && { retryAfterSeconds }),
+    };
   } catch {
     return { detail: '' };
   }

@@ -71,7 +71,7 @@ export class SlotPeers {
     const response = await fetch(`${url}${path}`, {
       method,
       headers: { authorization: `Bearer ${token}`, 'x-streampool-node': self },
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(Math.ceil(timeoutMs)),
     });
     if (!response.ok) throw new Error(`it answered with status ${response.status}`);
     return response.json();
