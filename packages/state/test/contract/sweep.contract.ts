@@ -93,11 +93,12 @@ export function describeSweep(store: () => Store): void {
   });
 
   test('one sweep has a budget, and says when there is more', async () => {
-    const { state, clientTtlMs } = store();
+    const { state, clientTtlMs, leaseMs } = store();
     await state.putStream(definition(1));
     const many = Array.from({ length: 10_500 }, (_, n) => client(`c${n}`, idOf(1), 'gw'));
     await state.heartbeat(beat('gw', { clients: many }));
-    await pass(store(), clientTtlMs + 1);
+    // More than their time: of a beat that takes long on a busy machine not all of it counts.
+    await pass(store(), clientTtlMs + leaseMs);
     const first = await state.sweep();
     expect(first.truncated).toBe(true);
     expect(first.expiredClients).toHaveLength(10_000);
