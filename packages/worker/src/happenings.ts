@@ -1,5 +1,5 @@
 import type { EngineEvents, StreamEngineApi } from '@streampool/streaming';
-import { detachEvent, poolEvent } from './event-log.ts';
+import { detachEvent } from './event-log.ts';
 import type { TimelineLog } from './timeline-log.ts';
 
 export interface HappeningsOptions {
@@ -13,21 +13,17 @@ export interface HappeningsOptions {
 
 /**
  * Writes engine events into timelines: of the stream, of the viewer, or of both. A stream's timeline says how many viewers
- * something happened to; which ones their own say. Returns the removal of its listeners.
+ * something happened to; which ones their own say. (Starts and ends of streams come from `StreamLives`, which knows whose
+ * they are.) Returns the removal of its listeners.
  */
 export function recordHappenings({ engine, log, wallNow, onNews }: HappeningsOptions): () => void {
   /** Streams that were live, with the index of the URL they play. */
   const playing = new Map<string, number>();
 
-  const onPoolState = (change: EngineEvents['pool_state'][0]): void => {
-    const { streamId, to } = change;
+  const onPoolState = ({ streamId, to }: EngineEvents['pool_state'][0]): void => {
     const pool = engine.pools().find((snapshot) => snapshot.streamId === streamId);
-    const isReturn = to === 'live' && playing.has(streamId);
     if (to === 'live') playing.set(streamId, pool?.failoverIndex ?? 0);
     if (to === 'stopped' || to === 'failed') playing.delete(streamId);
-    const event = poolEvent(change, pool);
-    // That this node plays another one's stream, or does not any more, is no news of the stream.
-    if (event && !isReturn && (!pool?.relayed || to === 'failed')) log.add(event);
   };
 
   const onSwitched = (info: EngineEvents['source_switched'][0]): void => {

@@ -5,15 +5,21 @@ import type { Ownership } from './ownerships.ts';
 /** Events that wait while the state is away. */
 const MOST_WAITING = 1_000;
 
+/** What is told late happened when it did. */
+export interface LifeEvent extends NewEvent {
+  /** ms since the epoch, by this host's clock. */
+  readonly atMs: number;
+}
+
 export interface StreamLivesOptions {
   /** False for a gateway, which owns nothing. */
   readonly mayOwn: boolean;
   readonly ownership: (streamId: string) => Ownership | undefined;
-  readonly tell: (event: NewEvent) => void;
+  readonly tell: (event: LifeEvent) => void;
 }
 
 interface Waiting {
-  readonly event: NewEvent;
+  readonly event: LifeEvent;
   readonly isStart: boolean;
 }
 
@@ -32,7 +38,7 @@ export class StreamLives {
   }
 
   /** A pool of the stream is live for the first time. */
-  began(event: NewEvent, pool: PoolSnapshot | undefined): void {
+  began(event: LifeEvent, pool: PoolSnapshot | undefined): void {
     const { mayOwn, ownership, tell } = this.#options;
     if (!mayOwn) {
       if (pool?.kind === 'direct') tell(event);
@@ -42,7 +48,7 @@ export class StreamLives {
   }
 
   /** The last pool of the stream has stopped or failed. */
-  ended(event: NewEvent, pool: PoolSnapshot | undefined): void {
+  ended(event: LifeEvent, pool: PoolSnapshot | undefined): void {
     const { mayOwn, ownership, tell } = this.#options;
     if (!mayOwn) {
       if (pool?.kind === 'direct') tell(event);
@@ -76,7 +82,7 @@ export class StreamLives {
     for (const { event } of ends) this.#options.tell(event);
   }
 
-  #beganHere(event: NewEvent): void {
+  #beganHere(event: LifeEvent): void {
     const { ownership, tell } = this.#options;
     if (ownership(event.streamId)?.continues !== true) tell(event);
   }

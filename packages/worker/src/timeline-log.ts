@@ -21,7 +21,8 @@ export interface TimelineLogOptions {
   readonly mostRecent: number;
 }
 
-export type Happening = Omit<NewTimelineEntry, 'node' | 'atMs'>;
+/** `atMs`: ms since the epoch by this host's clock; now by default. */
+export type Happening = Omit<NewTimelineEntry, 'node' | 'atMs'> & { readonly atMs?: number };
 
 /** One entry, by this host's clock. */
 interface Noted {
@@ -62,7 +63,7 @@ export class TimelineLog {
   add(happening: Happening, { isNews = false } = {}): void {
     const { node, wallNow } = this.#options;
     const now = wallNow();
-    const entry = complete({ ...happening, node, atMs: now }, now);
+    const entry = complete({ ...happening, node, atMs: happening.atMs ?? now }, now);
     const key = `${entry.streamId}|${foldKey(entry)}`;
     const open = this.#open.get(key);
     if (open && isAgain(open.entry, entry)) {

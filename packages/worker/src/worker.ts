@@ -116,7 +116,10 @@ export class Worker {
     this.#lives = new StreamLives({
       mayOwn: this.#options.role === 'worker',
       ownership: (streamId) => this.#ownerships.get(streamId),
-      tell: (event) => this.#events.add(event),
+      tell: (event) => {
+        this.#events.add(event);
+        this.#timeline.add(event);
+      },
     });
     this.#streams = new StreamSync({
       engine,
@@ -423,7 +426,8 @@ export class Worker {
     const isStart = to === 'live' && !this.#started.has(streamId);
     if (isStart) this.#started.set(streamId, snapshot?.failoverIndex ?? 0);
     if (ended) this.#started.delete(streamId);
-    const event = isStart || ended ? poolEvent(change, snapshot) : undefined;
+    const known = isStart || ended ? poolEvent(change, snapshot) : undefined;
+    const event = known && { ...known, atMs: this.#options.clock.wallNow() };
     if (event && isStart) this.#lives.began(event, snapshot);
     else if (event) this.#lives.ended(event, snapshot);
     this.#pulse.soon();

@@ -19,6 +19,8 @@ const brief = (entries: readonly { type: string; count: number; data: object }[]
 test('a stream’s timeline tells what happened to it, and counts what happened to its viewers', async () => {
   a.engine.move('s', 'starting');
   a.engine.move('s', 'live');
+  // That the stream is this node's is known only with the next beat; when it started is known now.
+  await store.clock.advance(10);
   a.engine.attach('tv', 's');
   a.engine.attach('box', 's');
   a.engine.note({ type: 'source_lost', streamId: 's', code: 'UPSTREAM_CUT', detail: 'cut', index: 0 });
