@@ -22,7 +22,7 @@ const RESTART_MS = 3_000;
 const ENV = { NODE_ENV: 'production', LOG_LEVEL: 'info', LOG_FORMAT: 'json' };
 
 export async function singleNode(env: Readonly<Record<string, string>>): Promise<Site> {
-  const server = await startServer({ ...ENV, ...env });
+  const server = await startServer({ ...ENV, ...env }, { readyTimeoutMs: 60_000 });
   return {
     doors: [server],
     ffmpegs: () => server.offspring().filter(({ name }) => name === 'ffmpeg'),
