@@ -1,4 +1,4 @@
-import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { type ErrorCode, isStreampoolError, StreampoolError } from '@streampool/errors';
 import { Backoff } from './backoff.ts';
 import { Breakers, DEFAULT_BREAKER_POLICY } from './choice/breakers.ts';
 import { Failback } from './choice/failback.ts';
@@ -121,6 +121,9 @@ const MOVES = { firstMs: 100, maxMs: 1_000, stableMs: 1_000 };
 /** A source that sent black pictures, silence or the like is not taken instead of another one within this time. */
 const SHUNNED_MS = 5 * 60_000;
 
+/** A source that is left alone for less is nothing to tell of. */
+const NOTED_COOLDOWN_MS = 1_000;
+
 /** A pause before sources are looked at again: others may have found out meanwhile that one is well. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -161,6 +164,8 @@ export class SourceChain {
   #lostSinceMs = 0;
   /** Sources that sent nothing worth watching. */
   readonly #shunnedUntil = new Map<number, number>();
+  /** Left alone, and told of. */
+  readonly #shut = new Set<number>();
   #cancelNext: () => void = () => {};
   #done = false;
   #paused = false;
@@ -232,6 +237,8 @@ export class SourceChain {
     if (!attempt) return;
     attempt.health.played();
     this.#options.choice?.played(attempt);
+    const { index } = attempt;
+    if (this.#shut.delete(index)) this.#options.events.noted?.({ type: 'breaker_closed', index });
   }
 
   /**
@@ -361,7 +368,7 @@ export class SourceChain {
     if (this.#successor?.run === run) {
       if (error) this.#noteLoss(run, error);
       if (error && this.#breaksFirst(error)) return;
-      if (error) this.#blame(run, verdictOf(error));
+      if (error) this.#blame(run, verdictOf(error), error.code);
       this.#dropSuccessor(error ?? new StreampoolError('STREAM_FAILED', 'the other source ended at once'));
     } else if (this.#run === run) {
       if (error) this.#lost(run, error);
@@ -387,7 +394,7 @@ export class SourceChain {
     if (playedMs >= MOVES.stableMs) this.#backoffOfMoves.reset();
     if (verdict !== 'moved') {
       this.#tries.note(run.index, error, verdict, this.#attempts.get(run)?.beganMs ?? now);
-      this.#blame(run, verdict);
+      this.#blame(run, verdict, error.code);
       const isHopeless = verdict === 'given up' || !(this.#mayResolve || this.#hasHope);
       if (isHopeless && !this.#successor && !this.#wayBackFrom(run)) {
         this.#giveUp(error);
@@ -417,7 +424,7 @@ export class SourceChain {
       this.#onEnd(run, error);
       return;
     }
-    this.#blame(run, verdictOf(error));
+    this.#blame(run, verdictOf(error), error.code);
     this.#shun(index);
     while (!this.#done && this.#run === run && !this.#successor && !this.#switch) {
       const next = await this.#instead(index, error);
@@ -544,13 +551,18 @@ export class SourceChain {
     if (attempt) this.#options.choice?.stable(attempt);
   }
 
-  #blame(run: SourceRun, verdict: Verdict): void {
+  #blame(run: SourceRun, verdict: Verdict, code: ErrorCode): void {
     const attempt = this.#attempts.get(run);
     if (!attempt || verdict === 'moved' || verdict === 'given up') return;
     const fault: Fault = verdict === 'refused' ? 'refused' : 'failed';
     attempt.health.failed(fault);
     // An FFmpeg that dies, or a provider without a free connection, says nothing to others who ask for this URL.
     if (verdict !== 'process' && verdict !== 'full') this.#options.choice?.failed(attempt, fault);
+    const { index } = attempt;
+    const cooldownMs = Math.round(this.#waitMs(index));
+    if (cooldownMs < NOTED_COOLDOWN_MS) return;
+    this.#shut.add(index);
+    this.#options.events.noted?.({ type: 'breaker_opened', code, index, cooldownMs });
   }
 
   #giveUp(error: StreampoolError): void {

@@ -1,5 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
 import type { Resolved, SourceChoice } from '../../src/choice/source-choice.ts';
+import type { StreamNote } from '../../src/notes.ts';
 import type { Source, SourceSink } from '../../src/source.ts';
 import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY, SourceChain } from '../../src/source-chain.ts';
 import { ManualClock } from '../manual-clock.ts';
@@ -44,6 +45,7 @@ export function stage({ alternatives = 3, policy = {}, choice }: StageOptions = 
   const clock = new ManualClock();
   const sources: StagedSource[] = [];
   const log: string[] = [];
+  const notes: StreamNote[] = [];
   let failure: StreampoolError | undefined;
   const chain: SourceChain = new SourceChain({
     alternatives,
@@ -70,6 +72,7 @@ export function stage({ alternatives = 3, policy = {}, choice }: StageOptions = 
         };
       },
       progress: () => {},
+      noted: (note) => notes.push(note),
       lost: ({ code }) => log.push(`lost ${code}`),
       recovered: ({ index, reason }) => log.push(`${index} after ${reason}`),
       ended: () => log.push('ended'),
@@ -80,7 +83,7 @@ export function stage({ alternatives = 3, policy = {}, choice }: StageOptions = 
     },
   });
   return {
-    ...{ clock, sources, log, chain },
+    ...{ clock, sources, log, notes, chain },
     /** The sources that were opened, by index. */
     get opened() {
       return sources.map(({ attempt }) => attempt.index);

@@ -110,6 +110,32 @@ describe('which source is next', () => {
   });
 });
 
+test('a source that is left alone for long is told of, and so is that it plays again', async () => {
+  const it = stage({ alternatives: 2 });
+  it.chain.start();
+  it.last.play();
+  it.last.fail('UPSTREAM_STATUS', { upstreamStatus: 403 });
+  await it.clock.advance(0);
+  it.last.fail('UPSTREAM_TIMEOUT');
+  await it.clock.advance(250);
+  it.last.play();
+  it.last.fail('UPSTREAM_TIMEOUT');
+  await it.clock.advance(2_000);
+  it.last.fail('UPSTREAM_CONNECT_FAILED');
+  await it.clock.advance(1_000);
+  while (it.last.attempt.index !== 0 || it.last.closed) {
+    if (!it.last.closed) it.last.fail('UPSTREAM_CONNECT_FAILED');
+    await it.clock.advance(100);
+  }
+  it.last.play();
+  const told = it.notes.flatMap((note) =>
+    note.type === 'breaker_opened' || note.type === 'breaker_closed' ? [`${note.type} ${note.index}`] : [],
+  );
+  expect(told[0]).toBe('breaker_opened 0');
+  expect(told.at(-1)).toBe('breaker_closed 0');
+  await it.chain.close();
+});
+
 describe('the end', () => {
   test('what never played is given one pass, and the verdict names each source', async () => {
     const it = stage();
