@@ -5,7 +5,7 @@ export interface AdmissionOptions {
   readonly state: Pick<ClusterState, 'getStream' | 'listWorkers'>;
   /** Of the store. */
   readonly leaseMs: number;
-  /** Whether the stream runs at this node already. */
+  /** Whether the stream runs at this node already; asked for every viewer. */
   readonly plays: (streamId: string) => boolean;
   /** Monotonic, ms. */
   readonly now?: () => number;
@@ -32,13 +32,12 @@ export class Admission {
   /** @throws StreampoolError CAPACITY_EXHAUSTED */
   async check({ id, kind }: Pick<StreamDefinition, 'id' | 'kind'>): Promise<void> {
     // Every viewer of a direct stream has a connection of its own, wherever it is.
-    if (kind === 'direct') return;
     const { state, leaseMs, plays } = this.#options;
+    if (kind === 'direct' || plays(id)) return;
     const workers = await this.#listed();
     const ready = readyWorkers(workers, leaseMs);
     if (ready.length === 0 || ready.some((worker) => hasRoom(worker, { needsEncoder: kind === 'transcode' })))
       return;
-    if (plays(id)) return;
     const owner = (await state.getStream(id).catch(() => undefined))?.owner;
     if (livingWorkers(workers, leaseMs).some((worker) => worker.id === owner)) return;
     throw noPlace(workers, leaseMs);

@@ -4,6 +4,7 @@ export { Departure, type DepartureOptions } from './departure.ts';
 export { Drain, type DrainOptions, type DrainOutcome } from './drain.ts';
 export { Peers, type PeersOptions } from './peers.ts';
 export { livingWorkers, noPlace, type PlacementQuery, place } from './placement.ts';
+export { PlayingStreams } from './playing-streams.ts';
 export { RelayDoor, type RelayDoorOptions } from './relay-door.ts';
 export { RemoteOwnership, type RemoteOwnershipOptions } from './remote-ownership.ts';
 export { ProviderHosts } from './slots/provider-hosts.ts';

@@ -37,6 +37,7 @@ export class Room {
   /** Takes a place; call what is returned once the stream is owned, or is not. Undefined: there is none. */
   take(streamId: string, { needsEncoder }: { needsEncoder: boolean }): (() => void) | undefined {
     const { capacity, maxEncoders, owned } = this.#options;
+    if (capacity === 0 && maxEncoders === 0) return () => {};
     const runsHere = this.#runningHere().some((pool) => pool.streamId === streamId);
     const isTaken = runsHere || this.#taken.has(streamId);
     if (!isTaken) {

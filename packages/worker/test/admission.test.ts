@@ -47,6 +47,7 @@ test('what plays somewhere is let in: here, or at an owner that lives', async ()
   const stand = new Stand();
   stand.playing.add('s');
   await stand.check();
+  expect(stand.lists).toBe(0);
   stand.playing.clear();
   stand.owner = 'b';
   await stand.check();

@@ -24,6 +24,7 @@ import {
   Departure,
   Drain,
   Peers,
+  PlayingStreams,
   RelayDoor,
   RemoteOwnership,
   SlotDoor,
@@ -139,6 +140,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   };
   let figures = (): NodeFigures | undefined => undefined;
   let recall: Recall = () => [];
+  const playing = new PlayingStreams(engine);
   const gateway: Gateway = createGateway({
     figures: () => figures(),
     onProvidersChanged: () => slots.refresh(),
@@ -155,7 +157,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     peers,
     admission: new Admission({
       ...{ state, leaseMs },
-      plays: (streamId) => engine.pools().some((pool) => pool.streamId === streamId),
+      plays: (streamId) => playing.has(streamId),
     }),
     ...(role === 'gateway' && config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, leaseMs) }),
   });
