@@ -34,6 +34,26 @@ test('the engine gets the stream, and the viewer as it is known', async () => {
   });
 });
 
+test('what a stream says of its sources goes to the engine, in ms', async () => {
+  const it = await GatewayUnderTest.start();
+  const id = await it.define({
+    url: LIVE,
+    failover_resolver_url: 'http://resolver/next',
+    metadata: { channel: '7' },
+    connect_timeout: 1.5,
+    first_byte_timeout: 4,
+    stall_timeout: 0.75,
+    failback_after: 0,
+  });
+  await it.get(`/stream/${id}`);
+  expect(it.engine.watched[0]!.spec).toMatchObject({
+    resolverUrl: 'http://resolver/next',
+    metadata: { channel: '7' },
+    timeouts: { connectMs: 1_500, firstByteMs: 4_000, stallMs: 750 },
+    failbackAfterMs: 0,
+  });
+});
+
 test('a transcoded stream goes to the engine with its arguments', async () => {
   const it = await GatewayUnderTest.start();
   const id = await it.define({ url: LIVE }, '/transcode');

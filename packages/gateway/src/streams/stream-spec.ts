@@ -15,8 +15,10 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
       userAgent: definition.userAgent ?? defaultUserAgent,
     },
     failoverUrls: definition.failoverUrls,
-    ...(definition.failoverResolverUrl !== undefined && { resolverUrl: definition.failoverResolverUrl }),
-    metadata: definition.metadata,
+    ...(definition.failoverResolverUrl !== undefined && {
+      resolverUrl: definition.failoverResolverUrl,
+      metadata: definition.metadata,
+    }),
     ...choiceOf(definition.settings),
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
     ...(detection && { detection }),
