@@ -19,8 +19,10 @@ export interface SlateStoreOptions {
   readonly budgetBytes?: number;
   /** The longest that FFmpeg may take for a slate, in ms; large HEVC pictures take long. Default 2 min. */
   readonly deadlineMs?: number;
-  /** Told of what cannot be had, once per codec set. */
+  /** Told of what cannot be had. */
   readonly onFailed?: (error: StreampoolError, format: string) => void;
+  /** Monotonic, ms. */
+  readonly now?: () => number;
   /** Ready-made for tests. */
   readonly describe?: (sample: Buffer, program: ProgramMap) => Promise<MediaFormat>;
   readonly make?: (format: MediaFormat) => Promise<Slate>;
@@ -35,6 +37,8 @@ export interface FittingSlate {
 
 const BUDGET_BYTES = 32 * 1024 * 1024;
 const DEADLINE_MS = 120_000;
+/** A missing encoder stays missing, but a machine is not busy for ever. */
+const RETRY_AFTER_MS = 10 * 60_000;
 const DESCRIBE_DEADLINE_MS = 15_000;
 /** More than any slate has: seconds of a still picture. */
 const MAX_SLATE_BYTES = 16 * 1024 * 1024;
@@ -46,9 +50,10 @@ const MAX_DESCRIPTION_BYTES = 64 * 1024;
  */
 export class SlateStore {
   readonly #options: SlateStoreOptions;
-  /** In the order of their last use. A codec set that failed stays failed: another try would fail the same way. */
+  /** In the order of their last use. */
   readonly #slates = new Map<string, Promise<Slate | undefined>>();
   readonly #sizes = new Map<string, number>();
+  readonly #failedMs = new Map<string, number>();
   readonly #abort = new AbortController();
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -89,8 +94,16 @@ export class SlateStore {
     this.#sizes.clear();
   }
 
+  #now(): number {
+    return (this.#options.now ?? performance.now.bind(performance))();
+  }
+
   #slateOf(format: MediaFormat): Promise<Slate | undefined> {
     const key = formatKey(format);
+    if (this.#now() - (this.#failedMs.get(key) ?? Number.POSITIVE_INFINITY) > RETRY_AFTER_MS) {
+      this.#failedMs.delete(key);
+      this.#slates.delete(key);
+    }
     const known = this.#slates.get(key);
     if (known) {
       this.#slates.delete(key);
@@ -104,6 +117,7 @@ export class SlateStore {
         return made;
       },
       (error: unknown) => {
+        this.#failedMs.set(key, this.#now());
         this.#report(error, key);
         return undefined;
       },
