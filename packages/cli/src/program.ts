@@ -4,7 +4,7 @@ import { configCommand } from './commands/config.ts';
 import { type DrainOptions, drainCommand } from './commands/drain.ts';
 import { type DrillOptions, drillCommand } from './commands/drill.ts';
 import { nodeCommand } from './commands/node.ts';
-import { type Ask, clients, status, streams, workers } from './commands/reports.ts';
+import { type Ask, clients, providers, status, streams, workers } from './commands/reports.ts';
 import { type ServeOptions, serveCommand } from './commands/serve.ts';
 import { type ShowOptions, showCommand } from './commands/show.ts';
 import { processSurroundings } from './commands/surroundings.ts';
@@ -76,6 +76,7 @@ export function program({ print, exit }: Terminal): Command {
     ['streams', 'List the streams of a running server', streams],
     ['clients', 'List the viewers of a running server', clients],
     ['workers', 'List the workers of a running server', workers],
+    ['providers', 'List the providers with a limit, and who uses their connections', providers],
   ];
   const show = (ask: Ask, options: ShowOptions): Promise<void> =>
     showCommand(ask, options, processSurroundings({ lasting: options.watch !== undefined }));

@@ -28,6 +28,7 @@ test('--help documents every command, every option and every setting', async () 
     'streams',
     'clients',
     'workers',
+    'providers',
     'timeline',
     'drain',
     'drill',

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CommandProblem } from '../src/api/client.ts';
-import { clients, status, streams, workers } from '../src/commands/reports.ts';
+import { clients, providers, status, streams, workers } from '../src/commands/reports.ts';
 import { show } from '../src/commands/show.ts';
 
 let server: Server;
@@ -133,4 +133,37 @@ test('what cannot be asked is said in a sentence', async () => {
   await new Promise((resolve) => server.close(resolve));
   await expect(show(streams, { url: `http://bob:s3cret@127.0.0.1:${port}` })).rejects.toThrow(CommandProblem);
   await expect(show(streams, { url })).rejects.toThrow('ECONNREFUSED');
+});
+
+test('providers, a line for each connection in use', async () => {
+  const nowIso = new Date(Date.now() - 65_000).toISOString();
+  answers = {
+    '/providers': {
+      providers: [
+        {
+          ...{ provider_id: 'acme', hosts: ['tv.example.org', '*.cdn.example.org'], max_connections: 2 },
+          slots_in_use: 1,
+          slots: [
+            {
+              ...{
+                lease: 'w1/a/1',
+                node: 'w1',
+                stream_id: 'abc',
+                priority: 5,
+                since: nowIso,
+                promised: false,
+              },
+              viewer: { client_id: 'tv', ip_address: '10.0.0.9', username: null },
+            },
+          ],
+        },
+        { provider_id: 'other', hosts: [], max_connections: 1, slots_in_use: 0, slots: [] },
+      ],
+    },
+  };
+  const text = await show(providers, { url });
+  expect(text).toMatch(
+    /\nacme +1\/2 +abc +w1 +5 +1m 0\ds +10\.0\.0\.9 +tv\.example\.org \*\.cdn\.example\.org\n/,
+  );
+  expect(text).toMatch(/\nother +0\/1/);
 });

@@ -73,6 +73,26 @@ export interface ShownWorker {
   readonly heartbeat_at: string;
 }
 
+interface ShownSlot {
+  readonly node: string;
+  readonly stream_id: string | null;
+  readonly priority: number;
+  readonly since: string;
+  readonly viewer: {
+    readonly client_id: string;
+    readonly ip_address: string;
+    readonly username: string | null;
+  } | null;
+}
+
+interface ShownProvider {
+  readonly provider_id: string;
+  readonly hosts: readonly string[];
+  readonly max_connections: number;
+  readonly slots_in_use: number;
+  readonly slots: readonly ShownSlot[];
+}
+
 export const status: Ask = async (api) => {
   const [health, info] = await Promise.all([api.get<Health>('/health'), api.get<Info>('/info')]);
   const rows: [string, string | number][] = [
@@ -146,6 +166,31 @@ export const workers: Ask = async (api) => {
     { title: 'VERSION', cell: (worker) => worker.version },
   ];
   return report(answer, columns, answer.workers, 'No workers.');
+};
+
+/** One line for each connection, and one for a provider without any. */
+export const providers: Ask = async (api) => {
+  const answer = await api.get<{ providers: ShownProvider[] }>('/providers');
+  const nowMs = Date.now();
+  const rows = answer.providers.flatMap((provider) =>
+    (provider.slots.length > 0 ? provider.slots : [undefined]).map((slot) => ({ provider, slot })),
+  );
+  type Used = (typeof rows)[number];
+  const columns: readonly Column<Used>[] = [
+    { title: 'PROVIDER', cell: ({ provider }) => provider.provider_id },
+    {
+      title: 'USED',
+      cell: ({ provider }) => `${provider.slots_in_use}/${provider.max_connections}`,
+      align: 'right',
+    },
+    { title: 'STREAM', cell: ({ slot }) => slot?.stream_id },
+    { title: 'NODE', cell: ({ slot }) => slot?.node },
+    { title: 'PRIORITY', cell: ({ slot }) => slot?.priority, align: 'right' },
+    { title: 'FOR', cell: ({ slot }) => slot && since(slot.since, nowMs), align: 'right' },
+    { title: 'VIEWER', cell: ({ slot }) => slot?.viewer && (slot.viewer.username ?? slot.viewer.ip_address) },
+    { title: 'HOSTS', cell: ({ provider }) => provider.hosts.join(' ') },
+  ];
+  return report(answer, columns, rows, 'No provider has a limit.');
 };
 
 function report<T>(answer: unknown, columns: readonly Column<T>[], rows: readonly T[], none: string): Report {
