@@ -16,7 +16,9 @@ export interface PlacementQuery {
 const BUSY_LOAD = 1;
 /** By how much more than the idlest it must have, so that workers of one host do not seem different by when they looked. */
 const BUSIER_BY = 0.5;
-const RETRY_AFTER_SECONDS = 5;
+/** A worker that starts takes no longer; room comes when somebody has seen enough. */
+const RETRY_WITHOUT_WORKERS_S = 2;
+const RETRY_WHEN_FULL_S = 5;
 
 /**
  * The worker that shall play a stream nobody plays: of those that are ready, have room for it and are not much busier than
@@ -60,7 +62,7 @@ export function noPlace(workers: readonly WorkerRecord[], leaseMs: number): Stre
     isFull
       ? 'Every worker plays as much as its MAX_STREAMS and MAX_ENCODERS allow'
       : 'No worker is ready to play the stream',
-    { retryAfterSeconds: RETRY_AFTER_SECONDS },
+    { retryAfterSeconds: isFull ? RETRY_WHEN_FULL_S : RETRY_WITHOUT_WORKERS_S },
   );
 }
 

@@ -98,7 +98,7 @@ test('a crowd asks the store and the worker once', async () => {
 });
 
 test('nobody to send viewers to is said with when to come back', async () => {
-  const refusal = { code: 'CAPACITY_EXHAUSTED', status: 503, retryAfterSeconds: 5 };
+  const refusal = { code: 'CAPACITY_EXHAUSTED', status: 503, retryAfterSeconds: 2 };
   const stand = new Stand();
   for (const { id } of stand.workers) stand.silent.add(id);
   await expect(stand.target()).rejects.toMatchObject(refusal);
