@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { clusterOfNodes, singleNode } from './failover-cases/site.ts';
 import { printTable, say } from './measure/report.ts';
+import { Programme } from './soak-cases/programme.ts';
 import { Soak } from './soak-cases/soak.ts';
 
 const { values } = parseArgs({
@@ -53,9 +54,11 @@ setTimeout(
 ).unref();
 
 const env = Object.fromEntries(values.set.map((text) => text.split(/=(.*)/s, 2) as [string, string]));
-const site = await (values.cluster ? clusterOfNodes(env) : singleNode(env));
+const providers = await Programme.startProviders();
+const settings = { ...Programme.settings(providers[1]), ...env };
+const site = await (values.cluster ? clusterOfNodes(settings) : singleNode(settings));
 try {
-  const result = await new Soak(site, { minutes, seed, viewers: Number(values.viewers) }).run();
+  const result = await new Soak(site, providers, { minutes, seed, viewers: Number(values.viewers) }).run();
   if (values.json) {
     const nodes = values.cluster ? 'cluster' : 'single';
     console.log(JSON.stringify({ bench: 'soak', ok: result.failures.length === 0, nodes, ...result }));
@@ -78,4 +81,5 @@ try {
       writeFileSync(join(values.logs, `${node}.log`), text);
   }
   await site.close();
+  await Promise.all(providers.map((provider) => provider.close()));
 }

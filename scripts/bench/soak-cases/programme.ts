@@ -1,4 +1,4 @@
-import { api, createStream } from '@streampool/testkit';
+import { createStream } from '@streampool/testkit';
 import type { Site } from '../failover-cases/site.ts';
 import { AudienceProcess } from '../load/audience-process.ts';
 import { FaultyProvider } from '../servers/faulty-provider.ts';
@@ -19,7 +19,16 @@ export interface Channel {
 
 const COPY = '-i {input_url} -map 0:v -map 0:a -c copy -f mpegts pipe:1';
 const SOURCES = ['a', 'b', 'c'];
-export const LIMITED = { id: 'limited', connections: 2 };
+export const ALLOWED_CONNECTIONS = 2;
+const CHANNELS: readonly { readonly name: string; readonly kind: SoakKind; readonly limited?: boolean }[] = [
+  { name: 'shared-1', kind: 'shared' },
+  { name: 'shared-2', kind: 'shared' },
+  { name: 'transcoded-1', kind: 'transcoded' },
+  { name: 'transcoded-2', kind: 'transcoded' },
+  { name: 'direct-1', kind: 'direct' },
+  { name: 'limited-1', kind: 'shared', limited: true },
+  { name: 'limited-2', kind: 'shared', limited: true },
+];
 
 /** What is played during a soak: streams of all kinds, two of them from a provider that allows two connections. */
 export class Programme {
@@ -40,38 +49,37 @@ export class Programme {
     [this.pooled, this.direct] = audiences;
   }
 
-  static async open(site: Site, { viewers }: { viewers: number }): Promise<Programme> {
-    const wanted: { name: string; kind: SoakKind; limited?: boolean }[] = [
-      { name: 'shared-1', kind: 'shared' },
-      { name: 'shared-2', kind: 'shared' },
-      { name: 'transcoded-1', kind: 'transcoded' },
-      { name: 'transcoded-2', kind: 'transcoded' },
-      { name: 'direct-1', kind: 'direct' },
-      { name: 'limited-1', kind: 'shared', limited: true },
-      { name: 'limited-2', kind: 'shared', limited: true },
-    ];
+  /** Of three sources per stream: who allows any number of connections, and who does not. */
+  static startProviders(): Promise<[FaultyProvider, FaultyProvider]> {
     const sample = {
       ...{ codec: 'h264' as const, constantRate: true, bFrames: 0, seconds: 24, gopSeconds: 1 },
       ...{ videoKbps: 800, audio: [{ kbps: 64 }], extra: ['-pes_payload_size', '0'] },
     };
     const start = (limited: boolean): Promise<FaultyProvider> => {
-      const names = wanted
-        .filter((channel) => (channel.limited ?? false) === limited)
-        .map(({ name }) => name);
-      const paths = names.flatMap((name) => SOURCES.map((source) => `/${name}-${source}.ts`));
+      const own = CHANNELS.filter((channel) => (channel.limited ?? false) === limited);
+      const paths = own.flatMap(({ name }) => pathsOf(name));
       return FaultyProvider.start({ sample, paths, live: { start: 'fresh' } });
     };
-    const [free, limited] = [await start(false), await start(true)];
+    return Promise.all([start(false), start(true)]);
+  }
+
+  /** The setting by which nodes know from their start on what the second provider allows. */
+  static settings(limited: FaultyProvider): Readonly<Record<string, string>> {
+    return { PROVIDERS: `limited=${ALLOWED_CONNECTIONS}@${new URL(limited.url('/')).host}` };
+  }
+
+  static async open(
+    site: Site,
+    providers: readonly [FaultyProvider, FaultyProvider],
+    { viewers }: { viewers: number },
+  ): Promise<Programme> {
+    const [free, limited] = providers;
     const [door] = site.doors;
-    const body = { hosts: [new URL(limited.url('/')).host], max_connections: LIMITED.connections };
-    const answer = await api(door!, 'PUT', `/providers/${LIMITED.id}`, body);
-    if (answer.status !== 200)
-      throw new Error(`PUT /providers/${LIMITED.id} answered ${answer.status}: ${answer.text}`);
     const audiences = [new AudienceProcess(), new AudienceProcess()] as const;
     const channels: Channel[] = [];
-    for (const { name, kind, limited: isLimited } of wanted) {
+    for (const { name, kind, limited: isLimited } of CHANNELS) {
       const provider = isLimited ? limited : free;
-      const paths = SOURCES.map((source) => `/${name}-${source}.ts`);
+      const paths = pathsOf(name);
       const [url, ...failoverUrls] = paths.map((path) => provider.url(path));
       const request = { url, failover_urls: failoverUrls };
       const { id } = await (kind === 'transcoded'
@@ -83,13 +91,16 @@ export class Programme {
       channels.push(channel);
       await tune(channel, viewers);
     }
-    return new Programme(channels, [free, limited], audiences);
+    return new Programme(channels, providers, audiences);
   }
 
   async close(): Promise<void> {
     await Promise.all([this.pooled.close(), this.direct.close()]);
-    await Promise.all(this.providers.map((provider) => provider.close()));
   }
+}
+
+function pathsOf(name: string): string[] {
+  return SOURCES.map((source) => `/${name}-${source}.ts`);
 }
 
 /** Further viewers of a channel. */

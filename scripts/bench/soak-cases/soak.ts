@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { api, waitFor } from '@streampool/testkit';
 import type { Site } from '../failover-cases/site.ts';
 import { say } from '../measure/report.ts';
+import type { FaultyProvider } from '../servers/faulty-provider.ts';
 import { Memory, type MemoryTrend } from './memory.ts';
-import { type Channel, LIMITED, leave, Programme, tune } from './programme.ts';
+import { ALLOWED_CONNECTIONS, type Channel, leave, Programme, tune } from './programme.ts';
 import { generator, pick } from './random.ts';
 
 export interface SoakPlan {
@@ -47,6 +48,7 @@ type Event = readonly [name: string, weight: number, happen: () => Promise<void>
 /** Random faults on all streams at once, then calm, then nobody: what may not be there then is counted. */
 export class Soak {
   readonly #site: Site;
+  readonly #providers: readonly [FaultyProvider, FaultyProvider];
   readonly #plan: SoakPlan;
   readonly #random: () => number;
   readonly #events: Record<string, number> = {};
@@ -61,14 +63,16 @@ export class Soak {
   #longestSilenceMs = 0;
   #limitedMost = 0;
 
-  constructor(site: Site, plan: SoakPlan) {
+  /** The providers are closed by whoever started them. */
+  constructor(site: Site, providers: readonly [FaultyProvider, FaultyProvider], plan: SoakPlan) {
     this.#site = site;
+    this.#providers = providers;
     this.#plan = plan;
     this.#random = generator(plan.seed);
   }
 
   async run(): Promise<SoakResult> {
-    this.#programme = await Programme.open(this.#site, this.#plan);
+    this.#programme = await Programme.open(this.#site, this.#providers, this.#plan);
     try {
       await delay(3_000);
       await Promise.all(this.#programme.providers.map((provider) => provider.watch()));
@@ -193,9 +197,9 @@ export class Soak {
       if (silentMs > STUCK_MS) this.#fail(`a viewer has had no bytes for ${Math.round(silentMs / 1_000)} s`);
     }
     const { most, beforeMost } = await this.#programme.providers[1]!.counts();
-    if (most > LIMITED.connections && most > this.#limitedMost)
+    if (most > ALLOWED_CONNECTIONS && most > this.#limitedMost)
       this.#fail(
-        `${most} connections at a provider that allows ${LIMITED.connections}: ${beforeMost.join('; ')}`,
+        `${most} connections at a provider that allows ${ALLOWED_CONNECTIONS}: ${beforeMost.join('; ')}`,
       );
     this.#limitedMost = Math.max(this.#limitedMost, most);
   }

@@ -34,9 +34,6 @@ export interface ContinuousPlayOptions extends OpenStreamOptions {
 }
 
 const NOT_TS_AFTER_BYTES = 64 * 1024;
-/** What comes so much faster than it plays has an end, and would begin again. */
-const FASTEST_LIVE = 1.5;
-const BURST_MS = 20_000;
 
 /**
  * One viewer's continuous stream over as many provider connections as it takes, one at a time. The first body goes to the
@@ -57,7 +54,6 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   #formerBytes = 0;
   #paused = false;
   #over = false;
-  readonly #beganMs = performance.now();
   /** When the viewer last got bytes, and since when the source that plays has. */
   #lastByteMs = performance.now();
   #playingSinceMs = performance.now();
@@ -193,14 +189,9 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     this.#going = this.#goOn(cause, cause.code === 'UPSTREAM_CUT' && this.#attempts === 0);
   }
 
-  /**
-   * A chunked body says when it is complete. One that ends with its connection does not: what came much faster than it
-   * plays was a file, which would begin again.
-   */
+  /** A chunked body says when it is complete; one that ends with its connection does not. */
   #isComplete(): boolean {
-    const chunked = /\bchunked\b/i.test(this.#response.headers['transfer-encoding'] ?? '');
-    const elapsedMs = performance.now() - this.#beganMs;
-    return chunked || (this.#relay?.mediaMs ?? 0) > elapsedMs * FASTEST_LIVE + BURST_MS;
+    return /\bchunked\b/i.test(this.#response.headers['transfer-encoding'] ?? '');
   }
 
   /** Tries the URLs in order, beginning with the same one or the next, until one plays. */

@@ -1,8 +1,11 @@
-import { PACKET_SIZE, PacketAligner, PesGate, TsSplicer } from '@streampool/mpegts';
+import { PACKET_SIZE, PacketAligner, PesGate, TsSplicer, tickDifference } from '@streampool/mpegts';
 import type { BodySink, RetainedChunk } from '@streampool/upstream';
 
-/** Up to here one copy costs less than a second write. */
-const COPY_BYTES = 64 * 1024;
+const FASTEST_LIVE = 1.5;
+/** What a live source may send at once when it begins. */
+const BURST_MS = 20_000;
+/** A longer step is a jump of the clock. */
+const LONGEST_STEP_MS = 10_000;
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -34,47 +37,51 @@ export class TransportRelay {
   #isFirst = true;
   /** What the splicer put out in this call. */
   #pieces: Buffer[] = [];
-  #firstPcr: number | undefined;
-  #lastPcr = 0;
+  #lastPcr: number | undefined;
+  #mediaMs = 0;
+  readonly #beganMs: number;
+  /** It comes much faster than it plays: it has an end, and would begin again. */
+  #isFile = false;
 
   constructor(sink: BodySink, now: () => number) {
     this.#sink = sink;
     this.#now = now;
+    this.#beganMs = now();
     this.#splicer = new TsSplicer({
       now,
+      // The first source's clock goes to the viewer as it is, jumps and all: the splicer must know it so.
+      smoothJumps: false,
       emit: (packets, { pcr }) => {
-        if (pcr !== undefined) {
-          this.#firstPcr ??= pcr;
-          this.#lastPcr = pcr;
-        }
+        if (pcr !== undefined) this.#notePcr(pcr);
         if (!this.#isFirst) this.#pieces.push(Buffer.from(packets));
       },
     });
     this.#first = this.#splicer.open();
   }
 
-  /** Whether another source could go on: the first one is a transport stream of plain packets with a program. */
+  /** Whether another source could go on: the first one is a live transport stream of plain packets with a program. */
   get canGoOn(): boolean {
-    return this.#splicer.program !== undefined && this.#aligner.stride === PACKET_SIZE;
-  }
-
-  /** How much has been played by the stream's own clock so far, in ms; what jumps says little. */
-  get mediaMs(): number {
-    return this.#firstPcr === undefined ? 0 : (this.#lastPcr - this.#firstPcr) / 90;
+    return !this.#isFile && this.#splicer.program !== undefined && this.#aligner.stride === PACKET_SIZE;
   }
 
   /** Takes bytes of the first source, on the terms of `BodySink.data`. */
   untouched(chunk: Buffer, retain: () => RetainedChunk): void {
+    if (this.#isFile) {
+      this.#sink.data(chunk, retain);
+      return;
+    }
     this.#aligner.align(chunk, (run) => this.#first.push(run));
     const tail = this.#tail;
     const length = tail.length + chunk.length;
-    const keep = Math.min(this.#begun(), length);
-    if (tail.length > 0 && (chunk.length <= COPY_BYTES || keep > chunk.length)) {
+    // Nobody needs to go on with a file, nor to read along any further.
+    const keep = this.#isFile ? 0 : Math.min(this.#begun(), length);
+    if (keep > chunk.length) {
       const joined = Buffer.concat([tail, chunk], length);
       this.#tail = joined.subarray(length - keep);
       if (keep < length) this.#write(joined.subarray(0, length - keep));
       return;
     }
+    // A second write costs less than a copy of the chunk.
     this.#tail = keep > 0 ? Buffer.from(chunk.subarray(chunk.length - keep)) : EMPTY;
     if (tail.length > 0) this.#write(tail);
     const whole = chunk.subarray(0, chunk.length - keep);
@@ -116,6 +123,14 @@ export class TransportRelay {
     const tail = this.#tail;
     this.#tail = EMPTY;
     if (tail.length > 0) this.#write(tail);
+  }
+
+  #notePcr(pcr: number): void {
+    const stepMs = tickDifference(pcr, this.#lastPcr ?? pcr) / 90;
+    this.#lastPcr = pcr;
+    if (stepMs <= 0 || stepMs > LONGEST_STEP_MS) return;
+    this.#mediaMs += stepMs;
+    this.#isFile ||= this.#isFirst && this.#mediaMs > (this.#now() - this.#beganMs) * FASTEST_LIVE + BURST_MS;
   }
 
   /** Bytes of a packet that is not complete, at the end of what has come. */
