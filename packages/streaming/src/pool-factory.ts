@@ -90,7 +90,7 @@ export class PoolFactory {
         ring: this.#ring(),
         isPaced,
         watch: this.#options.watching.providers(spec.detection),
-        ...this.#slate(spec, isPaced),
+        ...this.#slate(spec, () => placement?.isOurs !== false),
         open: (attempt) =>
           placed(
             () =>
@@ -170,7 +170,7 @@ export class PoolFactory {
         ring: this.#ring(),
         isPaced,
         watch: watching.encoders(spec.detection, () => input.isReadAlone),
-        ...this.#slate(spec, isPaced),
+        ...this.#slate(spec, () => placement?.isOurs !== false),
         open: (attempt) =>
           placed(
             () =>

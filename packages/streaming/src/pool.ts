@@ -255,6 +255,11 @@ export class Pool {
     return [...this.#viewers].map(([clientId, { socketViewer }]) => ({ clientId, socketViewer }));
   }
 
+  /** Other nodes that are being served, likewise. */
+  measuredRelays(): MeasuredViewer[] {
+    return this.#relays.socketViewers.map((socketViewer) => ({ clientId: '', socketViewer }));
+  }
+
   #canServe(queue: Set<Waiting>): boolean {
     if (!this.#intake.isJoinable) return false;
     // Whoever asks for a relay may be the one whose bytes these are.

@@ -8,7 +8,13 @@ import { type Clock, systemClock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
 import { SampleDecoder, Watching } from './detection/index.ts';
 import { DirectViewers } from './direct-viewers.ts';
-import { type DrillRequest, type DrillResult, type GapMeasurement, measureGaps } from './drill/index.ts';
+import {
+  type DrillRequest,
+  type DrillResult,
+  type GapMeasurement,
+  type MeasuredViewer,
+  measureGaps,
+} from './drill/index.ts';
 import type {
   EngineEvents,
   FailoverResult,
@@ -155,12 +161,17 @@ export class StreamEngine implements StreamEngineApi {
       switched ||= event.streamId === streamId;
     });
     const measurement = this.measureGaps(streamId);
+    const ofRelays = this.#measure(
+      streamId,
+      pools.flatMap((pool) => pool.measuredRelays()),
+    );
     this.#events.emit('noted', { streamId, type: 'drill_started', fault, seconds });
     try {
       await Promise.all(pools.map((pool) => pool.drill(request)));
     } finally {
       unsubscribe();
-      const longestGapMs = Math.max(0, ...measurement.take().gapsMs);
+      // All viewers may be at other nodes: those get what the relays got.
+      const longestGapMs = Math.max(0, ...measurement.take().gapsMs, ...ofRelays.take().gapsMs);
       this.#events.emit('noted', { streamId, type: 'drill_ended', fault, longestGapMs });
     }
     return {
@@ -173,7 +184,14 @@ export class StreamEngine implements StreamEngineApi {
   }
 
   measureGaps(streamId: string): GapMeasurement {
-    const viewers = [...(this.#pools.get(streamId) ?? [])].flatMap((pool) => pool.measured());
+    const pools = [...(this.#pools.get(streamId) ?? [])];
+    return this.#measure(
+      streamId,
+      pools.flatMap((pool) => pool.measured()),
+    );
+  }
+
+  #measure(streamId: string, viewers: readonly MeasuredViewer[]): GapMeasurement {
     return measureGaps(viewers, {
       now: () => this.#clock.now(),
       intervalMs: this.#deliveryIntervalMs,

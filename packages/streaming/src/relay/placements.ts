@@ -28,6 +28,8 @@ export interface PoolPlacement {
   sendNextToOwner(): void;
   /** Whether what plays comes from another node, or nothing is known yet. */
   readonly relayed: boolean;
+  /** What plays is played here; while nothing plays: what played last was. */
+  readonly isOurs: boolean;
   /** No source is played here, nor being made ready. */
   readonly playsNoneHere: boolean;
   /** Under which what plays, or is being made ready, was placed; undefined while that is being found out. */
@@ -80,6 +82,7 @@ class PoolPlacements implements PoolPlacement {
   #sources: PlacedSource[] = [];
   #next: RemotePlacement | undefined;
   #isNextForOwner = false;
+  #wasOurs = false;
   onMoved: (epoch: number) => void = () => {};
 
   constructor(report: PoolPlacement['report'], create: (what: SourceToPlace) => PlacedSource) {
@@ -97,6 +100,7 @@ class PoolPlacements implements PoolPlacement {
     });
     this.#next = undefined;
     this.#isNextForOwner = false;
+    this.#wasOurs = this.isOurs;
     this.#sources = [...this.#open, source];
     return source;
   }
@@ -111,6 +115,11 @@ class PoolPlacements implements PoolPlacement {
 
   get relayed(): boolean {
     return this.#open[0]?.place?.here !== true;
+  }
+
+  get isOurs(): boolean {
+    const place = this.#open[0]?.place ?? this.#sources.findLast(({ place }) => place)?.place;
+    return place?.here ?? this.#wasOurs;
   }
 
   get playsNoneHere(): boolean {

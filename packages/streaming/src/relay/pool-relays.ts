@@ -1,4 +1,5 @@
 import type { DeliveryClock } from '../delivery-clock.ts';
+import type { SocketViewer } from '../socket-viewer.ts';
 import { RelayFeed, type RelayFeedOptions, type RelayRequest } from './relay-feed.ts';
 import type { LastWord } from './relay-signal.ts';
 
@@ -20,6 +21,10 @@ export class PoolRelays {
 
   get size(): number {
     return this.#feeds.size;
+  }
+
+  get socketViewers(): SocketViewer[] {
+    return [...this.#feeds].map((feed) => feed.socketViewer);
   }
 
   /** Sent to all, also to those who have left. */

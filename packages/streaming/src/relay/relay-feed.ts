@@ -104,6 +104,11 @@ export class RelayFeed implements Delivery {
     });
   }
 
+  /** Its socket, for measuring what it gets. */
+  get socketViewer(): SocketViewer {
+    return this.#viewer;
+  }
+
   get bytes(): number {
     return this.#viewer.bytes;
   }
