@@ -98,6 +98,28 @@ test('a stream that others watch too is not ended by one of them who zaps', asyn
   expect(players.map(({ end }) => end)).toEqual([undefined, undefined, undefined]);
 });
 
+test.each(['shared', 'transcode'] as const)(
+  'failing over needs no second connection: %s',
+  async (kind) => {
+    await limit({ max_connections: 1 });
+    const seen = stage.provider.stats('/acme/');
+    const before = seen.total;
+    seen.max = 0;
+    const backup = stage.provider.url(`/acme/${++channels}.ts`);
+    const { id, url } = await channel(kind, { failover_urls: [backup] });
+    const player = await watch(url, 'ann');
+    const answer = await api(stage.server, 'POST', `/streams/${id}/failover`);
+    expect(answer).toMatchObject({ status: 200, body: { failover_index: 1 } });
+    await player.waitForMedia(1);
+    stage.provider.cut('/acme/', 'rst');
+    await waitFor(() => seen.total >= before + 3, { what: 'a third connection' });
+    await player.waitForMedia(1.5);
+    expect([player.end, player.check.notes]).toEqual([undefined, []]);
+    expect((await acme()).slots_in_use).toBe(1);
+  },
+  20_000,
+);
+
 test('preemption ends the lowest priority, where the provider allows it', async () => {
   await limit({ preempt: true });
   const low = await watch((await channel('shared', { priority: -5 })).url, 'low');
