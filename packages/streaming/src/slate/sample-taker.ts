@@ -5,7 +5,7 @@ import type { Ring } from '../ring.ts';
 const SAMPLE_MS = 800;
 /** Keyframes that are farther apart are not waited for. */
 const LONGEST_MS = 5_000;
-const SAMPLE_BYTES = 4 * 1024 * 1024;
+const SAMPLE_BYTES = 2 * 1024 * 1024;
 
 /** Takes one sample out of a ring: tables, and what follows a keyframe for about a second. */
 export class SampleTaker {

@@ -15,7 +15,7 @@ import { type ReelTrack, SlateReel } from './slate-reel.ts';
 import type { FittingSlate, SlateStore } from './slate-store.ts';
 
 export interface SlateFillerOptions {
-  readonly store: Pick<SlateStore, 'find'>;
+  readonly store: Pick<SlateStore, 'find' | 'isBusy'>;
   /** After how long without a byte the slate is shown, in ms. */
   readonly afterMs: number;
   /** False where the slate is another node's affair. */
@@ -97,7 +97,7 @@ export class SlateFiller {
     this.#lastOutputMs = now;
     if (isFirst) this.#watch(this.#options.afterMs);
     if (marks.program || marks.seam?.reason === 'source') this.#taker.restart();
-    const sample = this.#taker.note(marks, now);
+    const sample = this.#options.store.isBusy ? undefined : this.#taker.note(marks, now);
     if (sample) void this.#learn(sample);
   }
 

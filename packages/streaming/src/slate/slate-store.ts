@@ -17,6 +17,8 @@ export interface SlateStoreOptions {
   readonly ffmpegPath: string;
   /** All slates together; those that were not asked for the longest are forgotten. Default 32 MB. */
   readonly budgetBytes?: number;
+  /** Samples that may wait, in bytes; then it is busy. Default 16 MB. */
+  readonly queueBytes?: number;
   /** The longest that FFmpeg may take for a slate, in ms; large HEVC pictures take long. Default 2 min. */
   readonly deadlineMs?: number;
   /** Told of what cannot be had. */
@@ -36,6 +38,7 @@ export interface FittingSlate {
 }
 
 const BUDGET_BYTES = 32 * 1024 * 1024;
+const QUEUE_BYTES = 16 * 1024 * 1024;
 const DEADLINE_MS = 120_000;
 /** A missing encoder stays missing, but a machine is not busy for ever. */
 const RETRY_AFTER_MS = 10 * 60_000;
@@ -56,6 +59,7 @@ export class SlateStore {
   readonly #failedMs = new Map<string, number>();
   readonly #abort = new AbortController();
   #queue: Promise<unknown> = Promise.resolve();
+  #queuedBytes = 0;
 
   constructor(options: SlateStoreOptions) {
     this.#options = options;
@@ -66,13 +70,18 @@ export class SlateStore {
     return [...this.#sizes.values()].reduce((sum, bytes) => sum + bytes, 0);
   }
 
+  /** Too many samples wait, of streams that have just started: better to come back than to add to them. */
+  get isBusy(): boolean {
+    return this.#queuedBytes >= (this.#options.queueBytes ?? QUEUE_BYTES);
+  }
+
   /**
    * The slate for a program as it plays, made if need be. Undefined if it cannot be made. Never rejects.
    * @param sample transport packets of the program: its tables, and a second or so from a keyframe on
    */
   async find(sample: Buffer, program: ProgramMap): Promise<FittingSlate | undefined> {
     try {
-      const format = await this.#inTurn(() => this.#describe(sample, program));
+      const format = await this.#ask(sample, program);
       const wanted = encodable(format);
       if (!wanted) throw new StreampoolError('FFMPEG_FAILED', 'there is no encoder for this picture');
       const slate = await this.#slateOf(wanted);
@@ -92,6 +101,15 @@ export class SlateStore {
     await this.#queue;
     this.#slates.clear();
     this.#sizes.clear();
+  }
+
+  async #ask(sample: Buffer, program: ProgramMap): Promise<MediaFormat> {
+    this.#queuedBytes += sample.length;
+    try {
+      return await this.#inTurn(() => this.#describe(sample, program));
+    } finally {
+      this.#queuedBytes -= sample.length;
+    }
   }
 
   #now(): number {

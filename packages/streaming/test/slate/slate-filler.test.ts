@@ -117,3 +117,26 @@ test('is not shown between the bursts of a source, as long as they last until th
   expect(stage.types).toEqual(['slate_started']);
   await stage.intake.close();
 });
+
+test('a store that has too much to do is asked later', async () => {
+  let isBusy = true;
+  let asked = 0;
+  const stage = await playing({
+    store: {
+      get isBusy() {
+        return isBusy;
+      },
+      find: async (...what) => {
+        asked += 1;
+        return real.find(...what);
+      },
+    },
+  });
+  expect(asked).toBe(0);
+  isBusy = false;
+  await stage.play(loop, 2_600, 3_000);
+  expect(asked).toBe(1);
+  await stage.wait(1_300);
+  expect(stage.types).toEqual(['slate_started']);
+  await stage.intake.close();
+});

@@ -30,6 +30,7 @@ class Stage {
   readonly store = new SlateStore({
     ffmpegPath: 'ffmpeg',
     budgetBytes: 25,
+    queueBytes: 150,
     now: () => this.nowMs,
     onFailed: ({ code }, format) => this.failures.push(`${code} ${format}`),
     describe: async () => this.format,
@@ -134,4 +135,12 @@ test('what FFmpeg says is understood', () => {
   expect(parseFormat(said.replace('F30000:1001', 'F90000:1'), streams)!.video!.rate).toEqual([25, 1]);
   expect(parseFormat(said.replace('#sample_rate 1: 48000', ''), streams)).toBeUndefined();
   expect(parseFormat('', streams)).toBeUndefined();
+});
+
+test('samples that wait are counted', async () => {
+  const stage = new Stage();
+  const asked = [1, 2].map(() => stage.store.find(Buffer.alloc(100), program('aac')));
+  expect(stage.store.isBusy).toBe(true);
+  await Promise.all(asked);
+  expect(stage.store.isBusy).toBe(false);
 });

@@ -10,7 +10,7 @@ import { ManualClock } from '../manual-clock.ts';
 const STEP_MS = 40;
 
 export interface StagedIntakeOptions {
-  readonly store: Pick<SlateStore, 'find'>;
+  readonly store: Pick<SlateStore, 'find'> & { readonly isBusy?: boolean };
   readonly afterMs?: number;
   readonly stallMs?: number;
   readonly maxAttempts?: number;
@@ -59,6 +59,9 @@ export class StagedIntake {
         afterMs,
         mayShow: () => this.mayShow,
         store: {
+          get isBusy() {
+            return store.isBusy ?? false;
+          },
           find: (sample, program) => {
             this.program = program;
             this.learnt = store.find(sample, program);
