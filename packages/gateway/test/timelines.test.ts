@@ -100,6 +100,9 @@ test('a viewer that is there has a timeline from its coming on; one that got no 
     res.write('media');
   };
   const watching = await it.get(`/stream/${id}?client_id=sofa`);
+  // Its node was given up for dead, and was not.
+  const since = new Date(it.engine.viewers()[0]!.connectedAt).toISOString();
+  await tell(it, [gap(2_000, { ...GONE, clientId: 'sofa', data: { reason: 'lost', connectedAt: since } })]);
   await tell(it, [
     gap(1_000, {
       type: 'source_refused',
@@ -111,9 +114,18 @@ test('a viewer that is there has a timeline from its coming on; one that got no 
       data: { code: 'STREAM_START_TIMEOUT', detail: 'no picture' },
     }),
   ]);
+  const connectedAt = new Date(Date.now() - 5_000).toISOString();
+  await tell(it, [gap(100, { ...GONE, clientId: 'hall', data: { reason: 'lost', connectedAt } })]);
+  const hall = await json(it.get('/clients/hall/timeline'));
+  expect(hall.entries).toMatchObject([
+    { type: 'client_connected', at: connectedAt },
+    { type: 'source_refused' },
+    { type: 'client_disconnected', cause: 'cluster' },
+  ]);
   const sofa = await json(it.get('/clients/sofa/timeline'));
   expect(sofa.entries).toMatchObject([
     { type: 'client_connected', node: NODE_ID },
+    { type: 'client_disconnected' },
     { type: 'source_refused' },
   ]);
   const bed = await json(it.get('/clients/bed/timeline'));

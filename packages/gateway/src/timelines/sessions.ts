@@ -11,6 +11,8 @@ export interface Session {
   readonly userAgent?: string;
   /** It got no picture. */
   readonly isVain?: boolean;
+  /** Its node did not say that it went. */
+  readonly isLost?: boolean;
 }
 
 /** A viewer waits for its first picture before it counts as one; what happened then explains why it was slow. */
@@ -23,8 +25,9 @@ export function sessionsOf(own: readonly TimelineEntry[], present: readonly Sess
   const past = own.flatMap(({ type, streamId, node, atMs, lastMs, data }): Session[] => {
     if (type === 'viewer_refused') return [{ streamId, node, fromMs: atMs, untilMs: lastMs, isVain: true }];
     if (type !== 'client_disconnected') return [];
-    const { durationMs = 0, userAgent } = data;
-    const fromMs = atMs - Number(durationMs);
+    const { durationMs = 0, connectedAt, userAgent } = data;
+    // Of a viewer that was lost it is known when it came, not how long it was there.
+    const fromMs = typeof connectedAt === 'string' ? Date.parse(connectedAt) : atMs - Number(durationMs);
     return [
       {
         streamId,
@@ -32,15 +35,16 @@ export function sessionsOf(own: readonly TimelineEntry[], present: readonly Sess
         fromMs,
         untilMs: lastMs,
         ...(userAgent !== undefined && { userAgent: String(userAgent) }),
+        isLost: data.reason === 'lost',
       },
     ];
   });
-  // A record may outlive its viewer by the beat that tells of both.
-  const going = present.filter(
-    ({ streamId, fromMs }) =>
-      !past.some((session) => session.streamId === streamId && Math.abs(session.fromMs - fromMs) < 1_000),
-  );
-  return [...past, ...going].sort((a, b) => a.fromMs - b.fromMs);
+  const isSame = (a: Session, b: Session): boolean =>
+    a.streamId === b.streamId && Math.abs(a.fromMs - b.fromMs) < 1_000;
+  // One that was given up for lost may be back with its node; a record may outlive its viewer by the beat that tells of both.
+  const over = past.filter((session) => !session.isLost || !present.some((other) => isSame(session, other)));
+  const going = present.filter((session) => !over.some((other) => isSame(session, other)));
+  return [...over, ...going].sort((a, b) => a.fromMs - b.fromMs);
 }
 
 /** The viewer's coming, which nobody notes: it follows from the session. */

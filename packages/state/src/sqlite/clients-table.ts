@@ -19,6 +19,9 @@ interface ClientRow {
   readonly skips: number;
 }
 
+/** A viewer whose node did not say farewell. */
+export type LostClient = Pick<ClientRecord, 'id' | 'streamId' | 'node' | 'connectedAtMs' | 'userAgent'>;
+
 const COLUMNS =
   'stream_id, id, node, ip, user_agent, username, connected_at_ms, last_active_ms, bytes, lag_bytes, skips';
 
@@ -50,8 +53,9 @@ export class ClientsTable {
     const one = 'DELETE FROM clients WHERE id = $clientId AND stream_id = $streamId';
     this.#gone = connection.prepare(`${one} AND node = $node`);
     this.#remove = connection.prepare(one);
-    this.#removeExpired = connection.prepare(`${one} AND expires_ms <= $now`);
-    this.#removeNode = connection.prepare('DELETE FROM clients WHERE node = $node');
+    const lost = 'RETURNING stream_id, id, node, connected_at_ms, user_agent';
+    this.#removeExpired = connection.prepare(`${one} AND expires_ms <= $now ${lost}`);
+    this.#removeNode = connection.prepare(`DELETE FROM clients WHERE node = $node ${lost}`);
     this.#removeStream = connection.prepare('DELETE FROM clients WHERE stream_id = $streamId');
     this.#page = connection.prepare(`
       SELECT ${COLUMNS} FROM clients WHERE (id, stream_id) > ($clientId, $streamId) ORDER BY id, stream_id LIMIT $limit`);
@@ -90,20 +94,25 @@ export class ClientsTable {
     this.#gone.run({ streamId, clientId, node });
   }
 
-  remove(clients: readonly { streamId: string; clientId: string }[], onlyExpiredAt?: number): number {
+  /** How many there were. */
+  remove(clients: readonly { streamId: string; clientId: string }[]): number {
     let removed = 0;
-    for (const { streamId, clientId } of clients) {
-      const result =
-        onlyExpiredAt === undefined
-          ? this.#remove.run({ streamId, clientId })
-          : this.#removeExpired.run({ streamId, clientId, now: onlyExpiredAt });
-      removed += Number(result.changes);
-    }
+    for (const { streamId, clientId } of clients)
+      removed += Number(this.#remove.run({ streamId, clientId }).changes);
     return removed;
   }
 
-  removeNode(node: string): void {
-    this.#removeNode.run({ node });
+  /** Those that had expired at that time. */
+  removeExpired(clients: readonly { streamId: string; clientId: string }[], now: number): LostClient[] {
+    return clients.flatMap(({ streamId, clientId }) => {
+      const rows = this.#removeExpired.all({ streamId, clientId, now }) as unknown as ClientRow[];
+      return rows.map(toLost);
+    });
+  }
+
+  /** Those it had not said farewell to. */
+  removeNode(node: string): LostClient[] {
+    return (this.#removeNode.all({ node }) as unknown as ClientRow[]).map(toLost);
   }
 
   removeStream(streamId: string): void {
@@ -149,4 +158,8 @@ function toClient(row: ClientRow): ClientRecord {
     lagBytes: row.lag_bytes,
     skips: row.skips,
   };
+}
+
+function toLost({ id, stream_id, node, connected_at_ms, user_agent }: ClientRow): LostClient {
+  return { id, streamId: stream_id, node, connectedAtMs: connected_at_ms, userAgent: user_agent };
 }

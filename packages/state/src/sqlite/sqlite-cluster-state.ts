@@ -182,7 +182,7 @@ export class SqliteClusterState implements ClusterState {
       if (heardMs === undefined) return false;
       if (options.onlyExpired && heardMs > this.#deadBefore(now)) return false;
       this.#ownership.takeAwayAll(workerId, now);
-      this.#clients.removeNode(workerId);
+      this.#timeline.addLosses(this.#clients.removeNode(workerId), now);
       this.#workers.remove(workerId);
       return true;
     });
@@ -206,9 +206,12 @@ export class SqliteClusterState implements ClusterState {
     clients: readonly { streamId: string; clientId: string }[],
     options: OnlyExpired = {},
   ): Promise<number> {
-    return this.#connection.write((now) =>
-      this.#clients.remove(clients, options.onlyExpired ? this.#listening.at(now) : undefined),
-    );
+    return this.#connection.write((now) => {
+      if (!options.onlyExpired) return this.#clients.remove(clients);
+      const lost = this.#clients.removeExpired(clients, this.#listening.at(now));
+      this.#timeline.addLosses(lost, now);
+      return lost.length;
+    });
   }
 
   async publish(event: NewEvent): Promise<void> {
@@ -321,7 +324,7 @@ export class SqliteClusterState implements ClusterState {
     if (speaker === 'replaced') throw workerIdTaken(worker.id, this.#workers.get(worker.id) ?? worker);
     if (speaker === 'successor') {
       this.#ownership.takeAwayAll(worker.id, nowMs);
-      this.#clients.removeNode(worker.id);
+      this.#timeline.addLosses(this.#clients.removeNode(worker.id), nowMs);
     }
     const status = this.#workers.put(worker, nowMs, heard);
     const missing = new Set<string>();

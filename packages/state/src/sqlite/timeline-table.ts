@@ -3,6 +3,7 @@ import type { EventType } from '../records.ts';
 import { shownData } from '../shown-stream.ts';
 import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import { complete, foldKey, isAgain, merged, TIMELINE } from '../timeline/fold.ts';
+import type { LostClient } from './clients-table.ts';
 import type { Connection } from './connection.ts';
 
 interface EntryRow {
@@ -49,6 +50,21 @@ export class TimelineTable {
     if (entries.length === 0) return;
     for (const table of [this.#ofStreams, this.#ofViewers])
       table.expire.run({ before: now - TIMELINE.keepMs });
+  }
+
+  /** Viewers whose nodes did not say farewell: it is in their timelines, and counted in their streams'. Within a transaction. */
+  addLosses(clients: readonly LostClient[], now: number): void {
+    const loss = { type: 'client_disconnected', atMs: now } as const;
+    this.add(
+      clients.flatMap(({ id: clientId, streamId, node, connectedAtMs, userAgent }) => {
+        const connectedAt = new Date(connectedAtMs).toISOString();
+        return [
+          { ...loss, streamId, clientId, node, data: { reason: 'lost', connectedAt, userAgent } },
+          { ...loss, streamId, node, data: { reason: 'lost' } },
+        ];
+      }),
+      now,
+    );
   }
 
   /** Oldest first. */

@@ -133,6 +133,7 @@ const DETACHED: Readonly<Record<string, readonly [Cause, string]>> = {
   failed: ['upstream', 'the stream failed'],
   ended: ['upstream', 'the content was complete'],
   kicked: ['operator', 'it was ended, or its player came back over another connection'],
+  lost: ['cluster', 'its node died, or lost it without a word'],
   shutdown: ['operator', 'its node was shut down'],
 };
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import type { NewTimelineEntry } from '../../src/index.ts';
 import { complete, foldKey, isAgain, merged, type TimelineEntry } from '../../src/index.ts';
 import type { Store } from './cluster-state.contract.ts';
-import { beat, definition, idOf } from './records.ts';
+import { beat, client, definition, idOf } from './records.ts';
 
 const HOUR_MS = 3_600_000;
 /** Of no store's future, and of no store's past hour either: entries say when they happened themselves. */
@@ -140,6 +140,34 @@ export function describeTimelines(store: () => Store): void {
     expect(await ofStream()).toMatchObject([
       { type: 'owner_changed', node: 'w2', count: 2, data: { from: 'w1', to: 'w2', epoch: 2 } },
     ]);
+  });
+
+  test('viewers that nobody said farewell to were lost with their nodes', async () => {
+    const { state, advance, clientTtlMs } = store();
+    await state.putStream(definition(1));
+    const at = (node: string, ...ids: string[]) =>
+      state.heartbeat(beat(node, { clients: ids.map((id) => client(id, idOf(1), node)) }));
+    await at('w1', 'tv', 'box');
+    await at('w2', 'sofa', 'left', 'ended');
+    await state.heartbeat(beat('w2', { gone: [{ streamId: idOf(1), clientId: 'left' }] }));
+    await state.removeClients([{ streamId: idOf(1), clientId: 'ended' }]);
+    await state.removeWorker('w1');
+    for (let i = 0; i < 20; i++) {
+      await advance(clientTtlMs / 10);
+      await state.heartbeat(beat('w3'));
+    }
+    const { expiredClients } = await state.sweep();
+    expect(await state.removeClients(expiredClients, { onlyExpired: true })).toBe(1);
+    const lost = { type: 'client_disconnected', count: 1 };
+    const connectedAt = new Date(client('tv', '', '').connectedAtMs).toISOString();
+    expect(await ofClient('tv')).toMatchObject([
+      { ...lost, node: 'w1', data: { reason: 'lost', connectedAt } },
+    ]);
+    expect(await ofClient('sofa')).toMatchObject([{ ...lost, node: 'w2', streamId: idOf(1) }]);
+    expect([...(await ofClient('left')), ...(await ofClient('ended'))]).toEqual([]);
+    const counted = await ofStream();
+    expect(counted.reduce((sum, { count }) => sum + count, 0)).toBe(3);
+    expect(counted.every(({ data }) => data.reason === 'lost')).toBe(true);
   });
 
   test('no credentials', async () => {

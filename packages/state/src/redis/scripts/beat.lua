@@ -25,7 +25,7 @@ if before and before.process ~= beat.process then
   -- A successor starts without what its predecessor owned and held, and without the orders that one had. What is more
   -- than one step takes expires by itself: nobody renews it.
   take_away_all(id, now)
-  remove_clients_of(id, 1000)
+  remove_clients_of(id, 1000, now)
   redis.call('DEL', worker_clients_key(id))
   worker.replacedProcess = before.process
 elseif before then

@@ -8,7 +8,8 @@
 -- @include listening
 -- @include clients
 local node, lease_ms = ARGV[1], tonumber(ARGV[2])
-local heard = lease_ms and listening(now_ms(), lease_ms)
+local now = now_ms()
+local heard = lease_ms and listening(now, lease_ms)
 local viewers = {}
 for _, pair in ipairs(cjson.decode(ARGV[3])) do
   local stream, client = pair[1], pair[2]
@@ -18,4 +19,5 @@ for _, pair in ipairs(cjson.decode(ARGV[3])) do
   if node ~= '' and holder ~= node then spared = true end
   if not spared then viewers[#viewers + 1] = { stream, client, holder } end
 end
+if heard then note_losses(viewers, now) end
 return remove_clients(viewers)

@@ -12,7 +12,7 @@ local id, lease_ms, now = ARGV[1], tonumber(ARGV[2]), now_ms()
 if redis.call('HEXISTS', WORKERS, id) == 0 then return 0 end
 if lease_ms and not is_silent(id, listening(now, lease_ms), lease_ms) then return 0 end
 take_away_all(id, now)
-if remove_clients_of(id, tonumber(ARGV[3])) then return 1 end
+if remove_clients_of(id, tonumber(ARGV[3]), now) then return 1 end
 redis.call('HDEL', WORKERS, id)
 redis.call('ZREM', HEARTBEATS, id)
 redis.call('DEL', worker_streams_key(id), worker_clients_key(id))

@@ -1,4 +1,5 @@
 -- @include keys
+-- @include timeline
 -- A stream's viewers are as many as there are records of them.
 local function count_viewers(streams)
   for stream in pairs(streams) do
@@ -38,6 +39,31 @@ local function remove_clients(viewers)
   return removed
 end
 
+-- Viewers, as above, whose nodes did not say farewell: it is in their timelines, and counted in their streams'.
+local function note_losses(viewers, now)
+  local of_stream = {}
+  local function note(stream, client, node, fold, fold_ms, count, data)
+    local entry = { type = 'client_disconnected', streamId = stream, clientId = client, node = node, data = data }
+    entry.atMs, entry.lastMs, entry.count, entry.fold, entry.foldMs = now, now, count, fold, fold_ms
+    keep_entry(entry, now)
+  end
+  for _, viewer in ipairs(viewers) do
+    local stream, client = viewer[1], viewer[2]
+    local row = redis.call('HMGET', client_key(stream, client), 'node', 'connected_at', 'user_agent')
+    if row[1] then
+      local data = { reason = 'lost', connectedAt = row[2], userAgent = row[3] or nil }
+      note(stream, client, row[1], 'lost', 0, 1, data)
+      local lost = of_stream[stream] or { count = 0, node = row[1] }
+      lost.count, lost.node = lost.count + 1, lost.node == row[1] and row[1] or ''
+      of_stream[stream] = lost
+    end
+  end
+  local fold = string.sub(redis.sha1hex('client_disconnected||||lost||||'), 1, 12)
+  for stream, lost in pairs(of_stream) do
+    note(stream, nil, lost.node, fold, 300000, lost.count, { reason = 'lost' })
+  end
+end
+
 -- Stream ids are hex digits, client ids whatever a player calls itself: the first colon parts them.
 local function split_member(member)
   local colon = string.find(member, ':', 1, true)
@@ -45,7 +71,7 @@ local function split_member(member)
 end
 
 -- Removes up to `limit` viewers that a node holds. True if there may be more.
-local function remove_clients_of(node, limit)
+local function remove_clients_of(node, limit, now)
   local viewers = {}
   local members = redis.call('SPOP', worker_clients_key(node), limit)
   for _, member in ipairs(members) do
@@ -54,6 +80,7 @@ local function remove_clients_of(node, limit)
     local holder = redis.call('HGET', client_key(stream, client), 'node')
     if not holder or holder == node then viewers[#viewers + 1] = { stream, client, false } end
   end
+  note_losses(viewers, now)
   remove_clients(viewers)
   return #members == limit
 end

@@ -22,13 +22,13 @@ local function merge_data(earlier, later)
 end
 
 -- Keeps an entry: { streamId, clientId (optional), type, node, atMs, lastMs, count, data, fold, foldMs }. The same again
--- (by `fold`, hex digits) within `foldMs` becomes one with what is there.
+-- (by `fold`, hex digits) within `foldMs` becomes one with what is there; 0: nothing is the same.
 local function keep_entry(entry, now)
   local key, fold_ms = timeline_key(entry.streamId, entry.clientId), entry.foldMs
   entry.foldMs = nil
   entry.atMs, entry.lastMs = math.min(entry.atMs, now), math.min(entry.lastMs, now)
   redis.call('PEXPIRE', key, TIMELINE_MS)
-  local newest = redis.call('LRANGE', key, -LOOK_BACK, -1)
+  local newest = fold_ms > 0 and redis.call('LRANGE', key, -LOOK_BACK, -1) or {}
   -- As text first: most of them are other viewers', and decoding them all would cost ten times as much.
   local mark = '"fold":"' .. entry.fold .. '"'
   for i = #newest, 1, -1 do
