@@ -117,7 +117,7 @@ export class Soak {
         ['stall', 2, () => this.#harm(channel, (path) => channel.provider.stall(path), 6_000)],
         ['error', 2, () => this.#harm(channel, (path) => this.#error(channel, path), ERROR_MS)],
       );
-      if (channel.kind !== 'direct') events.push(['manual', 2, () => this.#failover(channel)]);
+      events.push(['manual', 2, () => this.#failover(channel)]);
     }
     const mayKill = performance.now() - this.#lastKillMs > KILL_EVERY_MS && this.#pending.size === 0;
     if (this.#site.killWorker && mayKill) events.push(['worker killed', 3, () => this.#killWorker()]);
