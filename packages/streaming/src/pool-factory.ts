@@ -121,7 +121,8 @@ export class PoolFactory {
     const { ffmpegArgs } = spec;
     if (!ffmpegArgs) throw new StreampoolError('INTERNAL', 'a transcoded stream without FFmpeg arguments');
     const alternatives = 1 + spec.failoverUrls.length;
-    const { sources, choice } = this.#choice(spec, placement);
+    // Of what FFmpeg reads through the ring the input goes back itself.
+    const { sources, choice } = this.#choice(spec, placement, () => !input.isRunning);
     const placed = (own: () => Source, attempt: Attempt): Source => placement?.open(own, attempt) ?? own();
     const isPaced = (): boolean => placement?.relayed !== true;
     const faults = new SourceFaults(clock);
@@ -166,6 +167,7 @@ export class PoolFactory {
           stallMs: settings.streamTimeoutMs,
           accessPointMs: this.#accessPointMs(),
           maxAttempts: settings.maxAttempts,
+          ...this.#failback(spec),
         },
         ring: this.#ring(),
         isPaced,
@@ -207,12 +209,22 @@ export class PoolFactory {
     return pool;
   }
 
-  #choice(spec: StreamSpec, placement?: PoolPlacement): { sources: SourceList; choice: PoolChoice } {
+  #choice(
+    spec: StreamSpec,
+    placement?: PoolPlacement,
+    isIts?: () => boolean,
+  ): { sources: SourceList; choice: PoolChoice } {
     const sources = new SourceList(targetsOf(spec));
-    return { sources, choice: this.#choiceOf(spec, sources, placement) };
+    return { sources, choice: this.#choiceOf(spec, sources, placement, isIts) };
   }
 
-  #choiceOf(spec: StreamSpec, list: SourceList, placement?: PoolPlacement): PoolChoice {
+  /** `isIts`: whether the source is this chain's to change. */
+  #choiceOf(
+    spec: StreamSpec,
+    list: SourceList,
+    placement?: PoolPlacement,
+    isIts = (): boolean => true,
+  ): PoolChoice {
     const { client, health, log } = this.#options;
     const { resolverUrl: url, metadata = {} } = spec;
     const onError = (error: StreampoolError): void =>
@@ -221,7 +233,7 @@ export class PoolFactory {
         'the resolver was of no use; going on with what is known',
       );
     const resolver = url === undefined ? undefined : new NextUrlResolver({ client, url, metadata, onError });
-    const isOurs = (): boolean => placement?.relayed !== true;
+    const isOurs = (): boolean => placement?.relayed !== true && isIts();
     return new PoolChoice({ list, health, isOurs, ...(resolver && { resolver }) });
   }
 
@@ -280,15 +292,18 @@ export class PoolFactory {
     // What was asked for of this stream counts, even beyond its share of the viewers' patience.
     const startMs =
       spec.timeouts?.firstByteMs === undefined ? this.#attemptMs(spec) : connectMs + firstByteMs;
-    const failbackAfterMs = spec.failbackAfterMs ?? settings.failbackAfterMs;
     return {
       ...DEFAULT_CHAIN_POLICY,
       startMs,
       stallMs: spec.timeouts?.stallMs ?? settings.stallTimeoutMs,
       accessPointMs: this.#accessPointMs(),
       maxAttempts: settings.maxAttempts,
-      ...(failbackAfterMs > 0 && { failbackAfterMs }),
+      ...this.#failback(spec),
     };
+  }
+
+  #failback({ failbackAfterMs = this.#options.settings.failbackAfterMs }: StreamSpec) {
+    return failbackAfterMs > 0 ? { failbackAfterMs } : {};
   }
 
   /** A source that could start within the viewers' patience must be able to come back, too. */

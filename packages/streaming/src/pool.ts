@@ -217,20 +217,25 @@ export class Pool {
     const { intake, switchInput, placement } = this.#options;
     if (placement?.relayed || !this.#intake.isJoinable)
       throw new StreampoolError('STREAM_NOT_PLAYING', 'the source of the stream is not played here');
-    const { alternatives } = intake;
-    if (alternatives < 2)
+    const { alternatives, choice } = intake;
+    if (alternatives < 2 && !choice?.resolve)
       throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
-    if (index !== undefined && index >= alternatives)
+    if (index !== undefined && index >= alternatives && choice?.urlOf(index) === undefined)
       throw new StreampoolError(
         'INVALID_REQUEST',
         `the stream has ${alternatives} sources: 0 to ${alternatives - 1}`,
       );
-    const next = index ?? (this.snapshot().failoverIndex + 1) % alternatives;
+    const current = this.snapshot().failoverIndex;
+    const named = index === undefined ? await choice?.resolve?.({ index: current }) : undefined;
+    if (alternatives < 2 && index === undefined && !named)
+      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the resolver names no other source');
+    const next = index ?? named?.index ?? (current + 1) % alternatives;
     const replacement = { reason: 'MANUAL', index: next };
     this.note({ type: 'failover_requested', index: next });
     if (!(await switchInput?.(replacement))) await this.#intake.replace(replacement);
     const { failoverIndex, failoverAttempts } = this.snapshot();
-    return { failoverIndex, failoverAttempts };
+    const url = choice?.urlOf(failoverIndex);
+    return { failoverIndex, failoverAttempts, ...(url !== undefined && { url }) };
   }
 
   /** See `StreamEngineApi.drill`. */

@@ -255,6 +255,7 @@ export class SourceChain {
     const { reason, index = this.#index, mayBreak = replacement.index !== undefined } = replacement;
     if (this.#done) return Promise.reject(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
     const superseded = new StreampoolError('SWITCH_SUPERSEDED', 'another switch was asked for');
+    this.#count = Math.max(this.#count, index + 1);
     this.#dropSuccessor(superseded);
     this.#settleSwitch(superseded);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -468,7 +469,8 @@ export class SourceChain {
     if (wayBack) this.#openLater(wayBack.index, 0);
     else if (isWorthAnother && (verdict === 'cut' || verdict === 'process'))
       this.#openLater(run.index, 0, verdict === 'cut');
-    else if (this.#mayResolve) void this.#resolve(run.index, error, pardoned);
+    // What ails our FFmpeg is nobody else's affair.
+    else if (this.#mayResolve && verdict !== 'process') void this.#resolve(run.index, error, pardoned);
     else this.#openBest(run.index, error, pardoned);
   }
 

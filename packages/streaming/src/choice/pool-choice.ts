@@ -62,13 +62,17 @@ export class PoolChoice implements SourceChoice {
     return this.#options.isOurs?.() ?? true;
   }
 
+  urlOf(index: number): string | undefined {
+    return this.#options.list.namedUrl(index);
+  }
+
   async #resolve(
     resolver: NextUrlResolver,
-    { index, error }: { index: number; error: StreampoolError },
+    { index, error }: { index: number; error?: StreampoolError },
   ): Promise<Resolved | undefined> {
     const { list } = this.#options;
     const currentUrl = list.at(index).url;
-    const url = await resolver.ask({ currentUrl, currentIndex: index, error });
+    const url = await resolver.ask({ currentUrl, currentIndex: index, ...(error && { error }) });
     return url === undefined ? undefined : list.put(url, index);
   }
 }

@@ -16,7 +16,8 @@ export interface ResolverOptions {
 export interface Question {
   readonly currentUrl: string;
   readonly currentIndex: number;
-  readonly error: StreampoolError;
+  /** Why it ended; absent where an operator asks. */
+  readonly error?: StreampoolError;
 }
 
 const MOST_BYTES = 64 * 1024;
@@ -51,8 +52,8 @@ export class NextUrlResolver {
       current_url: currentUrl,
       metadata,
       current_failover_index: currentIndex,
-      status_code: error.info.upstreamStatus ?? null,
-      reason: error.code,
+      status_code: error?.info.upstreamStatus ?? null,
+      reason: error?.code ?? 'MANUAL',
     });
     const headers = { 'Content-Type': 'application/json', Accept: 'application/json' };
     const deadline = AbortSignal.timeout(timeoutMs);

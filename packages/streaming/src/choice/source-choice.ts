@@ -15,9 +15,11 @@ export interface SourceChoice {
   dropped(attempt: Attempt): void;
   /** The source is played here, not by another node: so it is here that it is changed. */
   isOurs(): boolean;
-  /** Somebody who is asked for the next source. Undefined: he does not know. Never rejects, and has a deadline. */
+  /** With credentials; of sources that were named later, which nobody else knows. */
+  urlOf(index: number): string | undefined;
+  /** Somebody who is asked for the next source, after an error or by an operator's wish. Undefined: he does not know. Never rejects, and has a deadline. */
   readonly resolve?:
-    | ((lost: { index: number; error: StreampoolError }) => Promise<Resolved | undefined>)
+    | ((lost: { index: number; error?: StreampoolError }) => Promise<Resolved | undefined>)
     | undefined;
 }
 

@@ -26,6 +26,11 @@ export class SourceList {
     return keyOf(this.at(index));
   }
 
+  /** Of a source that was named later. */
+  namedUrl(index: number): string | undefined {
+    return index < this.#configured ? undefined : this.#targets[index]?.url;
+  }
+
   /** `spare`: the index that must not come to mean something else, since it plays. */
   put(url: string, spare: number): Resolved {
     const known = this.#targets.findIndex((target) => target.url === url);

@@ -64,7 +64,7 @@ describe('a resolver', () => {
     const asked: string[] = [];
     const seen = new Set<number>();
     const resolve: Resolve = async ({ index, error }) => {
-      asked.push(`${index} ${error.code}`);
+      asked.push(`${index} ${error?.code}`);
       const answer = answers[Math.min(asked.length, answers.length) - 1];
       if (answer === undefined) return undefined;
       const isNew = !seen.has(answer);

@@ -109,6 +109,7 @@ const INDIFFERENT: SourceChoice = {
   failed: () => {},
   dropped: () => {},
   isOurs: () => true,
+  urlOf: () => undefined,
 };
 
-export type Resolve = (lost: { index: number; error: StreampoolError }) => Promise<Resolved | undefined>;
+export type Resolve = (lost: { index: number; error?: StreampoolError }) => Promise<Resolved | undefined>;

@@ -82,6 +82,10 @@ test('the resolver names where to go on, and the stream plays it', async () => {
   ]);
   expect(pool()).toMatchObject({ state: 'live', failoverIndex: 1 });
   expectWhole(player);
+  // Asked for by hand it names the same one, which nobody else knows.
+  const result = await host.engine.failover('stream-0');
+  expect(result).toMatchObject({ failoverIndex: 1, url: provider.url('/c.ts') });
+  expect(told.at(-1)).toMatchObject({ current_failover_index: 1, reason: 'MANUAL' });
   resolver.close();
 });
 
