@@ -80,7 +80,8 @@ export class OwnerFollower {
     const reason = 'OWNER_CHANGED';
     try {
       placement.sendNextToOwner();
-      await replace({ reason });
+      // Where the provider allows one connection only, the owner waits for the one that is here.
+      await replace({ reason, mayBreak: true });
       placement.report(reason);
     } catch (error) {
       if (!isStreampoolError(error) || this.#closed || this.#isSettled) return;
