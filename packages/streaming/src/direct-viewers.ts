@@ -3,6 +3,7 @@ import type { UpstreamClient } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
 import { DEFAULT_GO_ON_POLICY, DirectViewer } from './direct/index.ts';
+import { type DrillRequest, type MeasuredViewer, PoolDrill } from './drill/index.ts';
 import type {
   DetachReason,
   EngineEvents,
@@ -21,6 +22,9 @@ export interface DirectViewersOptions {
   readonly emit: <K extends keyof EngineEvents>(event: K, ...args: EngineEvents[K]) => void;
 }
 
+/** Sources that send in bursts are silent for less. */
+const WELL_MS = 1_000;
+
 /** How long a film may be paused before its connections are closed: players read nothing meanwhile. */
 const PAUSED_FILE_MS = 30 * 60_000;
 
@@ -37,6 +41,7 @@ interface DirectStream {
   restarts: number;
   lastError: string | undefined;
   state: 'live' | 'stopped' | 'failed';
+  drill: PoolDrill | undefined;
 }
 
 /**
@@ -82,7 +87,9 @@ export class DirectViewers {
         this.#noteLoss(connection, error);
       },
       onSwitch: ({ index: failoverIndex, reason, gapMs }) =>
-        emit('source_switched', { streamId: spec.id, reason, gapMs, failoverIndex }),
+        emit('source_switched', { streamId: spec.id, clientId, reason, gapMs, failoverIndex }),
+      onGap: (gapMs, index) =>
+        emit('noted', { type: 'source_gap', streamId: spec.id, clientId, gapMs, index }),
     });
     const isFirst = add(stream, connection);
     stream.lastAccess = this.#options.clock.wallNow();
@@ -125,6 +132,43 @@ export class DirectViewers {
     if (refused && outcomes.every(({ status }) => status === 'rejected')) throw refused.reason;
     stream.restarts += 1;
     return { failoverIndex: next, failoverAttempts: stream.restarts };
+  }
+
+  /**
+   * Every viewer's own connection looks broken. Undefined where nobody watches.
+   * @throws StreampoolError DRILL_NOT_POSSIBLE, DRILL_RUNNING
+   */
+  async drill(streamId: string, request: DrillRequest): Promise<{ failoverIndex: number } | undefined> {
+    const stream = this.#streams.get(streamId);
+    if (!stream) return undefined;
+    if (request.fault === 'black' || request.fault === 'silence')
+      throw new StreampoolError('DRILL_NOT_POSSIBLE', 'nobody looks at what a direct stream shows');
+    const playing = (): DirectViewer[] => [...stream.connections].filter(({ gaps }) => gaps);
+    stream.drill ??= new PoolDrill({
+      faults: {
+        begin: (fault) => {
+          for (const connection of playing()) connection.break(fault);
+        },
+        end: () => {
+          for (const connection of playing()) connection.mend();
+        },
+      },
+      clock: this.#options.clock,
+      index: () => 0,
+      isPossible: () => playing().length > 0,
+      report: () => {},
+      isWell: () => playing().every(({ gaps }) => gaps!.silentMs < WELL_MS),
+      isOver: () => stream.connections.size === 0,
+    });
+    await stream.drill.run(request);
+    return { failoverIndex: Math.max(0, ...playing().map((connection) => connection.failoverIndex)) };
+  }
+
+  /** The viewers of continuous streams, for measuring what they get. */
+  measured(streamId: string): MeasuredViewer[] {
+    return [...(this.#streams.get(streamId)?.connections ?? [])].flatMap(({ clientId, gaps }) =>
+      gaps ? [{ clientId, socketViewer: gaps.measured }] : [],
+    );
   }
 
   disconnect(clientId: string): boolean {
@@ -182,6 +226,7 @@ export class DirectViewers {
       restarts: 0,
       lastError: undefined,
       state: 'live',
+      drill: undefined,
     };
     this.#streams.set(spec.id, stream);
     const move = { streamId: spec.id, reason: 'first viewer' };

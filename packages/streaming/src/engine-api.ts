@@ -112,8 +112,13 @@ export type DetachReason = 'left' | 'stuck' | 'stopped' | 'failed' | 'ended' | '
 /** What happened in the data plane, as it happens. Listeners cannot break the engine or each other. */
 export interface EngineEvents {
   pool_state: [{ streamId: string; from: PoolState; to: PoolState; reason: string; pid?: number }];
-  /** A source was replaced (restart, reconnect, failover) while the pool stayed up; gap: wall ms without new bytes. */
-  source_switched: [{ streamId: string; reason: string; gapMs: number; failoverIndex: number }];
+  /**
+   * A source was replaced (restart, reconnect, failover) while the pool stayed up; gap: wall ms without new bytes.
+   * `clientId`: of a direct stream, whose viewers have a source each.
+   */
+  source_switched: [
+    { streamId: string; clientId?: string; reason: string; gapMs: number; failoverIndex: number },
+  ];
   viewer_attached: [ViewerSnapshot];
   viewer_detached: [ViewerSnapshot & { reason: DetachReason }];
   viewer_skipped: [{ streamId: string; clientId: string; bytesSkipped: number }];

@@ -27,11 +27,19 @@ export function recordHappenings({ engine, log, wallNow, onNews }: HappeningsOpt
   };
 
   const onSwitched = (info: EngineEvents['source_switched'][0]): void => {
-    const { streamId, reason, failoverIndex } = info;
+    const { streamId, clientId, reason, failoverIndex } = info;
+    const gapMs = Math.round(info.gapMs);
+    if (clientId !== undefined) {
+      // One of many viewers with a connection each: which URL another one plays says nothing of this one.
+      const entry = { type: 'source_switched', streamId, data: { reason, gapMs, failoverIndex } } as const;
+      log.add({ ...entry, clientId });
+      log.add({ ...entry, data: { ...entry.data, clientId } });
+      return;
+    }
     const fromIndex = playing.get(streamId) ?? 0;
     if (playing.has(streamId)) playing.set(streamId, failoverIndex);
     const type = fromIndex === failoverIndex ? 'source_switched' : 'failover_triggered';
-    log.add({ type, streamId, data: { reason, gapMs: Math.round(info.gapMs), failoverIndex, fromIndex } });
+    log.add({ type, streamId, data: { reason, gapMs, failoverIndex, fromIndex } });
   };
 
   const onNoted = (info: EngineEvents['noted'][0]): void => {

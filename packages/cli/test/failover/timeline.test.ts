@@ -41,11 +41,11 @@ describe('on one machine', () => {
   test('a provider that is silent for 1.5 s is the upstream’s fault, not FFmpeg’s, and every viewer’s timeline says so', async () => {
     stage.provider.live('/silent.ts', stage.sample, { start: 'keyframe' });
     const url = stage.provider.url('/silent.ts');
-    for (const kind of ['shared', 'transcode'] as const) {
+    for (const kind of ['direct', 'shared', 'transcode'] as const) {
       const stream =
-        kind === 'shared'
-          ? await stage.create('streams', { url, shared: true })
-          : await stage.create('transcode', { url, profile: COPY });
+        kind === 'transcode'
+          ? await stage.create('transcode', { url, profile: COPY })
+          : await stage.create('streams', { url, shared: kind === 'shared' });
       const player = stage.play(`${stream.url}?client_id=tv-${kind}`);
       await player.waitForMedia(1);
       stage.provider.stall('/silent.ts');

@@ -69,8 +69,8 @@ export function touches(entry: TimelineEntry, session: Session): boolean {
   const { streamId, fromMs, untilMs = Number.POSITIVE_INFINITY, node } = session;
   if (entry.streamId !== streamId) return false;
   if (entry.lastMs < fromMs - BEFORE_MS || entry.atMs > untilMs + AFTER_MS) return false;
-  // What happened to other viewers.
-  if (/^(?:client|viewer)_/.test(entry.type)) return false;
+  // What happened to other viewers, or to this one, which has an entry of its own for it.
+  if (/^(?:client|viewer)_/.test(entry.type) || entry.data.clientId !== undefined) return false;
   return entry.node === '' || entry.node === node || !isOfOneNode(entry);
 }
 

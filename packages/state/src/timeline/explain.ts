@@ -160,7 +160,9 @@ function switched({ reason, gapMs, failoverIndex, fromIndex }: EntryData): strin
   if (reason === 'RELAY_LOST' || reason === 'OWNER_CHANGED' || reason === 'HANDED_OVER') {
     return `The stream comes from another worker (${reason}), ${gap}`;
   }
-  if (fromIndex === undefined || fromIndex === failoverIndex) {
+  if (fromIndex === undefined)
+    return `The picture comes from ${source(failoverIndex)} now (${reason}), ${gap}`;
+  if (fromIndex === failoverIndex) {
     const what = causeOf(reason) === 'encoder' ? 'FFmpeg' : capital(source(failoverIndex));
     return `${what} was started again (${reason}), ${gap}`;
   }

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { BodySink, UpstreamResponse, UpstreamTarget } from '@streampool/upstream';
+import { type ConnectionFault, faultError } from '../drill/index.ts';
+import { NOTED_GAP_MS } from '../source-run.ts';
 import { within } from './deadline.ts';
 import { type OpenedStream, type OpenStreamOptions, openContinuous, openingMs } from './provider-stream.ts';
 import { TransportRelay } from './transport-relay.ts';
@@ -31,6 +33,8 @@ export interface ContinuousPlayOptions extends OpenStreamOptions {
   readonly goOn: GoOnPolicy;
   /** Another source goes on, or the same one anew. `gapMs`: without bytes for the viewer. */
   readonly onSwitch?: (info: { index: number; reason: string; gapMs: number }) => void;
+  /** The source that plays was silent for that long, at least {@link NOTED_GAP_MS}, and went on by itself. */
+  readonly onGap?: (gapMs: number, index: number) => void;
 }
 
 const NOT_TS_AFTER_BYTES = 64 * 1024;
@@ -63,6 +67,8 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   /** which has ended in the meantime. */
   #endedMeanwhile: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
+  /** A drill's. */
+  #fault: { readonly fault: ConnectionFault; readonly index: number } | undefined;
 
   constructor(
     opened: Pick<OpenedStream, 'response' | 'body' | 'failoverIndex'>,
@@ -95,7 +101,7 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     this.#opened.body.attach({
       data: (chunk, retain) => {
         if (this.#response !== response) return;
-        this.#lastByteMs = performance.now();
+        this.#noteBytes(performance.now());
         relay.untouched(chunk, retain);
       },
       end: (error) => {
@@ -127,6 +133,29 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     }
   }
 
+  /**
+   * Makes the URL that plays look broken until `mend` is called, whatever connection of it is tried. False where that would
+   * end the viewer: what plays cannot be gone on with.
+   */
+  break(fault: ConnectionFault): boolean {
+    if (this.#over || !this.#relay?.canGoOn) return false;
+    this.#fault = { fault, index: this.#index };
+    if (fault === 'stall') this.#response.pause();
+    else this.#ended(faultError(fault));
+    return true;
+  }
+
+  /** Idempotent. What was only held back goes on. */
+  mend(): void {
+    const wasStalled = this.#isStalled;
+    this.#fault = undefined;
+    if (wasStalled && !this.#paused && !this.#over) this.#response.resume();
+  }
+
+  get #isStalled(): boolean {
+    return this.#fault?.fault === 'stall' && this.#fault.index === this.#index;
+  }
+
   pause(): void {
     this.#paused = true;
     this.#response.pause();
@@ -135,6 +164,7 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
+    if (this.#isStalled) return;
     this.#lastByteMs = performance.now();
     this.#response.resume();
   }
@@ -231,6 +261,10 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     { fresh = false, beside = false }: { fresh?: boolean; beside?: boolean },
   ): Promise<void> {
     const { targets, goOn, timeouts, onSwitch } = this.#options;
+    if (this.#fault?.index === index) {
+      const { fault } = this.#fault;
+      throw faultError(fault === 'stall' ? 'cut' : fault);
+    }
     const target = targets[index]!;
     const limit = Math.min(openingMs(timeouts), goOn.openMs);
     const { response, body } = await within(limit, this.#abort.signal, (signal) =>
@@ -262,7 +296,7 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
       data: (chunk) => {
         if (goesOut && this.#response !== response) return;
         const now = performance.now();
-        if (goesOut) this.#lastByteMs = now;
+        if (goesOut) this.#noteBytes(now);
         if (!feed.push(chunk)) {
           if (feed.bytesUnsynced > NOT_TS_AFTER_BYTES)
             reject(new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sends no MPEG transport stream'));
@@ -295,6 +329,12 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
       clearInterval(timer);
       this.#abort.signal.removeEventListener('abort', giveUp);
     }
+  }
+
+  #noteBytes(now: number): void {
+    const silentMs = Math.round(now - this.#lastByteMs);
+    this.#lastByteMs = now;
+    if (silentMs >= NOTED_GAP_MS) this.#options.onGap?.(silentMs, this.#index);
   }
 
   #finish(error?: StreampoolError): void {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { openBareBody, SocketPump, type UpstreamClient, type UpstreamResponse } from '@streampool/upstream';
+import { type ConnectionFault, GapSink } from '../drill/index.ts';
 import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from '../engine-api.ts';
 import { BodyWindow } from './body-window.ts';
 import {
@@ -26,6 +27,7 @@ export interface DirectOptions {
   readonly onBreak?: (error: StreampoolError) => void;
   /** Told when a continuous stream goes on, from the same URL or another one. */
   readonly onSwitch?: NonNullable<ContinuousPlayOptions['onSwitch']>;
+  readonly onGap?: NonNullable<ContinuousPlayOptions['onGap']>;
   /** How long a continuous stream hopes for another source. */
   readonly goOn?: GoOnPolicy;
 }
@@ -49,6 +51,7 @@ export class DirectViewer {
   #reason: DetachReason | undefined;
   #response: Pick<UpstreamResponse, 'bytesReceived' | 'close' | 'closed'> | undefined;
   #continuous: ContinuousPlay | undefined;
+  #gaps: GapSink | undefined;
   #failoverIndex = 0;
   #socket: Socket | undefined;
   #pump: SocketPump | undefined;
@@ -144,6 +147,20 @@ export class DirectViewer {
     await this.#continuous.failover(index);
   }
 
+  /** See `ContinuousPlay.break`; a file is never broken on purpose. */
+  break(fault: ConnectionFault): boolean {
+    return this.#continuous?.break(fault) ?? false;
+  }
+
+  mend(): void {
+    this.#continuous?.mend();
+  }
+
+  /** What it gets, where it plays a continuous stream. */
+  get gaps(): GapSink | undefined {
+    return this.#gaps;
+  }
+
   /** Ends viewer and provider connection. Idempotent. */
   close(reason: DetachReason): void {
     const headWritten = this.#socket !== undefined;
@@ -188,7 +205,8 @@ export class DirectViewer {
     this.#continuous = play;
     this.#response = play;
     this.#pump = new SocketPump(socket, play, (error) => this.#bodyEnded(Number.POSITIVE_INFINITY, error));
-    play.start(this.#pump);
+    this.#gaps = new GapSink(this.#pump);
+    play.start(this.#gaps);
   }
 
   /** `missing`: bytes that were promised and have not come; infinite where none were. */
