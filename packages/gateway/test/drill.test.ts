@@ -1,5 +1,5 @@
 import { StreampoolError } from '@streampool/errors';
-import type { WorkerRecord } from '@streampool/state';
+import type { ClientRecord } from '@streampool/state';
 import type { DrillRequest, DrillResult, ViewerGaps } from '@streampool/streaming';
 import { gapsOf } from '../src/streams/gap-figures.ts';
 import { closeAll, GatewayUnderTest, json, NODE_ID } from './gateway-under-test.ts';
@@ -74,8 +74,9 @@ test('the owner runs it, and every node measures what its own viewers get', asyn
   const it = await GatewayUnderTest.start({}, { peers });
   const id = await it.define({ url, shared: true });
   await it.state.claim(id, { id: 'w1', host: 'h' });
-  it.state.listWorkers = async () =>
-    ['w1', 'w2', 'dead', NODE_ID].map((name) => ({ id: name }) as WorkerRecord);
+  it.state.listClients = async () => ({
+    items: ['w1', 'w2', 'dead', NODE_ID].map((node) => ({ node }) as ClientRecord),
+  });
   expect(await json(it.send('POST', `/streams/${id}/drill`, { fault: 'cut' }))).toMatchObject({
     gap_ms: { p50: 20, p99: 30, max: 30 },
     viewers: 3,
@@ -83,6 +84,18 @@ test('the owner runs it, and every node measures what its own viewers get', asyn
   });
   expect(asked).toEqual(['w2 start', 'dead start', 'w1 drill cut', 'w2 take', 'dead take']);
   expect(keys.size).toBe(1);
+
+  // Viewers of a direct stream have sources of their own: there is a drill at each node.
+  const direct = await it.define({ url });
+  asked.length = 0;
+  it.engine.onDrill = () => {
+    throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches here');
+  };
+  expect(await json(it.send('POST', `/streams/${direct}/drill`, { fault: 'cut' }))).toMatchObject({
+    viewers: 3,
+    failover_index: 1,
+  });
+  expect(asked).toEqual(['w1 drill cut', 'w2 drill cut', 'dead drill cut']);
 });
 
 test('figures of viewers', () => {

@@ -146,14 +146,10 @@ export class StreamEngine implements StreamEngineApi {
 
   async drill(streamId: string, request: DrillRequest): Promise<DrillResult> {
     const { fault, seconds } = request;
-    if (this.#direct.viewers(streamId).length > 0)
-      throw new StreampoolError(
-        'DRILL_NOT_POSSIBLE',
-        'each viewer of a direct stream has a source of its own',
-      );
     const pools = [...(this.#pools.get(streamId) ?? [])];
     const [first] = pools;
-    if (!first) throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
+    if (!first && this.#direct.viewers(streamId).length === 0)
+      throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
     const slateMs = (): number => pools.reduce((sum, pool) => sum + (pool.snapshot().slateMs ?? 0), 0);
     const slateBeforeMs = slateMs();
     let switched = false;
@@ -166,8 +162,13 @@ export class StreamEngine implements StreamEngineApi {
       pools.flatMap((pool) => pool.measuredRelays()),
     );
     this.#events.emit('noted', { streamId, type: 'drill_started', fault, seconds });
+    let failoverIndex = 0;
     try {
-      await Promise.all(pools.map((pool) => pool.drill(request)));
+      const [direct] = await Promise.all([
+        this.#direct.drill(streamId, request),
+        ...pools.map((pool) => pool.drill(request)),
+      ]);
+      failoverIndex = direct?.failoverIndex ?? first?.snapshot().failoverIndex ?? 0;
     } finally {
       unsubscribe();
       // All viewers may be at other nodes: those get what the relays got.
@@ -176,7 +177,7 @@ export class StreamEngine implements StreamEngineApi {
     }
     return {
       switched,
-      failoverIndex: first.snapshot().failoverIndex,
+      failoverIndex,
       told: fault === 'black' || fault === 'silence',
       slateMs: Math.round(slateMs() - slateBeforeMs),
       viewers: measurement.take(),
@@ -185,10 +186,10 @@ export class StreamEngine implements StreamEngineApi {
 
   measureGaps(streamId: string): GapMeasurement {
     const pools = [...(this.#pools.get(streamId) ?? [])];
-    return this.#measure(
-      streamId,
-      pools.flatMap((pool) => pool.measured()),
-    );
+    return this.#measure(streamId, [
+      ...pools.flatMap((pool) => pool.measured()),
+      ...this.#direct.measured(streamId),
+    ]);
   }
 
   #measure(streamId: string, viewers: readonly MeasuredViewer[]): GapMeasurement {

@@ -1,10 +1,18 @@
-import { api, type Player } from '@streampool/testkit';
+import { api, type Player, waitFor } from '@streampool/testkit';
 import { ClusterStage } from '../cluster/cluster-stage.ts';
 
 const stage = new ClusterStage();
 beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { SLATE_AFTER: '300ms' } }), 60_000);
 afterEach(() => stage.repair(), 60_000);
 afterAll(() => stage.close(), 30_000);
+
+/** Viewers at all nodes, as the records know. */
+async function audience(id: string, count: number): Promise<Player[]> {
+  const players = await stage.audience([...stage.gateways, ...stage.workers], id, count);
+  await waitFor(async () => (await stage.record(id)).viewers === count);
+  for (const player of players) player.resetGap();
+  return players;
+}
 
 const clean = (players: readonly Player[]): void =>
   expect(players.flatMap((player) => player.check.notes)).toEqual([]);
@@ -16,7 +24,7 @@ test('any gateway reaches the owner, and the viewers of all nodes count', async 
     ...{ url: stage.provider.url('/first.ts'), failover_urls: [stage.provider.url('/second.ts')] },
     shared: true,
   });
-  const players = await stage.audience([...stage.gateways, ...stage.workers], id, 8);
+  const players = await audience(id, 8);
   const { status, body } = await api(stage.gateways[1]!, 'POST', `/streams/${id}/drill`, {
     ...{ fault: 'cut', seconds: 1 },
   });
@@ -35,7 +43,7 @@ test('the owner shows the slate, and relays carry it to the viewers of all nodes
   stage.provider.live('/alone.ts', stage.sample, { start: 'keyframe' });
   const url = stage.provider.url('/alone.ts');
   const { id } = await stage.create('streams', { url, shared: true, slate: true });
-  const players = await stage.audience([...stage.gateways, ...stage.workers], id, 4);
+  const players = await audience(id, 4);
   await Promise.all(players.map((player) => player.waitForMedia(3)));
   const { body } = await api(stage.gateways[0]!, 'POST', `/streams/${id}/drill`, {
     ...{ fault: 'cut', seconds: 2 },

@@ -93,16 +93,32 @@ test('without another source the slate is shown, and the source taken up again w
   await stage.hangUp();
 });
 
+test('direct viewers go on each by itself', async () => {
+  for (const path of ['/direct.ts', '/direct-2.ts'])
+    stage.provider.live(path, stage.sample, { start: 'keyframe' });
+  const [url, backup] = ['/direct.ts', '/direct-2.ts'].map((path) => stage.provider.url(path));
+  const stream = await stage.create('streams', { url, failover_urls: [backup] });
+  const players = [1, 2].map(() => stage.play(stream.url));
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
+  for (const player of players) player.resetGap();
+  const { body } = await drill(stream, { fault: 'stall', seconds: 1.5 });
+  expect(body).toMatchObject({ switched: true, failover_index: 1, viewers: 2, dropped: 0 });
+  const { gap_ms } = body as { gap_ms: { max: number } };
+  const seen = Math.max(...players.map((player) => player.longestGapMs));
+  expect(Math.abs(gap_ms.max + 100 - seen)).toBeLessThan(200);
+  expect(stage.provider.stats('/direct.ts')).toMatchObject({ current: 0, total: 2 });
+  expect(players.flatMap((player) => player.check.notes)).toEqual([]);
+  const refused = await drill(stream, { fault: 'black', seconds: 1 });
+  expect([refused.status, refused.body]).toMatchObject([409, { code: 'DRILL_NOT_POSSIBLE' }]);
+  await stage.hangUp();
+});
+
 test('where it cannot be done that is said', async () => {
-  stage.provider.live('/direct.ts', stage.sample, { start: 'keyframe' });
-  const direct = await stage.create('streams', { url: stage.provider.url('/direct.ts') });
   const idle = await stage.create('streams', { url: stage.provider.url('/idle.ts'), shared: true });
-  await stage.play(direct.url).waitForMedia(0.5);
   const refused = async (stream: CreatedStream) => {
     const { status, body } = await drill(stream, { fault: 'cut', seconds: 1 });
     return [status, (body as { code: string }).code];
   };
-  expect(await refused(direct)).toEqual([409, 'DRILL_NOT_POSSIBLE']);
   expect(await refused(idle)).toEqual([409, 'STREAM_NOT_PLAYING']);
   const { stream } = await playing('shared', 'twice');
   const first = drill(stream, { fault: 'cut', seconds: 1 });

@@ -5,7 +5,7 @@ import { faultError, type SourceFaults } from './source-faults.ts';
 
 /** What a drill works with: the sources of one pool, and how it is. */
 export interface DrillPorts {
-  readonly faults: SourceFaults;
+  readonly faults: Pick<SourceFaults, 'begin' | 'end'>;
   readonly clock: Clock;
   /** Which alternative plays. */
   index(): number;
