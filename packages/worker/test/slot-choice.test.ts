@@ -136,5 +136,9 @@ test('a URL belongs to the provider that the stream names, else to the closest h
   expect(found('http://elsewhere.example/x')).toBeUndefined();
   expect(found('http://elsewhere.example/x', 'nowhere')).toBe('nowhere');
   expect(found('http://tv.example.org/x', 'unknown')).toBe('exact');
+  // Two accounts at one host, and a failover to somebody else.
+  expect(found('http://tv.example.org/x', 'twin')).toBe('twin');
+  expect(found('http://cdn.example.org/x', 'twin')).toBe('wide');
+  expect(found('http://elsewhere.example/x', 'twin')).toBe('twin');
   expect(found('not a URL')).toBeUndefined();
 });

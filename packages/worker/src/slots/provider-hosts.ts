@@ -14,30 +14,30 @@ export class ProviderHosts {
   }
 
   /**
-   * The provider that a stream names, else the one whose host the URL has: with that very port before any port, an exact
-   * name before a wildcard, a longer wildcard before a shorter one. Undefined: there is no limit.
+   * The provider whose host the URL has: with that very port before any port, an exact name before a wildcard, a longer
+   * wildcard before a shorter one. The one that a stream names goes before it (two accounts may have one host), unless the
+   * URL, a failover to somewhere else, is none of its hosts' but another provider's. Undefined: there is no limit.
    */
   find(url: string, providerId?: string): ProviderRecord | undefined {
     if (this.#byId.size === 0) return undefined;
     const named = providerId === undefined ? undefined : this.#byId.get(providerId);
-    if (named) return named;
-    if (!URL.canParse(url)) return undefined;
-    const { hostname, port, protocol } = new URL(url);
-    const ports = [`:${port || (protocol === 'https:' ? '443' : '80')}`, ''];
-    for (const name of namesOf(hostname)) {
-      for (const suffix of ports) {
-        const provider = this.#byHost.get(name + suffix);
-        if (provider) return provider;
-      }
+    const names = URL.canParse(url) ? [...namesOf(new URL(url))] : [];
+    if (named && (named.hosts.length === 0 || named.hosts.some((host) => names.includes(host.toLowerCase()))))
+      return named;
+    for (const name of names) {
+      const provider = this.#byHost.get(name);
+      if (provider) return provider;
     }
-    return undefined;
+    return named;
   }
 }
 
-/** `a.b.c`, then `*.b.c`, then `*.c`. */
-function* namesOf(hostname: string): Generator<string> {
-  yield hostname;
+/** `a.b.c:80`, `a.b.c`, then `*.b.c:80`, `*.b.c`, `*.c:80`, `*.c`. */
+function* namesOf({ hostname, port, protocol }: URL): Generator<string> {
+  const suffix = `:${port || (protocol === 'https:' ? '443' : '80')}`;
+  yield* [hostname + suffix, hostname];
   for (let dot = hostname.indexOf('.'); dot >= 0; dot = hostname.indexOf('.', dot + 1)) {
-    yield `*${hostname.slice(dot)}`;
+    const name = `*${hostname.slice(dot)}`;
+    yield* [name + suffix, name];
   }
 }
