@@ -38,10 +38,20 @@ export class SourcesTable {
     );
   }
 
-  exchange({ node, reports, since = 0, probeMs }: SourceExchange, now: number): SourceExchangeReply {
+  exchange(exchange: SourceExchange, now: number): SourceExchangeReply {
+    const { node, reports, probeMs } = exchange;
     this.#dropOld.run({ before: now - SOURCE_MEMORY_MS });
     for (const report of reports) this.#take(report, node, probeMs, now);
-    const rows = this.#changed.all({ since, limit: MOST_SOURCES }) as unknown as Row[];
+    return this.tell(exchange, now);
+  }
+
+  /** What has changed, and how those are that the reports are about. */
+  tell({ reports, since = 0 }: SourceExchange, now: number): SourceExchangeReply {
+    const remembered = now - SOURCE_MEMORY_MS + 1;
+    const rows = this.#changed.all({
+      since: Math.max(since, remembered),
+      limit: MOST_SOURCES,
+    }) as unknown as Row[];
     const told = new Set(rows.map(({ key }) => key));
     for (const { key } of reports) {
       const row = told.has(key) ? undefined : (this.#get.get({ key }) as unknown as Row | undefined);

@@ -262,6 +262,9 @@ export class SqliteClusterState implements ClusterState {
   }
 
   async exchangeSources(exchange: SourceExchange): Promise<SourceExchangeReply> {
+    // Whoever only asks writes nothing: a system at rest leaves its file alone.
+    if (exchange.reports.length === 0)
+      return this.#connection.read(() => this.#sources.tell(exchange, this.#connection.now()));
     return this.#connection.write((now) => this.#sources.exchange(exchange, now));
   }
 
