@@ -176,4 +176,5 @@ test('what this node has not told yet is in it; with the state away that is all 
     entries: [{ type: 'source_gap' }, { type: 'source_lost' }],
   });
   expect((await it.get('/streams/other/timeline')).status).toBe(503);
+  expect((await it.get('/clients/nobody/timeline')).status).toBe(503);
 });

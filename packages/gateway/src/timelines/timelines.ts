@@ -1,4 +1,4 @@
-import { isStreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { ClusterState, TimelineEntry, TimelineSubject } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Recall } from '../options.ts';
@@ -43,7 +43,17 @@ export class Timelines {
    */
   async ofClient(clientId: string): Promise<Timeline | undefined> {
     const [own, present] = await Promise.all([this.#read({ clientId }), this.#present(clientId)]);
-    if (own.entries.length === 0 && present.length === 0) return undefined;
+    if (own.entries.length === 0 && present.length === 0) {
+      if (own.complete) return undefined;
+      // That this node does not know the viewer does not mean that nobody does.
+      throw new StreampoolError(
+        'STATE_UNAVAILABLE',
+        'The state is away, and this node does not know the viewer',
+        {
+          retryAfterSeconds: 1,
+        },
+      );
+    }
     const sessions = sessionsOf(own.entries, present).slice(-MOST_SESSIONS);
     const streamIds = [...new Set(sessions.map(({ streamId }) => streamId))];
     const streams = await Promise.all(streamIds.map((streamId) => this.#read({ streamId })));
