@@ -6,16 +6,19 @@ function read(PROVIDERS: string) {
 }
 
 test('limits of providers on one line', () => {
-  const line = 'acme=2@TV.example.org, *.cdn.example.org ;other=5+preempt@[::1]:8080;';
+  const line = 'acme=2@TV.example.org, *.cdn.example.org ;other=5+preempt+1.5s@[::1]:8080;';
   expect(read(line)).toEqual([
     {
       ...{ id: 'acme', hosts: ['tv.example.org', '*.cdn.example.org'], maxConnections: 2, preempt: false },
       origin: 'settings',
     },
-    { id: 'other', hosts: ['[::1]:8080'], maxConnections: 5, preempt: true, origin: 'settings' },
+    {
+      ...{ id: 'other', hosts: ['[::1]:8080'], maxConnections: 5, preempt: true, settleMs: 1_500 },
+      origin: 'settings',
+    },
   ]);
   const shown = SETTINGS.providers.type.show(read(line));
-  expect(shown).toBe('acme=2@tv.example.org,*.cdn.example.org; other=5+preempt@[::1]:8080');
+  expect(shown).toBe('acme=2@tv.example.org,*.cdn.example.org; other=5+preempt+1.5s@[::1]:8080');
   expect(read(shown)).toEqual(read(line));
   expect(read('')).toEqual([]);
 });

@@ -10,9 +10,15 @@ const holder = { node: 'w1', life: 'a', streamId: 'abc', priority: 2 };
 
 test('a provider is put, shown with who has its connections, and deleted', async () => {
   const put = await json(
-    it.send('PUT', '/providers/acme', { hosts: ['TV.example.org'], max_connections: 2 }),
+    it.send('PUT', '/providers/acme', { hosts: ['TV.example.org'], max_connections: 2, settle: 0.5 }),
   );
-  const shown = { provider_id: 'acme', hosts: ['tv.example.org'], max_connections: 2, preempt: false };
+  const shown = {
+    provider_id: 'acme',
+    hosts: ['tv.example.org'],
+    max_connections: 2,
+    preempt: false,
+    settle: 0.5,
+  };
   expect(put).toEqual({ ...shown, origin: 'api', slots_in_use: 0, slots: [] });
   const viewer = { clientId: 'c1', ip: '192.0.2.7', userAgent: 'VLC', username: 'ann' };
   await it.state.takeSlot({ providerId: 'acme', lease: 'l1', holder: { ...holder, viewer } });

@@ -9,6 +9,8 @@ export interface ProviderRecord {
   readonly maxConnections: number;
   /** At the limit a stream of a higher priority ends one of the lowest. */
   readonly preempt: boolean;
+  /** How long it takes to notice that a connection has been closed: the slot is free after that; ms, 0 by default. */
+  readonly settleMs?: number;
   /** What a setting says gives way to what somebody said through the API. */
   readonly origin: 'settings' | 'api';
 }

@@ -127,6 +127,26 @@ test('a stream that nobody watches gives way at once', async () => {
   slot.release();
 });
 
+test('a provider that is slow to notice a closed connection is given its time before the next one', async () => {
+  const it = await keeper('w1', { providers: [{ ...acme, settleMs: 1_000 }] });
+  const end = (): void => other.release();
+  const other: Slot = await take(it, 'a', { end });
+  audiences.a = 0;
+  const began = clock.now();
+  let grantedMs = 0;
+  const next = take(it, 'b').then((slot) => {
+    grantedMs = clock.now() - began;
+    return slot;
+  });
+  await clock.advance(900);
+  expect(await store.listSlots('acme')).toMatchObject([{ streamId: 'a' }]);
+  await clock.advance(300);
+  (await next).release();
+  expect(grantedMs).toBe(1_000);
+  await it.close();
+  expect(await store.listSlots('acme')).toEqual([]);
+});
+
 test('who stops waiting leaves no claim behind', async () => {
   const it = await keeper('w1');
   const first = await take(it, 'a');

@@ -54,6 +54,7 @@ export function providerRoutes({ state, onProvidersChanged }: Services): Route[]
           hosts: [...new Set(body.hosts)],
           maxConnections: body.max_connections,
           preempt: body.preempt,
+          ...(body.settle > 0 && { settleMs: Math.round(body.settle * 1_000) }),
           origin: 'api',
         };
         await state.putProvider(provider);
@@ -92,6 +93,7 @@ function showProvider(provider: ProviderRecord, slots: readonly SlotRecord[]): S
     hosts: [...provider.hosts],
     max_connections: provider.maxConnections,
     preempt: provider.preempt,
+    settle: (provider.settleMs ?? 0) / 1_000,
     origin: provider.origin,
     slots_in_use: slots.length,
     slots: slots.map(showSlot),

@@ -35,6 +35,14 @@ export const providerBody = z
         .boolean({ error: 'must be true or false' })
         .default(false)
         .describe('At the limit a stream of a higher `priority` ends the one of the lowest'),
+      settle: z
+        .number({ error: 'must be a number' })
+        .min(0)
+        .max(60)
+        .default(0)
+        .describe(
+          'Seconds that the provider takes to notice that a connection was closed: it counts for so long',
+        ),
     },
     { error: 'must be a JSON object (send Content-Type: application/json)' },
   )
@@ -58,6 +66,7 @@ export const providerAnswer = z.object({
   hosts: z.array(z.string()),
   max_connections: z.int(),
   preempt: z.boolean(),
+  settle: z.number().describe('Seconds'),
   origin: z.enum(['settings', 'api']),
   slots_in_use: z.int(),
   slots: z.array(slot),

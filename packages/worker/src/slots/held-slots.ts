@@ -8,8 +8,8 @@ export interface HeldSlot {
   readonly holder: SlotHolder;
   readonly end: ConnectionHolder['end'];
   readonly sinceMs: number;
-  /** `taking`: the store has not granted it yet. */
-  state: 'taking' | 'held' | 'released';
+  /** `taking`: the store has not granted it yet. `settling`: its socket is closed, and the provider may not have noticed. */
+  state: 'taking' | 'held' | 'settling' | 'released';
   /** Settles when its socket is closed and the store knows. */
   readonly gone: Promise<void>;
   settle(): void;
@@ -64,10 +64,12 @@ export class HeldSlots {
     return [...this.#slots.keys()];
   }
 
-  /** Those that have been granted. */
+  /** Those that have been granted and not been given back. */
   held(providerId?: string): HeldSlot[] {
     return [...this.#slots.values()].filter(
-      (slot) => slot.state === 'held' && (providerId === undefined || slot.providerId === providerId),
+      (slot) =>
+        (slot.state === 'held' || slot.state === 'settling') &&
+        (providerId === undefined || slot.providerId === providerId),
     );
   }
 }

@@ -7,7 +7,7 @@ import type { ConnectionHolder, ConnectionSlots, Slot } from '@streampool/upstre
 import type { Logger } from 'pino';
 import { type HeldSlot, HeldSlots, recordOf, requestOf } from './held-slots.ts';
 import { ProviderHosts } from './provider-hosts.ts';
-import { type Choice, chooseSlot, type NodeSight, type Sight } from './slot-choice.ts';
+import { type Choice, chooseSlot, type NodeSight, type Sight, type Way } from './slot-choice.ts';
 import type { GiveWay, LocalSlots } from './slot-door.ts';
 import { providerLimit } from './slot-limit.ts';
 import type { SlotPeers } from './slot-peers.ts';
@@ -25,9 +25,20 @@ export interface SlotKeeperOptions {
   readonly providers?: readonly ProviderRecord[];
   /** Absent: there are no other nodes. */
   readonly peers?: SlotPeers;
+  /** Told when a connection has gone over from one stream to another, for their timelines. */
+  readonly onHandOver?: (handOver: HandOver) => void;
   /** How long somebody waits for a slot; ms. */
   readonly waitMs?: number;
   readonly clock?: Clock;
+}
+
+/** A provider's connection that went over to a stream for which there was none. */
+export interface HandOver {
+  readonly provider: string;
+  readonly way: Way;
+  /** Streams. */
+  readonly from: string;
+  readonly to: string;
 }
 
 /** What a node did with the slots of one provider, since it started. */
@@ -74,6 +85,7 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
   #beating: Promise<void> = Promise.resolve();
   #cancelBeat: () => void = () => {};
   #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(options: SlotKeeperOptions) {
     this.#options = options;
@@ -110,8 +122,10 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
     { signal, patienceMs }: { readonly signal?: AbortSignal | undefined; readonly patienceMs?: number } = {},
   ): Promise<Slot> | undefined {
     const provider = this.#hosts.find(url, holder?.providerId);
-    const waitMs = holder?.beside ? 0 : Math.min(this.#options.waitMs ?? WAIT_MS, patienceMs ?? WAIT_MS);
-    return provider && this.#acquire(provider, holder, waitMs, signal);
+    if (!provider) return undefined;
+    const longestMs = (this.#options.waitMs ?? WAIT_MS) + (provider.settleMs ?? 0);
+    const waitMs = holder?.beside ? 0 : Math.min(longestMs, patienceMs ?? longestMs);
+    return this.#acquire(provider, holder, waitMs, signal);
   }
 
   sight(streamIds: readonly string[]): NodeSight {
@@ -138,7 +152,7 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
     }
     if (!slot.end) return false;
     slot.end(reason);
-    return this.#within(slot.gone, WAIT_MS);
+    return this.#within(slot.gone, WAIT_MS + this.#settleMsOf(slot));
   }
 
   /** Idempotent. Tells the store what it has not been told; never rejects. */
@@ -146,6 +160,9 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelBeat();
+    const settling = this.#slots.held().filter(({ state }) => state === 'settling');
+    this.#closing.abort();
+    await Promise.all(settling.map(({ gone }) => gone));
     await this.#beat();
   }
 
@@ -226,6 +243,8 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
     if (choice.way === 'preempt') counts.preemptions += 1;
     else if (choice.way !== 'lost') counts.handOvers += 1;
     const { streamId, node } = choice.slot;
+    const to = slot.holder.streamId;
+    this.#options.onHandOver?.({ provider: providerId, way: choice.way, from: streamId, to });
     this.#options.log.info(
       { provider: providerId, way: choice.way, from: streamId, to: slot.holder.streamId, node },
       'a provider connection has gone over to another stream',
@@ -270,7 +289,10 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
   }
 
   async #release(slot: HeldSlot): Promise<void> {
-    if (slot.state === 'released') return;
+    if (slot.state === 'settling' || slot.state === 'released') return;
+    const settleMs = slot.state === 'held' ? this.#settleMsOf(slot) : 0;
+    slot.state = 'settling';
+    if (settleMs > 0 && !this.#closed) await this.#pause(settleMs, this.#closing.signal);
     slot.state = 'released';
     this.#slots.remove(slot);
     await this.#beating;
@@ -334,6 +356,10 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
       ...{ node: this.#options.node, life: this.#life, released: [] },
       held: this.#slots.held().map(requestOf),
     });
+  }
+
+  #settleMsOf({ providerId }: HeldSlot): number {
+    return this.#providers.find(({ id }) => id === providerId)?.settleMs ?? 0;
   }
 
   #countsOf(providerId: string): Counts {
