@@ -57,6 +57,19 @@ describe('two sources are one stream without a fault', () => {
   });
 });
 
+test('the clock that is told goes on over seams, and is never a DTS in place of a PCR to come', () => {
+  const bench = new Bench();
+  for (let source = 0; source < 4; source++) {
+    bench.play(bench.splicer.open(), sample('m2ts'), 3, 376);
+    bench.nowMs += 40;
+  }
+  const told = bench.marks.flatMap(({ pcr }) => pcr ?? []);
+  const steps = told.slice(1).map((pcr, i) => tickDifference(pcr, told[i]!));
+  expect(bench.seams).toHaveLength(3);
+  expect(Math.min(...steps)).toBeGreaterThanOrEqual(0);
+  expect(Math.max(...steps)).toBeLessThan(0.4 * 90_000);
+});
+
 test('ffprobe sees one timeline over three sources, with every frame behind the seams', () => {
   const bench = new Bench();
   for (let i = 0; i < 3; i++) bench.play(bench.splicer.open(), sample('h264'));

@@ -1,4 +1,5 @@
 import { mainStream } from '../psi/main-stream.ts';
+import { TICKS_PER_SECOND, tickDifference } from '../timestamps.ts';
 import { TsScanner } from '../ts-scanner.ts';
 import type { AccessPoint, ProgramMap } from '../types.ts';
 import { Timeline } from './timeline.ts';
@@ -19,7 +20,7 @@ export interface OutputMarks {
   readonly accessPoints: readonly AccessPoint[];
   /** The program map, where it became known or changed in this run: access points before that are void. */
   readonly program?: ProgramMap;
-  /** The last PCR base so far (90 kHz, 33 bits); for a program without PCR the last DTS of its main stream. */
+  /** The last PCR base since the last seam (90 kHz, 33 bits); for a program without PCR the last DTS of its main stream. */
   readonly pcr?: number;
   /** This run begins behind a seam. */
   readonly seam?: Seam;
@@ -31,6 +32,9 @@ export type EmitPackets = (packets: Buffer, marks: OutputMarks) => void;
 /** Until its program is known the output advances by this much at a time, so that little goes by untimed. */
 const CAUTIOUS_BYTES = 16 * 188;
 
+/** A program whose main stream has gone on for so long without a PCR has none. */
+const WITHOUT_PCR_AFTER = TICKS_PER_SECOND;
+
 /** The one output of a splicer: knows what has gone out, and tells access points and program maps along with it. */
 export class SplicedOutput {
   readonly timeline: Timeline;
@@ -40,6 +44,8 @@ export class SplicedOutput {
   #points: AccessPoint[] = [];
   #program: ProgramMap | undefined;
   #isJoinable = false;
+  #hasPcr = false;
+  #firstDts: number | undefined;
 
   constructor(emit: EmitPackets, smoothJumps: boolean, offset = 0) {
     this.#emit = emit;
@@ -81,7 +87,7 @@ export class SplicedOutput {
     this.scanner.scan(packets, offset);
     this.#offset += packets.length;
     this.timeline.notePace(nowMs);
-    const pcr = this.timeline.pcr ?? this.timeline.mainDts;
+    const pcr = this.#clock();
     this.#emit(packets, {
       offset,
       accessPoints: this.#points,
@@ -89,5 +95,14 @@ export class SplicedOutput {
       ...(pcr === undefined ? {} : { pcr }),
       ...(seam ? { seam } : {}),
     });
+  }
+
+  /** At the beginning and behind a seam the first PCR may be still to come: a DTS in its place would be ahead of it. */
+  #clock(): number | undefined {
+    const { pcr, mainDts } = this.timeline;
+    this.#hasPcr ||= pcr !== undefined;
+    if (this.#hasPcr || mainDts === undefined) return pcr;
+    this.#firstDts ??= mainDts;
+    return tickDifference(mainDts, this.#firstDts) > WITHOUT_PCR_AFTER ? mainDts : undefined;
   }
 }

@@ -38,8 +38,6 @@ export interface SlatePlace {
 const INTERVAL_MS = 40;
 /** How often it is asked again whether it may be shown. */
 const ASK_AGAIN_MS = 100;
-/** How far it is ahead: its first keyframe is known for one when the next picture begins. */
-const LEAD_MS = 120;
 const NO_DELAY_TICKS = TICKS_PER_SECOND / 2;
 /** The clock may be this far before the media, and no more: the rest is a mistake of the source. */
 const LONGEST_DELAY_TICKS = 3 * TICKS_PER_SECOND;
@@ -151,8 +149,9 @@ export class SlateFiller {
     const { clock } = this.#place;
     const show = this.#show;
     if (!show) return;
-    const dueMs = clock.now() - show.startedMs + LEAD_MS;
-    const packets = show.reel.playUntil((dueMs * TICKS_PER_SECOND) / 1_000);
+    // Not ahead of its time: the source after it would go on from there, and the output's clock run away, slate by slate.
+    const dueTicks = ((clock.now() - show.startedMs) * TICKS_PER_SECOND) / 1_000;
+    const packets = show.reel.playUntil(dueTicks + 1);
     this.#isPushing = true;
     try {
       show.feed.push(packets);

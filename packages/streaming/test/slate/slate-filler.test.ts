@@ -35,6 +35,20 @@ test('is shown after the time it is set to, not before, and adds to the output i
   expect(stage.clock.pending).toBe(0);
 });
 
+test('keeps to the clock on the wall, gap after gap', async () => {
+  const stage = await playing();
+  let atMs = 3_000;
+  for (let gap = 0; gap < 3; gap++) {
+    await stage.wait(2_000);
+    await stage.play(loop, 2_000, atMs + 2_000);
+    atMs += 4_000;
+  }
+  await stage.intake.close();
+  expect(stage.types).toHaveLength(6);
+  const offsets = stage.clockOffsets();
+  expect(Math.max(...offsets) - Math.min(...offsets)).toBeLessThan(150);
+});
+
 test('makes way for the silent source at its next keyframe, and no byte before that goes out', async () => {
   const stage = await playing();
   await stage.wait(1_500);

@@ -84,6 +84,19 @@ export class StagedIntake {
     return this.notes.map(({ type }) => type).filter((type) => type.startsWith('slate'));
   }
 
+  /** By how many ms the last PCR of each step is ahead of the step's time. */
+  clockOffsets(): number[] {
+    const { output } = this;
+    return this.steps.flatMap(({ ms, bytes }, i) => {
+      const from = i === 0 ? 0 : this.steps[i - 1]!.bytes;
+      for (let at = bytes - 188; at >= from; at -= 188) {
+        const hasPcr = output[at + 3]! & 0x20 && output[at + 4]! > 0 && output[at + 5]! & 0x10;
+        if (hasPcr) return [output.readUInt32BE(at + 6) / 45 - ms];
+      }
+      return [];
+    });
+  }
+
   /** The newest source sends the loop from `fromMs` of it on, in real time. */
   async play(loop: TsLoop, ms: number, fromMs = 0): Promise<void> {
     const rounds = new Map<number, Buffer>();
