@@ -73,6 +73,8 @@ export interface SlotBeat {
   readonly life: string;
   /** Connections that are open (or being opened). One that the store does not know is taken up, whatever the limit: it is there. */
   readonly held: readonly SlotRequest[];
+  /** The first beat of this life: what former ones held is given back. */
+  readonly isFirst?: boolean;
   /** Whose giving back the store may not have heard of. */
   readonly released: readonly { readonly providerId: string; readonly lease: string }[];
 }
@@ -101,7 +103,7 @@ export interface ProviderState {
   promiseSlot(promise: SlotPromise): Promise<boolean>;
   /** Idempotent; a promise to what is given back is void. */
   releaseSlots(slots: readonly { readonly providerId: string; readonly lease: string }[]): Promise<void>;
-  /** Renews all slots of a node; those of its former lives are given back. */
+  /** Renews all slots of a node. */
   beatSlots(beat: SlotBeat): Promise<SlotBeatReply>;
   /** Oldest first. */
   listSlots(providerId: string): Promise<SlotRecord[]>;

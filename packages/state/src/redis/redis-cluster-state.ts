@@ -340,13 +340,14 @@ export class RedisClusterState implements ClusterState {
     await this.#redis.run('release-slots', pairs, this.#leaseMs);
   }
 
-  async beatSlots({ node, life, held, released }: SlotBeat): Promise<SlotBeatReply> {
+  async beatSlots({ node, life, isFirst = false, held, released }: SlotBeat): Promise<SlotBeatReply> {
     const gone = released.map(({ providerId, lease }) => [providerId, lease]);
-    const said = JSON.stringify({ node, life, held: held.map(slotArguments), released: gone });
-    const [providers, generation] = (await this.#redis.run('beat-slots', said, this.#leaseMs)) as [
-      string[],
-      string,
-    ];
+    const said = { node, life, first: isFirst, held: [], released: gone };
+    const calls = [said, ...chunks(held).map((some) => beatOf(node, life, some))].map(
+      (part): ScriptCall => ['beat-slots', JSON.stringify(part), this.#leaseMs],
+    );
+    const replies = (await this.#redis.runAll(calls)) as [string[], string][];
+    const [providers, generation] = replies.at(-1)!;
     return { providers: toProviders(providers), generation };
   }
 
@@ -388,6 +389,11 @@ export class RedisClusterState implements ClusterState {
       if (outcome !== 1) return outcome === 2;
     }
   }
+}
+
+/** Some of a node's slots, for one step of beat-slots.lua. */
+function beatOf(node: string, life: string, held: readonly SlotRequest[]): Record<string, unknown> {
+  return { node, life, first: false, held: held.map(slotArguments), released: [] };
 }
 
 /** How beat.lua tells of a stream's owner. */

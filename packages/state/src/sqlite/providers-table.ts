@@ -131,7 +131,7 @@ export class ProvidersTable {
   }
 
   beat(
-    { node, life, held, released }: SlotBeat,
+    { node, life, isFirst, held, released }: SlotBeat,
     heard: number,
     now: number,
   ): Omit<SlotBeatReply, 'generation'> {
@@ -139,7 +139,7 @@ export class ProvidersTable {
     const providers = this.list();
     for (const { id } of providers) {
       this.#dropExpired.run({ id, heard });
-      for (const slot of this.slots(id, heard)) {
+      for (const slot of isFirst ? this.slots(id, heard) : []) {
         if (slot.node === node && slot.life !== life) this.#giveBack(id, slot.lease, heard, now);
       }
     }

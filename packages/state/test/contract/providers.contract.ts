@@ -152,7 +152,7 @@ export function describeProviders(store: () => Store): void {
       generation: await state.generation(),
     });
     expect(await leases()).toEqual(['former', 'x', 'y']);
-    await state.beatSlots({ node: 'w1', life: 'second', held: [], released: [] });
+    await state.beatSlots({ node: 'w1', life: 'second', isFirst: true, held: [], released: [] });
     expect(await leases()).toEqual(['x', 'y']);
     await state.beatSlots({
       ...other,

@@ -79,6 +79,8 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
   #hosts: ProviderHosts;
   #generation = '';
   #isSeeded = false;
+  /** The store has heard of this life. */
+  #isKnown = false;
   /** Given back while the store was away. */
   #untold: HeldSlot[] = [];
   /** A beat under way says what is held: what is given back meanwhile is told after it. */
@@ -314,10 +316,11 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
     try {
       if (!this.#isSeeded) await this.#seed();
       const reply = await state.beatSlots({
-        ...{ node, life: this.#life },
+        ...{ node, life: this.#life, isFirst: !this.#isKnown },
         held: this.#slots.held().map(requestOf),
         released: untold.map(({ providerId, lease }) => ({ providerId, lease })),
       });
+      this.#isKnown = true;
       const hasForgotten = this.#generation !== '' && reply.generation !== this.#generation;
       this.#generation = reply.generation;
       if (hasForgotten && !this.#closed) await this.#giveBack();

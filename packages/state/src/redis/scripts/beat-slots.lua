@@ -1,6 +1,6 @@
--- Renews all slots of a node, and ends those of its former lives.
+-- Renews slots of a node; with its first beat ends those of its former lives.
 -- KEYS[1]  prefix
--- ARGV[1]  JSON { node, life, held: [[provider id, lease, holder], …], released: [[provider id, lease], …] }
+-- ARGV[1]  JSON { node, life, first: boolean, held: [[provider id, lease, holder], …], released: [[provider id, lease], …] }
 -- ARGV[2]  lease of a node, ms
 -- returns  { { provider as JSON, … }, generation or '' }
 -- @include clock
@@ -16,12 +16,18 @@ for i = 1, #providers, 2 do
   known[id] = true
   records[#records + 1] = providers[i + 1]
   drop_expired(id, heard)
-  for _, row in ipairs(slot_rows(id, heard)) do
+  -- Reads every slot there is: once in the life of a node.
+  for _, row in ipairs(beat.first and slot_rows(id, heard) or {}) do
     local holder = cjson.decode(row[2])
     if holder.node == beat.node and holder.life ~= beat.life then give_back(id, row[1], heard, now) end
   end
 end
 for _, slot in ipairs(beat.held) do
-  if known[slot[1]] then put_slot(slot[1], slot[2], slot[3], heard + lease_ms, now) end
+  local id, lease = slot[1], slot[2]
+  if redis.call('ZSCORE', slots_key(id), lease) then
+    redis.call('ZADD', slots_key(id), heard + lease_ms, lease)
+  elseif known[id] then
+    put_slot(id, lease, slot[3], heard + lease_ms, now)
+  end
 end
 return { records, redis.call('HGET', META, 'generation') or '' }
