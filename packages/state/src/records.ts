@@ -154,7 +154,6 @@ export type EventType =
   | 'slate_ended'
   | 'drill_started'
   | 'drill_ended'
-  | 'provider_limited'
   | 'slot_handed_over'
   | 'stream_preempted'
   | 'owner_changed'

@@ -36,12 +36,6 @@ export interface NoteFigures {
   slate_ended: { shownMs: number };
   drill_started: { fault: string; seconds: number };
   drill_ended: { fault: string; longestGapMs: number };
-  /** The provider's limit of connections did not allow one. */
-  provider_limited: { provider: string; limit: number };
-  /** A viewer that zapped gave its own connection of the provider to its new stream. */
-  slot_handed_over: { provider: string };
-  /** Made way for somebody of higher priority. */
-  stream_preempted: { provider: string; by: string };
 }
 
 export type NoteType = keyof NoteFigures;

@@ -9,7 +9,12 @@ export { RelayDoor, type RelayDoorOptions } from './relay-door.ts';
 export { RemoteOwnership, type RemoteOwnershipOptions } from './remote-ownership.ts';
 export { ProviderHosts } from './slots/provider-hosts.ts';
 export { SlotDoor, type SlotDoorOptions } from './slots/slot-door.ts';
-export { type ProviderFigures, SlotKeeper, type SlotKeeperOptions } from './slots/slot-keeper.ts';
+export {
+  type HandOver,
+  type ProviderFigures,
+  SlotKeeper,
+  type SlotKeeperOptions,
+} from './slots/slot-keeper.ts';
 export { SlotPeers, type SlotPeersOptions } from './slots/slot-peers.ts';
 export { ViewerPlacement, type ViewerPlacementOptions } from './viewer-placement.ts';
 export { Worker, type WorkerFigures } from './worker.ts';

@@ -15,6 +15,7 @@ import { recordHappenings } from './happenings.ts';
 import { Ownerships } from './ownerships.ts';
 import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
+import type { HandOver } from './slots/slot-keeper.ts';
 import { StoreTime } from './store-time.ts';
 import { StreamLives } from './stream-lives.ts';
 import { StreamSync } from './stream-sync.ts';
@@ -218,6 +219,17 @@ export class Worker {
   /** `draining` when this process or an operator said so. */
   get status(): WorkerStatus {
     return this.#status;
+  }
+
+  /** A connection of a provider went over from one stream to another one, at this node's wish. */
+  noteHandOver({ provider, way, from, to }: HandOver): void {
+    const isNews = true;
+    if (way === 'preempt') {
+      this.#timeline.add({ type: 'stream_preempted', streamId: from, data: { provider, to } }, { isNews });
+    } else if (way !== 'lost') {
+      const data = { provider, from, way };
+      this.#timeline.add({ type: 'slot_handed_over', streamId: to, data }, { isNews });
+    }
   }
 
   /**

@@ -67,6 +67,17 @@ test('that a node plays another one’s stream is no news of the stream', async 
   ]);
 });
 
+test('a stream that gave its connection to another one can tell', async () => {
+  const handOver = { provider: 'small', from: 's', to: 't' };
+  a.worker.noteHandOver({ ...handOver, way: 'preempt' });
+  a.worker.noteHandOver({ ...handOver, way: 'zap' });
+  a.worker.noteHandOver({ ...handOver, way: 'lost' });
+  await flush();
+  const told = async (streamId: string) => brief(await store.inner.readTimeline({ streamId }));
+  expect(await told('s')).toEqual([{ type: 'stream_preempted', provider: 'small', to: 't' }]);
+  expect(await told('t')).toEqual([{ type: 'slot_handed_over', provider: 'small', from: 's', way: 'zap' }]);
+});
+
 test('while the state is away the node remembers, and tells afterwards when it happened', async () => {
   a.engine.move('s', 'live');
   await flush();

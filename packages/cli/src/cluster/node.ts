@@ -88,10 +88,12 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
+  let noteHandOver: Worker['noteHandOver'] = () => {};
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
     engine: () => engine,
     peers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
+    onHandOver: (handOver) => noteHandOver(handOver),
   });
   teardown.add('slots', () => slots.close());
 
@@ -199,6 +201,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   }
   teardown.add('worker', () => worker.close());
   recall = (...asked) => worker.recall(...asked);
+  noteHandOver = (handOver) => worker.noteHandOver(handOver);
   const jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
   figures = () => ({ worker: worker.figures(), providers: slots.figures(), ...(jobs && { jobs: jobs() }) });
 

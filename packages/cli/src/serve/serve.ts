@@ -58,9 +58,11 @@ async function open(
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
 
+  let noteHandOver: Worker['noteHandOver'] = () => {};
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: workerId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
     engine: () => engine,
+    onHandOver: (handOver) => noteHandOver(handOver),
   });
   teardown.add('slots', () => slots.close());
 
@@ -127,6 +129,7 @@ async function open(
   });
   teardown.add('worker', () => worker.close());
   recall = (...asked) => worker.recall(...asked);
+  noteHandOver = (handOver) => worker.noteHandOver(handOver);
 
   const scheduler = new InProcessScheduler({ log });
   teardown.add('jobs', () => scheduler.close());

@@ -108,6 +108,31 @@ describe('on one machine', () => {
     );
   });
 
+  test('the limit of a provider is named as the reason, and so is whose connection went where', async () => {
+    stage.provider.live(['/one.ts', '/two.ts', '/three.ts'], stage.sample, { start: 'keyframe' });
+    const limits = { hosts: [`127.0.0.1:${stage.provider.port}`], max_connections: 1 };
+    expect((await api(stage.server, 'PUT', '/providers/small', limits)).status).toBeLessThan(300);
+    const [one, two, three] = await Promise.all(
+      ['/one.ts', '/two.ts', '/three.ts'].map((path) =>
+        stage.create('streams', { url: stage.provider.url(path), shared: true }),
+      ),
+    );
+    await stage.play(`${one!.url}?client_id=zapper`).waitForMedia(0.5);
+    await stage.play(`${two!.url}?client_id=zapper`).waitForMedia(0.5);
+    const entries = await waitForEntry(stage.server, `/streams/${two!.id}`, 'slot_handed_over');
+    expect(entry(entries, 'slot_handed_over')).toMatchObject({
+      ...{ cause: 'provider', data: { provider: 'small', from: one!.id } },
+    });
+    const late = stage.play(`${three!.url}?client_id=late`);
+    expect((await late.waitForHead()).status).toBe(503);
+    const refused = await waitForEntry(stage.server, '/clients/late', 'viewer_refused');
+    expect(entry(refused, 'viewer_refused')).toMatchObject({
+      cause: 'provider',
+      data: { code: 'PROVIDER_LIMIT' },
+    });
+    await api(stage.server, 'DELETE', '/providers/small');
+  });
+
   test('a viewer that gets no picture is told why, and so is who asks for it', async () => {
     const url = stage.provider.url('/nothing-here.ts');
     const stream = await stage.create('streams', { url, shared: true });

@@ -112,17 +112,13 @@ const SENTENCES: { readonly [K in EventType]?: Explain } = {
     'operator',
     `The drill ended; viewers were without new bytes for ${time(longestGapMs)} at most.`,
   ],
-  provider_limited: ({ provider, limit }) => [
+  slot_handed_over: ({ provider, from, way }) => [
     'provider',
-    `The provider ${provider} allows ${limit} connections, and all are in use.`,
+    `It took over the connection of the provider ${provider} from the stream ${from}, ${way === 'zap' ? 'whose viewer zapped here' : 'which nobody watched any more'}.`,
   ],
-  slot_handed_over: ({ provider }) => [
+  stream_preempted: ({ provider, to }) => [
     'provider',
-    `The viewer's connection of the provider ${provider} went over to its new stream.`,
-  ],
-  stream_preempted: ({ provider, by }) => [
-    'provider',
-    `It gave its connection of the provider ${provider} to ${by}, whose priority is higher.`,
+    `It gave its connection of the provider ${provider} to the stream ${to}, whose priority is higher.`,
   ],
 };
 

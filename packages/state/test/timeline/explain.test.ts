@@ -77,7 +77,7 @@ test('a figure that is missing breaks nothing', () => {
     'client_disconnected',
     'viewer_blocked',
     'owner_changed',
-    'provider_limited',
+    'stream_preempted',
     'drill_ended',
     'breaker_opened',
     'failover_triggered',
