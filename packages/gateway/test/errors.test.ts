@@ -14,7 +14,8 @@ test.each([
   ['DELETE', '/streams/counts-by-metadata', 405, 'METHOD_NOT_ALLOWED', 'GET, HEAD, OPTIONS'],
   ['POST', '/stream/x', 405, 'METHOD_NOT_ALLOWED', 'GET, HEAD, OPTIONS'],
   ['GET', '/streams/%E0%A4%A', 400, 'INVALID_REQUEST', null],
-  ['POST', '/streams/x/failover', 404, 'NOT_FOUND', null],
+  ['POST', '/streams/x/rewind', 404, 'NOT_FOUND', null],
+  ['POST', '/streams/x/failover', 404, 'STREAM_NOT_FOUND', null],
 ])('%s %s answers %i %s', async (method, path, status, code, allow) => {
   const it = await GatewayUnderTest.start();
   const response = await it.send(method, path);
