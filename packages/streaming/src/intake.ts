@@ -1,18 +1,13 @@
 import { StreampoolError } from '@streampool/errors';
 import { type OutputMarks, PacketAligner, PesGate, type ProgramMap, TsSplicer } from '@streampool/mpegts';
 import { BitrateMeter } from './bitrate-meter.ts';
+import type { ChainEvents, ChainOptions, LaneReports, Replacement } from './chain-options.ts';
 import type { Clock } from './clock.ts';
 import { LaneWatches, type MakeWatch } from './detection/lane-watches.ts';
 import { Pacer } from './pacer.ts';
 import { Ring, type RingOptions } from './ring.ts';
 import { SlateFiller, type SlateFillerOptions } from './slate/index.ts';
-import {
-  type ChainEvents,
-  type ChainOptions,
-  type LaneReports,
-  type Replacement,
-  SourceChain,
-} from './source-chain.ts';
+import { SourceChain } from './source-chain.ts';
 import type { Lane } from './source-run.ts';
 
 /** Bytes without any packet sync after which a source is not MPEG-TS. */

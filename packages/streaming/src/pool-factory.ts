@@ -1,6 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@streampool/upstream';
 import type { Logger } from 'pino';
+import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './chain-options.ts';
 import { GatedSource } from './choice/gated-source.ts';
 import { PoolChoice } from './choice/pool-choice.ts';
 import { NextUrlResolver } from './choice/resolver.ts';
@@ -17,7 +18,6 @@ import { Pool, type PoolEvents } from './pool.ts';
 import type { Placements, PoolPlacement } from './relay/placements.ts';
 import { type SlateFillerOptions, SlateStore } from './slate/index.ts';
 import type { Source } from './source.ts';
-import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './source-chain.ts';
 import { FfmpegSource } from './transcode/ffmpeg-source.ts';
 import { type InputDoor, TranscodeInput } from './transcode/transcode-input.ts';
 import { UpstreamSource } from './upstream-source.ts';

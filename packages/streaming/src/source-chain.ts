@@ -1,103 +1,11 @@
-import { type ErrorCode, isStreampoolError, StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { Backoff } from './backoff.ts';
-import { Breakers, DEFAULT_BREAKER_POLICY } from './choice/breakers.ts';
+import type { Attempt, ChainOptions, Replacement } from './chain-options.ts';
+import { type AttemptRecord, Candidates } from './choice/candidates.ts';
 import { Failback } from './choice/failback.ts';
-import { nextOf } from './choice/order.ts';
 import { Probation } from './choice/probation.ts';
-import type { SourceChoice } from './choice/source-choice.ts';
-import type { AttemptHealth, Fault } from './choice/source-health.ts';
-import { Tries } from './choice/tries.ts';
 import { type Verdict, verdictOf } from './choice/verdict.ts';
-import type { Clock } from './clock.ts';
-import type { StreamNote } from './notes.ts';
-import type { Source, SourceProgress } from './source.ts';
-import { type Lane, type RunPolicy, SourceRun } from './source-run.ts';
-
-/** How a chain judges its sources and how long it hopes. All times in ms. */
-export interface ChainPolicy extends RunPolicy {
-  /** A source that ran this long without fault clears the record of failures. */
-  readonly stableMs: number;
-  /** Failed attempts in a row at each source, after the chain was live, until that one is given up. */
-  readonly maxAttempts: number;
-  /** Before the same source is asked again. */
-  readonly backoff: { readonly firstMs: number; readonly maxMs: number };
-  /** On an alternative for this long, the primary is tried again; never without it. */
-  readonly failbackAfterMs?: number;
-  /** How long the primary must deliver pictures, before it takes over again. */
-  readonly probationMs: number;
-}
-
-export const DEFAULT_CHAIN_POLICY: ChainPolicy = {
-  startMs: 10_000,
-  stallMs: 3_000,
-  accessPointMs: 15_000,
-  stableMs: 30_000,
-  maxAttempts: 12,
-  backoff: { firstMs: 250, maxMs: 5_000 },
-  probationMs: 5_000,
-};
-
-/** Which source to open: `index` 0 is the primary, n the n-th alternative. */
-export interface Attempt {
-  readonly index: number;
-  /** Another source plays on until this one has a keyframe, so it need not hurry. */
-  readonly beside: boolean;
-  /** Its connection was cut a moment ago: its name is to be resolved anew. */
-  readonly fresh: boolean;
-  /** The chain has not looked at how the source is. */
-  readonly isFirst: boolean;
-}
-
-/** What a lane tells the chain of its source. */
-export interface LaneReports {
-  /** What it sends is useless. */
-  reject(error: StreampoolError): void;
-  /** It sends, but nothing worth watching: to be left if there is another one that may be better. */
-  fault(error: StreampoolError): void;
-  /** From now on its bytes are what goes out. Called once. */
-  tookOver(): void;
-  /** What it is; of one that has yet to be placed, a relay. */
-  kind(): Source['kind'];
-}
-
-export interface ChainEvents {
-  /** A source is about to be opened: where its bytes shall go. Several may be open; which one goes out the lanes decide. */
-  lane(reports: LaneReports): Lane;
-  progress(progress: SourceProgress): void;
-  /** For whoever explains gaps afterwards. */
-  noted?(note: StreamNote): void;
-  /** The running source was lost and another attempt follows. */
-  lost(error: StreampoolError): void;
-  /** Another source's bytes go out, after a loss or instead of one that still ran. `sourceGapMs`: from the last byte of the lost one. */
-  recovered(info: { sourceGapMs: number; index: number; reason: string }): void;
-  /** The content is complete. Final. */
-  ended(): void;
-  /** No hope left. Final. */
-  failed(error: StreampoolError): void;
-}
-
-export interface ChainOptions {
-  /** Number of alternatives: 1 + failover URLs. */
-  readonly alternatives: number;
-  /** Which one to begin with, however it is; by default the first that is believed to be well. */
-  readonly first?: number;
-  /** What is known of the sources beyond this chain. */
-  readonly choice?: SourceChoice;
-  readonly open: (attempt: Attempt) => Source;
-  readonly policy: ChainPolicy;
-  readonly events: ChainEvents;
-  readonly clock: Clock;
-  readonly random?: () => number;
-}
-
-export interface Replacement {
-  /** Told with the switch. */
-  readonly reason: string;
-  /** The alternative to play; the one that plays now by default. */
-  readonly index?: number;
-  /** Where the provider allows no second connection: the first one is ended before. By default where an index is given. */
-  readonly mayBreak?: boolean;
-}
+import { SourceRun } from './source-run.ts';
 
 /** A source that is being opened while another one plays. */
 interface Successor {
@@ -118,12 +26,6 @@ interface Switch {
 /** A node that plays is followed at once; only nodes that come and go within this time are given a pause. */
 const MOVES = { firstMs: 100, maxMs: 1_000, stableMs: 1_000 };
 
-/** A source that sent black pictures, silence or the like is not taken instead of another one within this time. */
-const SHUNNED_MS = 5 * 60_000;
-
-/** A source that is left alone for less is nothing to tell of. */
-const NOTED_COOLDOWN_MS = 1_000;
-
 /** A pause before sources are looked at again: others may have found out meanwhile that one is well. */
 const LOOK_AGAIN_MS = 1_000;
 
@@ -137,15 +39,9 @@ const LOOK_AGAIN_MS = 1_000;
 export class SourceChain {
   readonly #options: ChainOptions;
   readonly #backoffOfMoves: Backoff;
-  /** What this chain itself has seen of its sources. */
-  readonly #breakers: Breakers;
-  readonly #tries: Tries;
+  readonly #candidates: Candidates;
   readonly #failback: Failback | undefined;
-  readonly #attempts = new WeakMap<
-    SourceRun,
-    Attempt & { readonly health: AttemptHealth; beganMs: number }
-  >();
-  #count: number;
+  readonly #records = new WeakMap<SourceRun, AttemptRecord>();
   #run: SourceRun | undefined;
   #successor: Successor | undefined;
   #switch: Switch | undefined;
@@ -162,10 +58,6 @@ export class SourceChain {
   #lossReason = '';
   /** When the last byte of the last running source came. */
   #lostSinceMs = 0;
-  /** Sources that sent nothing worth watching. */
-  readonly #shunnedUntil = new Map<number, number>();
-  /** Left alone, and told of. */
-  readonly #shut = new Set<number>();
   #cancelNext: () => void = () => {};
   #done = false;
   #paused = false;
@@ -177,16 +69,9 @@ export class SourceChain {
 
   constructor(options: ChainOptions) {
     this.#options = options;
-    const { policy, random, clock, alternatives } = options;
-    const luck = random ? { random } : {};
-    this.#backoffOfMoves = new Backoff({ ...MOVES, ...luck });
-    this.#breakers = new Breakers({
-      clock,
-      ...luck,
-      policy: { ...DEFAULT_BREAKER_POLICY, failed: policy.backoff },
-    });
-    this.#tries = new Tries(policy.maxAttempts);
-    this.#count = Math.max(alternatives, (options.first ?? 0) + 1);
+    const { policy, random, clock } = options;
+    this.#backoffOfMoves = new Backoff({ ...MOVES, ...(random ? { random } : {}) });
+    this.#candidates = new Candidates({ ...options, noted: (note) => options.events.noted?.(note) });
     const { failbackAfterMs } = policy;
     this.#failback =
       failbackAfterMs === undefined
@@ -208,9 +93,8 @@ export class SourceChain {
   }
 
   start(): void {
-    const { choice, first } = this.#options;
-    const known = this.#indices().map((index) => ({ index, waitMs: choice?.waitMs(index) ?? 0 }));
-    this.#open({ index: first ?? nextOf(known, 0)?.index ?? 0, beside: false, fresh: false, isFirst: true });
+    const index = this.#options.first ?? this.#candidates.first();
+    this.#open({ index, beside: false, fresh: false, isFirst: true });
   }
 
   pause(): void {
@@ -233,12 +117,7 @@ export class SourceChain {
     run.noteAccessPoint();
     if (this.#shown === run) return;
     this.#shown = run;
-    const attempt = this.#attempts.get(run);
-    if (!attempt) return;
-    attempt.health.played();
-    this.#options.choice?.played(attempt);
-    const { index } = attempt;
-    if (this.#shut.delete(index)) this.#options.events.noted?.({ type: 'breaker_closed', index });
+    this.#recordOf(run).played();
   }
 
   /**
@@ -255,7 +134,7 @@ export class SourceChain {
     const { reason, index = this.#index, mayBreak = replacement.index !== undefined } = replacement;
     if (this.#done) return Promise.reject(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
     const superseded = new StreampoolError('SWITCH_SUPERSEDED', 'another switch was asked for');
-    this.#count = Math.max(this.#count, index + 1);
+    this.#candidates.include(index);
     this.#dropSuccessor(superseded);
     this.#settleSwitch(superseded);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -313,7 +192,7 @@ export class SourceChain {
           this.bytesIn += count;
         },
         firstData: () => {
-          if (this.#run === run) this.#wasLive = true;
+          if (this.#run === run) this.#isLive();
         },
         progress: (progress) => {
           if (this.#run === run) events.progress(progress);
@@ -328,8 +207,7 @@ export class SourceChain {
         ended: (error) => this.#onEnd(run, error),
       },
     });
-    const health = this.#breakers.begin(String(attempt.index));
-    this.#attempts.set(run, Object.assign(attempt, { health, beganMs: clock.now() }));
+    this.#records.set(run, this.#candidates.begin(attempt));
     return run;
   }
 
@@ -344,7 +222,7 @@ export class SourceChain {
       this.#successor = undefined;
       this.#run = run;
       this.#index = run.index;
-      this.#wasLive = true;
+      this.#isLive();
       this.#hasTakenOver = true;
       this.#wasOut = true;
       this.#retire(former);
@@ -369,7 +247,7 @@ export class SourceChain {
     if (this.#successor?.run === run) {
       if (error) this.#noteLoss(run, error);
       if (error && this.#breaksFirst(error)) return;
-      if (error) this.#blame(run, verdictOf(error), error.code);
+      if (error) this.#recordOf(run).failed(error);
       this.#dropSuccessor(error ?? new StreampoolError('STREAM_FAILED', 'the other source ended at once'));
     } else if (this.#run === run) {
       if (error) this.#lost(run, error);
@@ -394,9 +272,8 @@ export class SourceChain {
     if (playedMs >= policy.stableMs) this.#onStable(run);
     if (playedMs >= MOVES.stableMs) this.#backoffOfMoves.reset();
     if (verdict !== 'moved') {
-      this.#tries.note(run.index, error, verdict, this.#attempts.get(run)?.beganMs ?? now);
-      this.#blame(run, verdict, error.code);
-      const isHopeless = verdict === 'given up' || !(this.#mayResolve || this.#hasHope);
+      this.#recordOf(run).lost(error);
+      const isHopeless = verdict === 'given up' || !this.#candidates.hasHope;
       if (isHopeless && !this.#successor && !this.#wayBackFrom(run)) {
         this.#giveUp(error);
         return;
@@ -425,36 +302,15 @@ export class SourceChain {
       this.#onEnd(run, error);
       return;
     }
-    this.#blame(run, verdictOf(error), error.code);
-    this.#shun(index);
+    this.#recordOf(run).failed(error);
+    this.#candidates.shun(index);
     while (!this.#done && this.#run === run && !this.#successor && !this.#switch) {
-      const next = await this.#instead(index, error);
+      const next = await this.#candidates.insteadOf(index, error);
       if (next === undefined || this.#done || this.#run !== run || this.#successor) return;
       // One that cannot be opened is not asked again, so this comes to an end.
-      this.#shun(next);
+      this.#candidates.shun(next);
       await this.#replace({ reason: error.code, index: next }).catch(() => {});
     }
-  }
-
-  #shun(index: number): void {
-    this.#shunnedUntil.set(index, this.#options.clock.now() + SHUNNED_MS);
-  }
-
-  /** Another source than this one, which may be asked now. */
-  async #instead(index: number, error: StreampoolError): Promise<number | undefined> {
-    const now = this.#options.clock.now();
-    const isBetter = (other: number): boolean =>
-      other !== index && (this.#shunnedUntil.get(other) ?? 0) <= now && this.#waitMs(other) === 0;
-    if (this.#mayResolve) {
-      const resolved = await this.#options.choice?.resolve?.({ index, error });
-      if (resolved) this.#count = Math.max(this.#count, resolved.index + 1);
-      if (resolved?.isNew) this.#shunnedUntil.delete(resolved.index);
-      if (resolved && isBetter(resolved.index)) return resolved.index;
-    }
-    const candidates = this.#indices()
-      .filter((other) => isBetter(other) && this.#tries.hasHope(other, this.#wasLive))
-      .map((other) => ({ index: other, waitMs: 0 }));
-    return nextOf(candidates, index + 1)?.index;
   }
 
   /** After a loss that says something of the source. */
@@ -464,13 +320,14 @@ export class SourceChain {
     if (this.#switch?.run === run) this.#settleSwitch(error);
     if (wayBack?.isFailback) this.#failback?.failed();
     // What has played may be asked again once without a pause: at once if its connection was cut, else after the others.
-    const isWorthAnother = run.hasData && this.#tries.failuresOf(run.index) <= 1;
+    const isWorthAnother = run.hasData && this.#candidates.failuresOf(run.index) <= 1;
     const pardoned = isWorthAnother && verdict !== 'refused' ? run.index : undefined;
     if (wayBack) this.#openLater(wayBack.index, 0);
     else if (isWorthAnother && (verdict === 'cut' || verdict === 'process'))
       this.#openLater(run.index, 0, verdict === 'cut');
     // What ails our FFmpeg is nobody else's affair.
-    else if (this.#mayResolve && verdict !== 'process') void this.#resolve(run.index, error, pardoned);
+    else if (this.#candidates.mayResolve && verdict !== 'process')
+      void this.#resolve(run.index, error, pardoned);
     else this.#openBest(run.index, error, pardoned);
   }
 
@@ -479,23 +336,16 @@ export class SourceChain {
     this.#cancelNext = () => {
       isWanted = false;
     };
-    const resolved = await this.#options.choice?.resolve?.({ index, error });
+    const resolved = await this.#candidates.resolve(index, error);
     if (!isWanted || this.#done || this.#run) return;
-    if (resolved?.isNew) this.#tries.forget(resolved.index);
-    if (resolved) this.#count = Math.max(this.#count, resolved.index + 1);
-    // An answer that has just failed is no answer.
-    if (resolved && this.#tries.hasHope(resolved.index, this.#wasLive) && this.#waitMs(resolved.index) === 0)
-      this.#openLater(resolved.index, 0);
-    else this.#openBest(index, error, pardoned);
+    if (resolved === undefined) this.#openBest(index, error, pardoned);
+    else this.#openLater(resolved, 0);
   }
 
   /** The next of those there is hope for, now or when its time has come. */
   #openBest(after: number, error: StreampoolError, pardoned?: number): void {
-    const candidates = this.#indices()
-      .filter((index) => this.#tries.hasHope(index, this.#wasLive))
-      .map((index) => ({ index, waitMs: index === pardoned ? 0 : this.#waitMs(index) }));
-    const next = nextOf(candidates, after + 1);
-    if (!next || this.#isSpent) this.#giveUp(error);
+    const next = this.#candidates.next(after, pardoned);
+    if (!next) this.#giveUp(error);
     else if (next.waitMs === 0) this.#openLater(next.index, 0);
     else {
       const lookAgainMs = Math.min(next.waitMs, LOOK_AGAIN_MS);
@@ -520,55 +370,16 @@ export class SourceChain {
     };
   }
 
-  #indices(): number[] {
-    return Array.from({ length: this.#count }, (_, index) => index);
-  }
-
-  #waitMs(index: number): number {
-    return Math.max(this.#breakers.waitMs(String(index)), this.#options.choice?.waitMs(index) ?? 0);
-  }
-
-  get #hasHope(): boolean {
-    return !this.#isSpent && this.#indices().some((index) => this.#tries.hasHope(index, this.#wasLive));
-  }
-
-  /** However many sources somebody names: all of them together are given the attempts of one. */
-  get #isSpent(): boolean {
-    const { choice, policy, alternatives } = this.#options;
-    return this.#tries.total >= policy.maxAttempts * (alternatives + (choice?.resolve ? 1 : 0));
-  }
-
-  get #mayResolve(): boolean {
-    return this.#options.choice?.resolve !== undefined && !this.#isSpent;
-  }
-
   #onStable(run: SourceRun): void {
-    const attempt = this.#attempts.get(run);
-    this.#tries.clear();
     if (this.#wayBack) {
       this.#wayBack = undefined;
       this.#failback?.succeeded();
     }
-    attempt?.health.stable();
-    if (attempt) this.#options.choice?.stable(attempt);
-  }
-
-  #blame(run: SourceRun, verdict: Verdict, code: ErrorCode): void {
-    const attempt = this.#attempts.get(run);
-    if (!attempt || verdict === 'moved' || verdict === 'given up') return;
-    const fault: Fault = verdict === 'refused' ? 'refused' : 'failed';
-    attempt.health.failed(fault);
-    // An FFmpeg that dies, or a provider without a free connection, says nothing to others who ask for this URL.
-    if (verdict !== 'process' && verdict !== 'full') this.#options.choice?.failed(attempt, fault);
-    const { index } = attempt;
-    const cooldownMs = Math.round(this.#waitMs(index));
-    if (cooldownMs < NOTED_COOLDOWN_MS) return;
-    this.#shut.add(index);
-    this.#options.events.noted?.({ type: 'breaker_opened', code, index, cooldownMs });
+    this.#recordOf(run).stable();
   }
 
   #giveUp(error: StreampoolError): void {
-    const verdict = this.#tries.verdict(error, this.#options.clock.now());
+    const verdict = this.#candidates.verdict(error);
     this.#finish();
     this.#options.events.failed(verdict);
   }
@@ -618,7 +429,7 @@ export class SourceChain {
   async #tryPrimary(): Promise<boolean> {
     const { policy, choice, clock, events } = this.#options;
     const isHere = this.#run && this.#hasTakenOver && this.#index !== 0 && choice?.isOurs() !== false;
-    if (!isHere || this.#successor || this.#paused || this.#waitMs(0) > 0) return false;
+    if (!isHere || this.#successor || this.#paused || this.#candidates.waitMs(0) > 0) return false;
     const former = this.#index;
     events.noted?.({ type: 'failback_started', index: 0 });
     try {
@@ -630,6 +441,17 @@ export class SourceChain {
       events.noted?.({ type: 'failback_failed', code, index: 0 });
       throw error;
     }
+  }
+
+  #isLive(): void {
+    this.#wasLive = true;
+    this.#candidates.wasLive = true;
+  }
+
+  #recordOf(run: SourceRun): AttemptRecord {
+    const record = this.#records.get(run);
+    if (!record) throw new StreampoolError('INTERNAL', 'a source without a record of its attempt');
+    return record;
   }
 
   #noteLoss({ hasData, index }: SourceRun, { code, message }: StreampoolError): void {
@@ -671,9 +493,7 @@ export class SourceChain {
 
   #retire(run: SourceRun | undefined): void {
     if (!run) return;
-    const attempt = this.#attempts.get(run);
-    attempt?.health.dropped();
-    if (attempt) this.#options.choice?.dropped(attempt);
+    this.#recordOf(run).dropped();
     this.#closing = Promise.all([this.#closing, run.close()]).then(() => {});
   }
 }

@@ -1,9 +1,10 @@
 import { StreampoolError } from '@streampool/errors';
+import { DEFAULT_CHAIN_POLICY } from '../src/chain-options.ts';
 import type { StreamNote } from '../src/index.ts';
 import { Ring } from '../src/ring.ts';
 import { SocketViewer } from '../src/socket-viewer.ts';
 import type { Source, SourceSink } from '../src/source.ts';
-import { DEFAULT_CHAIN_POLICY, SourceChain } from '../src/source-chain.ts';
+import { SourceChain } from '../src/source-chain.ts';
 import { EncoderPace, PACE } from '../src/transcode/encoder-pace.ts';
 import { FakeSocket } from './fake-viewer.ts';
 import { ManualClock } from './manual-clock.ts';

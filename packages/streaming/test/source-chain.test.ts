@@ -1,6 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
+import { DEFAULT_CHAIN_POLICY } from '../src/chain-options.ts';
 import type { Source, SourceSink } from '../src/source.ts';
-import { DEFAULT_CHAIN_POLICY, SourceChain } from '../src/source-chain.ts';
+import { SourceChain } from '../src/source-chain.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 class FakeSource implements Source {

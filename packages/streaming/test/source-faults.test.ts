@@ -1,6 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
+import { DEFAULT_CHAIN_POLICY, type LaneReports } from '../src/chain-options.ts';
 import type { Source, SourceSink } from '../src/source.ts';
-import { DEFAULT_CHAIN_POLICY, type LaneReports, SourceChain } from '../src/source-chain.ts';
+import { SourceChain } from '../src/source-chain.ts';
 import { ManualClock, settle } from './manual-clock.ts';
 
 /** A source and its lane: the first byte takes over, unless it is a `-`. */

@@ -1,5 +1,5 @@
 import type { StreampoolError } from '@streampool/errors';
-import type { Attempt } from '../source-chain.ts';
+import type { Attempt } from '../chain-options.ts';
 import type { NextUrlResolver } from './resolver.ts';
 import type { Resolved, SourceChoice } from './source-choice.ts';
 import type { AttemptHealth, Fault, SourceHealth } from './source-health.ts';

@@ -1,5 +1,5 @@
 import type { StreampoolError } from '@streampool/errors';
-import type { Attempt } from '../source-chain.ts';
+import type { Attempt } from '../chain-options.ts';
 import type { Fault } from './source-health.ts';
 
 /** What a chain asks and tells about its sources beyond its own experience. None of it waits, but for `resolve`. */

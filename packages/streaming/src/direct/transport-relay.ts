@@ -1,11 +1,14 @@
 import { PACKET_SIZE, PacketAligner, PesGate, TsSplicer, tickDifference } from '@streampool/mpegts';
-import type { BodySink, RetainedChunk } from '@streampool/upstream';
+import { type BodySink, BufferPool, ownChunk, PooledChunk, type RetainedChunk } from '@streampool/upstream';
 
 const FASTEST_LIVE = 1.5;
 /** What a live source may send at once when it begins. */
 const BURST_MS = 20_000;
 /** A longer step is a jump of the clock. */
 const LONGEST_STEP_MS = 10_000;
+
+/** For what is joined to be written; most of it is written at once. */
+const POOL = new BufferPool(64 * 1024, 64);
 
 const EMPTY: Buffer = Buffer.alloc(0);
 
@@ -81,7 +84,12 @@ export class TransportRelay {
       if (keep < length) this.#write(joined.subarray(0, length - keep));
       return;
     }
-    // A second write costs less than a copy of the chunk.
+    if (tail.length > 0 && length <= POOL.size) {
+      this.#writeJoined(tail, chunk, length - keep);
+      this.#tail = keep > 0 ? Buffer.from(chunk.subarray(chunk.length - keep)) : EMPTY;
+      return;
+    }
+    // Of a large chunk a second write costs less than a copy.
     this.#tail = keep > 0 ? Buffer.from(chunk.subarray(chunk.length - keep)) : EMPTY;
     if (tail.length > 0) this.#write(tail);
     const whole = chunk.subarray(0, chunk.length - keep);
@@ -147,8 +155,23 @@ export class TransportRelay {
     this.#write(bytes);
   }
 
+  /** One copy, as of any chunk that is kept until it is written. */
+  #writeJoined(tail: Buffer, chunk: Buffer, length: number): void {
+    const slab = POOL.take();
+    tail.copy(slab);
+    chunk.copy(slab, tail.length, 0, length - tail.length);
+    const bytes = slab.subarray(0, length);
+    const held = new PooledChunk(bytes, slab, POOL);
+    let isKept = false;
+    this.#sink.data(bytes, () => {
+      isKept = true;
+      return held;
+    });
+    if (!isKept) held.release();
+  }
+
   /** Writes bytes that are nobody else's. */
   #write(bytes: Buffer): void {
-    this.#sink.data(bytes, () => ({ bytes, release: () => {} }));
+    this.#sink.data(bytes, () => ownChunk(bytes));
   }
 }

@@ -1,6 +1,6 @@
 import { isStreampoolError, type StreampoolError } from '@streampool/errors';
+import type { Replacement } from '../chain-options.ts';
 import type { Clock } from '../clock.ts';
-import type { Replacement } from '../source-chain.ts';
 import type { RemotePlacement } from './ownership.ts';
 import type { PoolPlacement } from './placements.ts';
 

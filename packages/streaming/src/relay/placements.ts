@@ -1,9 +1,9 @@
 import type { StreampoolError } from '@streampool/errors';
 import type { Logger } from 'pino';
+import type { Attempt } from '../chain-options.ts';
 import type { Clock } from '../clock.ts';
 import type { EngineSettings } from '../engine-settings.ts';
 import type { Source } from '../source.ts';
-import type { Attempt } from '../source-chain.ts';
 import type { ClusterOptions, RemotePlacement } from './ownership.ts';
 import { type PlacedMemory, PlacedSource, type PlacedSourceOptions } from './placed-source.ts';
 

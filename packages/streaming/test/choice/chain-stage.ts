@@ -1,8 +1,9 @@
 import { StreampoolError } from '@streampool/errors';
+import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from '../../src/chain-options.ts';
 import type { Resolved, SourceChoice } from '../../src/choice/source-choice.ts';
 import type { StreamNote } from '../../src/notes.ts';
 import type { Source, SourceSink } from '../../src/source.ts';
-import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY, SourceChain } from '../../src/source-chain.ts';
+import { SourceChain } from '../../src/source-chain.ts';
 import { ManualClock } from '../manual-clock.ts';
 
 /** A source whose every word is a test's, and what the chain wanted of it. */

@@ -1,9 +1,9 @@
 import type { ProgramMap } from '@streampool/mpegts';
 import type { TsLoop } from '@streampool/testkit';
+import { DEFAULT_CHAIN_POLICY } from '../../src/chain-options.ts';
 import { Intake } from '../../src/intake.ts';
 import type { StreamNote } from '../../src/notes.ts';
 import type { FittingSlate, SlateStore } from '../../src/slate/index.ts';
-import { DEFAULT_CHAIN_POLICY } from '../../src/source-chain.ts';
 import { FakeSource } from '../fake-source.ts';
 import { ManualClock } from '../manual-clock.ts';
 

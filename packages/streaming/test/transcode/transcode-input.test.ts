@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { StreampoolError } from '@streampool/errors';
 import { makeSample } from '@streampool/testkit';
 import type { BodySink, UpstreamClient, UpstreamResponse } from '@streampool/upstream';
+import { DEFAULT_CHAIN_POLICY } from '../../src/chain-options.ts';
 import { SourceList } from '../../src/choice/source-list.ts';
 import { DeliveryClock } from '../../src/delivery-clock.ts';
-import { DEFAULT_CHAIN_POLICY } from '../../src/source-chain.ts';
 import { TranscodeInput } from '../../src/transcode/transcode-input.ts';
 import { ManualClock, settle } from '../manual-clock.ts';
 
