@@ -8,6 +8,7 @@ export { DEFAULT_USER_AGENT } from './http/request-head.ts';
 export { extensionOf, mediaTypeOf } from './media/media-type.ts';
 export { canJudge, mediaRefusal, statusRefusal } from './media/refusal.ts';
 export { type ResourceKind, resourceKind } from './media/resource-kind.ts';
+export { BufferPool, ownChunk, PooledChunk } from './socket/buffer-pool.ts';
 export { openBareBody } from './transfer/bare-body.ts';
 export { type ContentRange, parseContentRange } from './transfer/content-range.ts';
 export { type PeekedBody, type PeekOptions, peekBody } from './transfer/peek.ts';
