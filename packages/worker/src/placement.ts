@@ -8,6 +8,8 @@ export interface PlacementQuery {
   readonly needsEncoder: boolean;
   /** Of the store: silent for longer, a worker is dead; ms. */
   readonly leaseMs: number;
+  /** It has viewers whose owner has died: where all are full, one of them takes it all the same. */
+  readonly isTakeover?: boolean;
   /** Workers that were seen to die. */
   readonly isSuspect: (worker: WorkerRecord) => boolean;
 }
@@ -26,7 +28,9 @@ const RETRY_WHEN_FULL_S = 5;
  * records gets the same answer, so that first viewers at several gateways meet. Undefined where there is none.
  */
 export function place(workers: readonly WorkerRecord[], query: PlacementQuery): WorkerRecord | undefined {
-  const fitting = readyWorkers(workers, query.leaseMs).filter((worker) => hasRoom(worker, query));
+  const ready = readyWorkers(workers, query.leaseMs);
+  const withRoom = ready.filter((worker) => hasRoom(worker, query));
+  const fitting = withRoom.length === 0 && query.isTakeover ? ready : withRoom;
   const trusted = fitting.filter((worker) => !query.isSuspect(worker));
   // Somebody who seems dead is a better answer than nobody.
   const candidates = withoutBusy(trusted.length > 0 ? trusted : fitting);

@@ -7,7 +7,7 @@ export interface RemoteOwnershipOptions {
   readonly state: Pick<ClusterState, 'getStream' | 'listWorkers'>;
   /** Of the store. */
   readonly leaseMs: number;
-  /** Never chosen: this node itself. */
+  /** Never chosen: this node itself, which is a worker and takes over what has nowhere else to go. */
   readonly self?: string;
 }
 
@@ -44,6 +44,7 @@ export class RemoteOwnership implements Ownership {
         streamId,
         needsEncoder: record.kind === 'transcode',
         leaseMs,
+        isTakeover: isDeposed && self === undefined,
         isSuspect: ({ id, heartbeatMs }) => this.#suspects.get(id) === heartbeatMs,
       });
     if (!chosen) throw noPlace(workers, leaseMs);

@@ -54,7 +54,8 @@ export class WorkerOwnership implements Ownership {
   }
 
   /**
-   * Undefined where it is this worker's all the same: the store says so, or is away, and then limits nothing.
+   * Undefined where it is this worker's all the same: the store says so, or is away, and then limits nothing; or it has viewers
+   * whose owner has died, and there is no room for it anywhere. Limits turn viewers away; they stop nobody's picture.
    * @throws StreampoolError CAPACITY_EXHAUSTED, STREAM_NOT_FOUND
    */
   async #elsewhere(streamId: string, options: { deposes?: Deposed }): Promise<Placement | undefined> {
@@ -64,6 +65,7 @@ export class WorkerOwnership implements Ownership {
       return await this.#others.acquire(streamId, options);
     } catch (error) {
       if (isStreampoolError(error, 'STATE_UNAVAILABLE')) return undefined;
+      if (options.deposes && isStreampoolError(error, 'CAPACITY_EXHAUSTED')) return undefined;
       throw error;
     }
   }

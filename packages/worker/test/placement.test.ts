@@ -50,6 +50,20 @@ test('a worker without an encoder session left still takes what needs none', () 
   expect(chosen(workers.slice(0, 1), 's', { needsEncoder: true })).toBeUndefined();
 });
 
+test('a take-over goes to a worker with room, or to a full one if there is none', () => {
+  const query = {
+    streamId: 's',
+    needsEncoder: false,
+    isTakeover: true,
+    leaseMs: LEASE_MS,
+    isSuspect: () => false,
+  };
+  const full = worker('full', { capacity: 1, ownedStreams: 1 });
+  expect(place([full, worker('free', { ownedStreams: 7 })], query)?.id).toBe('free');
+  expect(place([full], query)?.id).toBe('full');
+  expect(place([full], { ...query, isTakeover: false })).toBeUndefined();
+});
+
 test('a worker that is much busier than others is passed over; where all are, or nearly alike, streams count', () => {
   const pair = (a: number, b: number) => [
     worker('a', { ownedStreams: 1, load: a }),

@@ -123,6 +123,16 @@ describe('a worker at its limit', () => {
     expect(claimed).toEqual([]);
   });
 
+  test('takes over from a dead owner all the same where everybody is: no picture stops for a limit', async () => {
+    const claimed: string[] = [];
+    const ownership = full(claimed, { others: [{ ...b, capacity: 1, ownedStreams: 1 }] });
+    expect(await ownership.acquire('s', { deposes: { owner: 'c', epoch: 4 } })).toEqual({
+      here: true,
+      epoch: 9,
+    });
+    expect(claimed).toEqual(['s']);
+  });
+
   test.each([
     ['the store says is its own', { record: { owner: 'a' } }],
     ['nobody can be asked about', { away: true }],
