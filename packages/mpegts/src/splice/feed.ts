@@ -52,8 +52,8 @@ export class SplicerFeed {
     return this.#aligner.bytesUnsynced;
   }
 
-  /** What the aligner counted. */
-  get alignment(): Pick<PacketAligner, 'bytesSeen' | 'bytesDropped' | 'syncLosses'> {
+  /** What the aligner counted, and how far apart packets are. */
+  get alignment(): Pick<PacketAligner, 'bytesSeen' | 'bytesDropped' | 'syncLosses' | 'stride'> {
     return this.#aligner;
   }
 

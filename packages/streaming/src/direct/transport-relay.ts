@@ -33,7 +33,6 @@ export class TransportRelay {
   readonly #sink: BodySink;
   readonly #now: () => number;
   readonly #splicer: TsSplicer;
-  readonly #aligner = new PacketAligner();
   readonly #first: ReturnType<TsSplicer['open']>;
   /** The beginning of the first source's newest packet. */
   #tail = EMPTY;
@@ -64,7 +63,9 @@ export class TransportRelay {
 
   /** Whether another source could go on: the first one is a live transport stream of plain packets with a program. */
   get canGoOn(): boolean {
-    return !this.#isFile && this.#splicer.program !== undefined && this.#aligner.stride === PACKET_SIZE;
+    return (
+      !this.#isFile && this.#splicer.program !== undefined && this.#first.alignment.stride === PACKET_SIZE
+    );
   }
 
   /** Takes bytes of the first source, on the terms of `BodySink.data`. */
@@ -73,7 +74,7 @@ export class TransportRelay {
       this.#sink.data(chunk, retain);
       return;
     }
-    this.#aligner.align(chunk, (run) => this.#first.push(run));
+    this.#first.push(chunk);
     const tail = this.#tail;
     const length = tail.length + chunk.length;
     // Nobody needs to go on with a file, nor to read along any further.
@@ -143,8 +144,8 @@ export class TransportRelay {
 
   /** Bytes of a packet that is not complete, at the end of what has come. */
   #begun(): number {
-    const { synced, stride, bytesSeen, bytesDropped } = this.#aligner;
-    return synced && stride === PACKET_SIZE ? (bytesSeen - bytesDropped) % PACKET_SIZE : 0;
+    const { stride, bytesSeen, bytesDropped } = this.#first.alignment;
+    return this.#first.synced && stride === PACKET_SIZE ? (bytesSeen - bytesDropped) % PACKET_SIZE : 0;
   }
 
   /** One write for all that one chunk brought. */
