@@ -63,7 +63,7 @@ try {
     const nodes = values.cluster ? 'cluster' : 'single';
     console.log(JSON.stringify({ bench: 'soak', ok: result.failures.length === 0, nodes, ...result }));
   } else {
-    printTable(result.memory.map((trend) => ({ ...trend })));
+    if (result.memory.length > 0) printTable(result.memory.map((trend) => ({ ...trend })));
     const { dropped, droppedDirect, errors, longestSilenceMs, limitedMost, left } = result;
     console.log(`\nseed ${seed}; ${JSON.stringify(result.events)}`);
     console.log(
