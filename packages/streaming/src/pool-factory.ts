@@ -106,6 +106,7 @@ export class PoolFactory {
                       timeouts: this.#timeouts(spec),
                       paceMs: this.#paceMs(),
                       fresh: attempt.fresh,
+                      beside: attempt.beside,
                     });
                   },
                 }),

@@ -11,9 +11,17 @@ export interface UpstreamSourceOptions {
   readonly fresh?: boolean;
   /** How long reading may pause, in ms, so that the kernel batches. */
   readonly paceMs: number;
+  /**
+   * Another source plays on until this one has a keyframe: it is read at once until then, since a keyframe that waits in a
+   * batch has what follows it at its heels, and all of that would come ahead of its time.
+   */
+  readonly beside?: boolean;
   /** This target, where it has been opened already. */
   readonly opened?: OpenedMedia;
 }
+
+/** By then a source that was made ready beside another one has taken over, ms. */
+const UNPACED_MS = 15_000;
 
 /** A provider's continuous MPEG-TS over HTTP as a source. */
 export class UpstreamSource implements Source {
@@ -24,6 +32,7 @@ export class UpstreamSource implements Source {
   #opening: Promise<void> = Promise.resolve();
   #closed = false;
   #paused = false;
+  #pacing: NodeJS.Timeout | undefined;
 
   constructor(options: UpstreamSourceOptions) {
     this.#options = options;
@@ -48,6 +57,7 @@ export class UpstreamSource implements Source {
 
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#pacing);
     this.#abort.abort();
     await this.#opening;
     this.#media?.response.close();
@@ -55,14 +65,16 @@ export class UpstreamSource implements Source {
   }
 
   async #open(sink: SourceSink): Promise<void> {
-    const { client, target, timeouts, paceMs, fresh = false } = this.#options;
+    const { client, target, timeouts, paceMs, fresh = false, beside = false } = this.#options;
     try {
       const media = await openMedia(client, target, {
-        ...{ timeouts, paceMs, fresh },
+        ...{ timeouts, fresh, paceMs: beside ? 0 : paceMs },
         signal: this.#abort.signal,
       });
       this.#media = media;
-      if (!this.#closed) this.#attach(media, sink);
+      if (this.#closed) return;
+      if (beside) this.#pacing = setTimeout(() => media.response.pace?.(paceMs), UNPACED_MS).unref();
+      this.#attach(media, sink);
     } catch (error) {
       if (!this.#closed) sink.end(asStreampoolError(error));
     }

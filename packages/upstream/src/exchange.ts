@@ -138,6 +138,10 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
     queueMicrotask(() => this.#release());
   }
 
+  pace(paceMs: number): void {
+    this.#connection.pace(paceMs);
+  }
+
   pause(): void {
     if (this.#decoder) this.#decoder.pause();
     else this.#hold();

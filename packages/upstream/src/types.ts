@@ -72,6 +72,8 @@ export interface UpstreamResponse {
   /** Holds the sink's calls (and the provider, through TCP) until `resume()`. May be called from inside `data`. */
   pause(): void;
   resume(): void;
+  /** Reads in such batches from now on; see `StartOptions.paceMs`. */
+  pace?(paceMs: number): void;
   /** Idempotent. Ends the connection without calling the sink again. */
   close(): void;
   /** Settles once the socket is really closed: the provider's slot is free. Never rejects. */

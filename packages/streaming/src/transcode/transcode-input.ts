@@ -251,7 +251,7 @@ export class TranscodeInput {
         const opened = adopted;
         adopted = undefined;
         const target = forAttempt(sources.at(attempt.index), attempt);
-        const { fresh, index } = attempt;
+        const { fresh, beside, index } = attempt;
         const source = (): Source => {
           choice?.begin(attempt);
           return new UpstreamSource({
@@ -260,6 +260,7 @@ export class TranscodeInput {
             timeouts,
             paceMs,
             fresh,
+            beside,
             ...(opened ? { opened } : {}),
           });
         };
