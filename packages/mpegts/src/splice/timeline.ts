@@ -13,10 +13,6 @@ const SHORTEST_STEP = TICKS_PER_SECOND / 500;
 const LONGEST_STEP = TICKS_PER_SECOND / 2;
 /** How long the slowest delivery is remembered, per half. */
 const PACE_MEMORY_MS = 10_000;
-/** The least of a frame's duration that a seam of a live stream may leave: one that is ahead of its time comes back by such steps. */
-const LEAST_LIVE_STEP = 1 / 4;
-/** After so many deliveries it is known how a source delivers. */
-const KNOWN_DELIVERIES = 25;
 /** Reads and frames batch what a live source sends; what comes in larger pieces than this is a burst or a segment. */
 const BATCH = 0.3 * TICKS_PER_SECOND;
 /** What comes within this time is one delivery. */
@@ -204,7 +200,7 @@ export class Timeline {
     if (this.#mainDts === undefined) return 0;
     const pace = this.#duePace();
     const due = Number.isFinite(pace) ? Math.round(nowMs * 90 + pace - this.#position) : 0;
-    let shift = this.#mainDts + Math.max(due, this.#mainStep * this.#leastStep) - first.dts;
+    let shift = this.#mainDts + Math.max(due, this.#mainStep) - first.dts;
     const behindPts = tickDifference(first.pts + shift, this.#mainMaxPts);
     if (behindPts <= 0 && behindPts > -PLAUSIBLE) shift += 1 - behindPts;
     if (first.pcr !== undefined && this.pcr !== undefined) {
@@ -251,17 +247,8 @@ export class Timeline {
    */
   #duePace(): number {
     const slowest = Math.min(this.#pace, this.#formerPace);
-    return this.#isLive(slowest) ? (this.#usualPace ?? slowest) : slowest;
-  }
-
-  #isLive(slowest: number): boolean {
-    return (this.#usualPace ?? slowest) - slowest <= BATCH;
-  }
-
-  get #leastStep(): number {
-    const isKnownLive =
-      this.#deliveries >= KNOWN_DELIVERIES && this.#isLive(Math.min(this.#pace, this.#formerPace));
-    return isKnownLive ? LEAST_LIVE_STEP : 1;
+    const usual = this.#usualPace ?? slowest;
+    return usual - slowest <= BATCH ? usual : slowest;
   }
 
   #keepUsual(ahead: number, nowMs: number): void {
