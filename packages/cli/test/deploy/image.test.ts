@@ -109,7 +109,7 @@ test('what the image is made of installs without tools for development, serves, 
     server?.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   }
-}, 90_000);
+}, 240_000);
 
 function healthCommand(): string[] {
   return JSON.parse(/HEALTHCHECK .*CMD (\[.*\])$/m.exec(text)![1]!);
