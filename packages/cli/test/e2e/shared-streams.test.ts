@@ -64,7 +64,8 @@ test('a stalled viewer is dropped after CLIENT_TIMEOUT, a slow one skips, and no
   const good = Array.from({ length: 5 }, () => stage.play(url));
   await Promise.all(good.map((player) => player.waitForPicture()));
   const stalled = stage.play(`${url}?client_id=stalled`, { stalled: true });
-  const slow = stage.play(`${url}?client_id=slow`, { bytesPerSecond: 200_000 });
+  // A fifth of the rate. Much slower, and the kernel's window (opened again in steps of up to 400 KB) would look like a stall.
+  const slow = stage.play(`${url}?client_id=slow`, { bytesPerSecond: 500_000 });
   await waitFor(async () => (await clientsOf(id)).includes('stalled'));
   const rss = processInfo(stage.server.pid)!.rssBytes;
   await waitFor(async () => !(await clientsOf(id)).includes('stalled'), { timeoutMs: 15_000 });
