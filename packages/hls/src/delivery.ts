@@ -1,5 +1,3 @@
-import type { Readable } from 'node:stream';
-
 /** What is asked of a stream as HLS, below `/hls/{id}/`. */
 export interface HlsRequest {
   /** The path below the stream's folder as it stands in the URL, such as `playlist.m3u8` or `segment/17.ts`. */
@@ -23,8 +21,8 @@ export interface HlsResume {
 export interface HlsBody {
   /** Bytes, where that is known by now. */
   readonly length?: number;
-  /** From its first byte on, independently of other readers. Destroying it ends this reading only. */
-  open(): Readable;
+  /** From its first byte on, independently of other readers. Leaving the loop ends this reading only. It throws where the body breaks off. */
+  open(): AsyncIterable<Buffer>;
 }
 
 export interface HlsAnswer {
