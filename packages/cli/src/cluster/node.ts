@@ -1,13 +1,6 @@
 import { hostname } from 'node:os';
 import { isStreampoolError } from '@streampool/errors';
-import {
-  createGateway,
-  type Gateway,
-  type NodeDoor,
-  type NodeFigures,
-  type Recall,
-  streamSpec,
-} from '@streampool/gateway';
+import { createGateway, type Gateway, type NodeDoor, streamSpec } from '@streampool/gateway';
 import {
   InProcessScheduler,
   ProcessReaper,
@@ -16,8 +9,7 @@ import {
   removeEndedWorkers,
 } from '@streampool/jobs';
 import { type ClusterState, RedisClusterState, RememberingState } from '@streampool/state';
-import { type Ownership, SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
-import { Door, HttpUpstreamClient } from '@streampool/upstream';
+import { type Ownership, systemClock } from '@streampool/streaming';
 import {
   Admission,
   ControlDoor,
@@ -28,22 +20,21 @@ import {
   RelayDoor,
   RemoteOwnership,
   SlotDoor,
-  SlotKeeper,
   SlotPeers,
   Worker,
   WorkerOwnership,
 } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
+import { openDataPlane } from '../node/data-plane.ts';
+import { front } from '../node/front.ts';
 import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
-import { engineSettings, expiry, gatewayConfig } from '../serve/from-config.ts';
+import { expiry, gatewayConfig } from '../serve/from-config.ts';
 import { type JobsReport, jobsReport } from '../serve/jobs-report.ts';
 import { Leaving } from '../serve/leaving.ts';
-import { urlProbe } from '../serve/probe-url.ts';
 import type { RunningServer } from '../serve/serve.ts';
 import { Teardown } from '../serve/teardown.ts';
-import { transcoding } from '../serve/transcoding.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { hasOtherGateway } from './other-gateway.ts';
 import { redirectSecret, viewerRedirect } from './viewer-redirect.ts';
@@ -88,43 +79,18 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
-  let noteHandOver: Worker['noteHandOver'] = () => {};
-  const slots: SlotKeeper = new SlotKeeper({
-    ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
-    engine: () => engine,
-    peers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
-    onHandOver: (handOver) => noteHandOver(handOver),
-  });
-  teardown.add('slots', () => slots.close());
-
-  const client = new HttpUpstreamClient({
-    slots,
-    policy: { allowPrivate: config.allowPrivateUpstreams },
-    verifyTls: config.verifyUpstreamTls,
-  });
-  const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
-  const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
-  teardown.add('door', () => door.close());
-
+  let worker: Worker | undefined;
+  let jobs: JobsReport | undefined;
   // The worker listens to the engine, and the engine asks the worker who owns what.
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
   const asked: Ownership = { acquire: (streamId, how) => ownership.acquire(streamId, how) };
-  const health = new SharedHealth({
-    node: nodeId,
-    store: (exchange) => state.exchangeSources(exchange),
-    clock: systemClock,
-    intervalMs: config.heartbeatIntervalMs,
-  });
-  teardown.add('health', () => health.close());
-  const engine: StreamEngine = new StreamEngine({
-    health,
-    settings: engineSettings(config),
-    client,
-    door,
-    log,
+  const plane = await openDataPlane({
+    ...{ config, nodeId, state, log, teardown },
+    worker: () => worker,
     cluster: { ownership: asked, node: nodeId, token: internalToken },
+    slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
   });
-  teardown.add('engine', () => engine.close());
+  const { slots, engine } = plane;
 
   const specOf = (definition: Parameters<typeof streamSpec>[0]) =>
     streamSpec(definition, config.defaultUserAgent);
@@ -140,16 +106,10 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
       slotDoor.serve(req, res) ||
       (role === 'worker' && relayDoor.serve(req, res, handOver)),
   };
-  let figures = (): NodeFigures | undefined => undefined;
-  let recall: Recall = () => [];
   const playing = new PlayingStreams(engine);
   const gateway: Gateway = createGateway({
-    figures: () => figures(),
-    onProvidersChanged: () => slots.refresh(),
-    recall: (...asked) => recall(...asked),
-    ...{ state, engine, log, version, nodeId },
-    transcode: await transcoding(config, log),
-    probe: urlProbe(client, timeouts, config.defaultUserAgent),
+    ...(await front(plane, { config, log }, { worker: () => worker, jobs: () => jobs })),
+    ...{ state, log, version, nodeId },
     config: {
       ...gatewayConfig(config, { clustered: true }),
       redirectSecret: redirectSecret(internalToken),
@@ -170,7 +130,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
 
   const { promise: dismissed, resolve: dismiss } = Promise.withResolvers<string>();
   // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.
-  const worker = new Worker({
+  const records = new Worker({
     ...{ id: nodeId, host, state, engine, log, version, role },
     url: config.workerUrl ?? baseUrl({ ...config, rootPath: '' }, port),
     ...(config.workerPublicUrl !== undefined && { publicUrl: config.workerPublicUrl }),
@@ -186,24 +146,30 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });
-  const drain = { worker, engine, state, leaseMs, log, timeoutMs: config.drainTimeoutMs, clock: systemClock };
+  worker = records;
+  teardown.add('worker', () => records.close());
+  const drain = {
+    worker: records,
+    engine,
+    state,
+    leaseMs,
+    log,
+    timeoutMs: config.drainTimeoutMs,
+    clock: systemClock,
+  };
   const departure = new Departure({
     drain: () => new Drain(drain),
     leave: () => gateway.leave(),
     stay: () => gateway.stay(),
     onEmptied() {
-      worker.drain();
+      records.drain();
       dismiss('an operator has drained this node');
     },
   });
   if (role === 'worker') {
-    ownership = new WorkerOwnership({ worker, state, leaseMs });
+    ownership = new WorkerOwnership({ worker: records, state, leaseMs });
   }
-  teardown.add('worker', () => worker.close());
-  recall = (...asked) => worker.recall(...asked);
-  noteHandOver = (handOver) => worker.noteHandOver(handOver);
-  const jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
-  figures = () => ({ worker: worker.figures(), providers: slots.figures(), ...(jobs && { jobs: jobs() }) });
+  jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -211,13 +177,13 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     await engine.close();
     await closed;
   });
-  await worker.start();
+  await records.start();
   const leaving = new Leaving({
     log,
     noticeMs: config.shutdownNoticeMs ?? (role === 'gateway' ? GATEWAY_NOTICE_MS : 0),
     announce: () => {
       gateway.leave();
-      worker.drain();
+      records.drain();
     },
     ...(role === 'gateway' && {
       hasSuccessor: () => hasOtherGateway(state, { self: nodeId, leaseMs }),

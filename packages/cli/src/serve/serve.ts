@@ -1,22 +1,20 @@
 import { hostname } from 'node:os';
 import { StreampoolError } from '@streampool/errors';
-import { createGateway, type NodeFigures, type Recall } from '@streampool/gateway';
+import { createGateway } from '@streampool/gateway';
 import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, openSqliteState } from '@streampool/state';
-import { SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
-import { Door, HttpUpstreamClient } from '@streampool/upstream';
-import { SlotKeeper, Worker } from '@streampool/worker';
+import { Worker } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
+import { openDataPlane } from '../node/data-plane.ts';
+import { front } from '../node/front.ts';
 import { baseUrl } from './announce.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { prepareDataDir } from './data-dir.ts';
-import { engineSettings, expiry, gatewayConfig } from './from-config.ts';
-import { jobsReport } from './jobs-report.ts';
+import { expiry, gatewayConfig } from './from-config.ts';
+import { type JobsReport, jobsReport } from './jobs-report.ts';
 import { Leaving } from './leaving.ts';
-import { urlProbe } from './probe-url.ts';
 import { Teardown } from './teardown.ts';
-import { transcoding } from './transcoding.ts';
 
 export interface RunningServer {
   readonly port: number;
@@ -58,53 +56,17 @@ async function open(
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
 
-  let noteHandOver: Worker['noteHandOver'] = () => {};
-  const slots: SlotKeeper = new SlotKeeper({
-    ...{ node: workerId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
-    engine: () => engine,
-    onHandOver: (handOver) => noteHandOver(handOver),
+  let worker: Worker | undefined;
+  let jobs: JobsReport | undefined;
+  const plane = await openDataPlane({
+    ...{ config, nodeId: workerId, state, log, teardown },
+    worker: () => worker,
   });
-  teardown.add('slots', () => slots.close());
-
-  const client = new HttpUpstreamClient({
-    slots,
-    policy: { allowPrivate: config.allowPrivateUpstreams },
-    verifyTls: config.verifyUpstreamTls,
-  });
-  const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
-  const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
-  teardown.add('door', () => door.close());
-
-  const health = new SharedHealth({
-    node: workerId,
-    store: (exchange) => state.exchangeSources(exchange),
-    clock: systemClock,
-    intervalMs: config.heartbeatIntervalMs,
-  });
-  teardown.add('health', () => health.close());
-  const engine: StreamEngine = new StreamEngine({
-    health,
-    settings: engineSettings(config),
-    client,
-    door,
-    log,
-  });
-  teardown.add('engine', () => engine.close());
-
-  let figures = (): NodeFigures | undefined => undefined;
-  let recall: Recall = () => [];
+  const { slots, engine } = plane;
   const gateway = createGateway({
-    figures: () => figures(),
-    onProvidersChanged: () => slots.refresh(),
-    recall: (...asked) => recall(...asked),
-    state,
-    engine,
-    transcode: await transcoding(config, log),
-    probe: urlProbe(client, timeouts, config.defaultUserAgent),
+    ...(await front(plane, { config, log }, { worker: () => worker, jobs: () => jobs })),
+    ...{ state, log, version, nodeId: workerId },
     config: gatewayConfig(config),
-    log,
-    version,
-    nodeId: workerId,
   });
   await slots.start();
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
@@ -112,7 +74,7 @@ async function open(
   });
 
   // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.
-  const worker = new Worker({
+  const records = new Worker({
     id: workerId,
     host,
     state,
@@ -127,9 +89,8 @@ async function open(
     onReplaced: (detail) =>
       log.error({ detail }, 'another process uses this WORKER_ID: records are left to it'),
   });
-  teardown.add('worker', () => worker.close());
-  recall = (...asked) => worker.recall(...asked);
-  noteHandOver = (handOver) => worker.noteHandOver(handOver);
+  worker = records;
+  teardown.add('worker', () => records.close());
 
   const scheduler = new InProcessScheduler({ log });
   teardown.add('jobs', () => scheduler.close());
@@ -140,8 +101,7 @@ async function open(
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
   scheduler.every('orphans', config.cleanupIntervalMs, killOrphans, { firstAfterMs: 0 });
 
-  const jobs = jobsReport({ schedulers: [scheduler], reaper, processReaper });
-  figures = () => ({ worker: worker.figures(), providers: slots.figures(), jobs: jobs() });
+  jobs = jobsReport({ schedulers: [scheduler], reaper, processReaper });
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -149,7 +109,7 @@ async function open(
     await engine.close();
     await closed;
   });
-  await worker.start();
+  await records.start();
   const noticeMs = config.shutdownNoticeMs ?? 0;
   const leaving = new Leaving({ log, noticeMs, announce: () => gateway.leave() });
   return { port, leave: (signal) => leaving.giveNotice(signal) };

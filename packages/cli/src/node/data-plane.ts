@@ -1,0 +1,71 @@
+import type { ClusterState } from '@streampool/state';
+import { type ClusterOptions, SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
+import { Door, HttpUpstreamClient, type UpstreamTimeouts } from '@streampool/upstream';
+import { SlotKeeper, type SlotPeers, type Worker } from '@streampool/worker';
+import type { Logger } from 'pino';
+import type { Config } from '../config/settings.ts';
+import { engineSettings } from '../serve/from-config.ts';
+import type { Teardown } from '../serve/teardown.ts';
+
+export interface DataPlaneOptions {
+  readonly config: Config;
+  /** Under which this process writes to the state. */
+  readonly nodeId: string;
+  readonly state: ClusterState;
+  readonly log: Logger;
+  /** Is told what has to be closed, in the order of its opening. */
+  readonly teardown: Teardown;
+  /** The node's worker, which listens to the engine and so comes after it; undefined until then. */
+  readonly worker: () => Worker | undefined;
+  /** In a cluster: how this node takes part in it, and other nodes that hold provider connections. */
+  readonly cluster?: ClusterOptions;
+  readonly slotPeers?: SlotPeers;
+}
+
+/** Everything of a node that touches media, the same for a node of its own and for one of a cluster. */
+export interface DataPlane {
+  readonly slots: SlotKeeper;
+  readonly client: HttpUpstreamClient;
+  readonly engine: StreamEngine;
+  /** Of opening an upstream. */
+  readonly timeouts: UpstreamTimeouts;
+}
+
+/** Opens it. Nothing is played before somebody asks the engine to; `slots` are to be started by whoever listens. */
+export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
+  const { config, nodeId, state, log, teardown, worker, cluster, slotPeers } = options;
+  const slots: SlotKeeper = new SlotKeeper({
+    ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
+    engine: () => engine,
+    ...(slotPeers && { peers: slotPeers }),
+    onHandOver: (handOver) => worker()?.noteHandOver(handOver),
+  });
+  teardown.add('slots', () => slots.close());
+
+  const client = new HttpUpstreamClient({
+    slots,
+    policy: { allowPrivate: config.allowPrivateUpstreams },
+    verifyTls: config.verifyUpstreamTls,
+  });
+  const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
+  const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
+  teardown.add('door', () => door.close());
+
+  const health = new SharedHealth({
+    node: nodeId,
+    store: (exchange) => state.exchangeSources(exchange),
+    clock: systemClock,
+    intervalMs: config.heartbeatIntervalMs,
+  });
+  teardown.add('health', () => health.close());
+  const engine: StreamEngine = new StreamEngine({
+    health,
+    settings: engineSettings(config),
+    client,
+    door,
+    log,
+    ...(cluster && { cluster }),
+  });
+  teardown.add('engine', () => engine.close());
+  return { slots, client, engine, timeouts };
+}
