@@ -19,4 +19,5 @@ export type * from './notes.ts';
 export type * from './relay/ownership.ts';
 export type { RelayPosition, RelayRequest } from './relay/relay-feed.ts';
 export { StreamEngine, type StreamEngineOptions } from './stream-engine.ts';
+export type * from './tap/tap.ts';
 export type { InputDoor } from './transcode/transcode-input.ts';
