@@ -27,7 +27,10 @@ export interface HlsBody {
 
 export interface HlsAnswer {
   readonly status: 200 | 206 | 304 | 404 | 416;
-  /** A playlist's body is always whole, a Buffer, and its URIs are relative to the stream's folder. */
+  /**
+   * A playlist's body is always whole, a Buffer. Its URIs are relative to its own place, as players resolve them: `segment/…`
+   * in `playlist.m3u8`, `../segment/…` in one below `variant/`.
+   */
   readonly kind: 'playlist' | 'media' | 'other';
   readonly contentType: string;
   /** How long others may be given the same answer, ms; 0: each request is answered anew. */
