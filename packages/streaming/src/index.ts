@@ -1,3 +1,4 @@
+export type { EmitEngineEvent, StreamCarrier } from './carrier.ts';
 export {
   type HealthReport,
   type HealthStore,

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
+import { type EmitEngineEvent, type StreamCarrier, withCarried } from './carrier.ts';
 import { Breakers } from './choice/breakers.ts';
 import type { SourceHealth } from './choice/source-health.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -32,6 +33,7 @@ import { PoolFactory } from './pool-factory.ts';
 import type { ClusterOptions, RemotePlacement } from './relay/ownership.ts';
 import { Placements } from './relay/placements.ts';
 import type { RelayRequest } from './relay/relay-feed.ts';
+import type { Tap, TapSink } from './tap/tap.ts';
 import type { InputDoor } from './transcode/transcode-input.ts';
 
 export interface StreamEngineOptions {
@@ -58,6 +60,7 @@ export class StreamEngine implements StreamEngineApi {
   readonly #pools = new Map<string, Set<Pool>>();
   /** Final pools whose provider connection or process may still be there. */
   readonly #closing = new Map<string, Set<Promise<void>>>();
+  readonly #carriers = new Set<StreamCarrier>();
   #closed: Promise<void> | undefined;
 
   constructor(options: StreamEngineOptions) {
@@ -82,6 +85,12 @@ export class StreamEngine implements StreamEngineApi {
       clock,
       emit: (event, ...args) => this.#events.emit(event, ...args),
     });
+  }
+
+  /** Speaks for what this carrier has from now on, until the engine is closed, which closes it. */
+  adopt(carrier: StreamCarrier): EmitEngineEvent {
+    this.#carriers.add(carrier);
+    return (event, ...args) => this.#events.emit(event, ...args);
   }
 
   async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
@@ -119,11 +128,27 @@ export class StreamEngine implements StreamEngineApi {
   }
 
   /**
+   * Reads a stream within this process: whole packets as they enter the ring of its pool, from the oldest access point on
+   * that the ring holds. It counts as no viewer, but the pool runs as long as the tap is open. The sink may be called
+   * before this resolves; that the stream cannot be opened is told to it.
+   * @throws StreampoolError SHUTTING_DOWN, INVALID_REQUEST (a direct stream)
+   */
+  async tap(spec: StreamSpec, sink: TapSink): Promise<Tap> {
+    if (this.#closed)
+      throw new StreampoolError('SHUTTING_DOWN', 'the server is shutting down', { retryAfterSeconds: 5 });
+    if (spec.kind === 'direct')
+      throw new StreampoolError('INVALID_REQUEST', 'a direct stream has no pool that could be read');
+    const [pool = this.#createPool(spec)] = this.#pools.get(spec.id) ?? [];
+    return pool.tap(sink);
+  }
+
+  /**
    * A stream is owned under this epoch now, here or elsewhere: what plays it here moves to where its owner is, without a
    * viewer noticing.
    */
   follow(streamId: string, epoch: number): void {
     for (const pool of [...(this.#pools.get(streamId) ?? [])]) pool.follow(epoch);
+    for (const carrier of this.#carriers) carrier.follow(streamId, epoch);
   }
 
   /**
@@ -133,13 +158,15 @@ export class StreamEngine implements StreamEngineApi {
    */
   async handOver(streamId: string, place: RemotePlacement): Promise<void> {
     await Promise.all([...(this.#pools.get(streamId) ?? [])].map((pool) => pool.handOver(place)));
+    for (const carrier of this.#carriers) await carrier.handOver(streamId, place);
   }
 
   async failover(streamId: string, { index }: { index?: number } = {}): Promise<FailoverResult> {
     const pools = [...(this.#pools.get(streamId) ?? [])];
-    const [result = await this.#direct.failover(streamId, index)] = await Promise.all(
+    let [result = await this.#direct.failover(streamId, index)] = await Promise.all(
       pools.map((pool) => pool.failover(index)),
     );
+    for (const carrier of this.#carriers) result ??= await carrier.failover(streamId, index);
     if (!result) throw new StreampoolError('STREAM_NOT_PLAYING', 'nobody watches the stream at this node');
     return result;
   }
@@ -206,35 +233,48 @@ export class StreamEngine implements StreamEngineApi {
   async stop(streamId: string): Promise<number> {
     const pools = [...(this.#pools.get(streamId) ?? [])];
     const viewers = pools.reduce((sum, pool) => sum + pool.viewerCount, 0);
+    const carried = Promise.all([...this.#carriers].map((carrier) => carrier.stop(streamId, 'stopped')));
     const [direct] = await Promise.all([
       this.#direct.stop(streamId),
       ...pools.map((pool) => pool.stop('stopped by request')),
       ...(this.#closing.get(streamId) ?? []),
     ]);
-    return viewers + direct;
+    return (await carried).reduce((sum, count) => sum + count, viewers + direct);
   }
 
   disconnect(clientId: string): boolean {
     let found = this.#direct.disconnect(clientId);
     for (const pool of this.#allPools()) found = pool.disconnect(clientId) || found;
+    for (const carrier of this.#carriers) found = carrier.disconnect(clientId) || found;
     return found;
   }
 
   pools(): PoolSnapshot[] {
-    return [...[...this.#allPools()].map((pool) => pool.snapshot()), ...this.#direct.snapshots()];
+    const own = [...[...this.#allPools()].map((pool) => pool.snapshot()), ...this.#direct.snapshots()];
+    if (this.#carriers.size === 0) return own;
+    return withCarried(
+      own,
+      [...this.#carriers].flatMap((carrier) => carrier.pools()),
+    );
   }
 
   viewers(streamId?: string): ViewerSnapshot[] {
     const pools = streamId === undefined ? this.#allPools() : (this.#pools.get(streamId) ?? []);
-    return [...[...pools].flatMap((pool) => pool.viewers()), ...this.#direct.viewers(streamId)];
+    return [
+      ...[...pools].flatMap((pool) => pool.viewers()),
+      ...this.#direct.viewers(streamId),
+      ...this.#carried(streamId),
+    ];
   }
 
-  /** Who watches a stream here through a pool, or waits for its first picture. */
+  /** Who watches a stream here through a pool or a carrier, or waits for its first picture. */
   audience(streamId: string): (ViewerIdentity & { readonly waiting: boolean })[] {
-    return [...(this.#pools.get(streamId) ?? [])].flatMap((pool) => [
+    const ofPools = [...(this.#pools.get(streamId) ?? [])].flatMap((pool) => [
       ...pool.viewers().map((viewer) => ({ ...identityOf(viewer), waiting: false })),
       ...pool.waitingViewers().map((viewer) => ({ ...identityOf(viewer), waiting: true })),
     ]);
+    const carried = this.#carried(streamId).map((viewer) => ({ ...identityOf(viewer), waiting: false }));
+    return [...ofPools, ...carried];
   }
 
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void {
@@ -247,6 +287,7 @@ export class StreamEngine implements StreamEngineApi {
   }
 
   async #close(): Promise<void> {
+    await Promise.all([...this.#carriers].map((carrier) => carrier.close()));
     const stopped = [...this.#allPools()].map((pool) => pool.stop('shutdown', 'shutdown'));
     await Promise.all([
       ...stopped,
@@ -290,6 +331,10 @@ export class StreamEngine implements StreamEngineApi {
     });
     remember(this.#pools, streamId, pool);
     return pool;
+  }
+
+  #carried(streamId?: string): ViewerSnapshot[] {
+    return [...this.#carriers].flatMap((carrier) => carrier.viewers(streamId));
   }
 
   *#allPools(): Generator<Pool> {
