@@ -28,6 +28,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
+import { secretOfCluster } from '../node/secrets.ts';
 import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
 import { expiry, gatewayConfig } from '../serve/from-config.ts';
@@ -85,7 +86,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
   const asked: Ownership = { acquire: (streamId, how) => ownership.acquire(streamId, how) };
   const plane = await openDataPlane({
-    ...{ config, nodeId, state, log, teardown },
+    ...{ config, nodeId, state, secret: secretOfCluster(internalToken), log, teardown },
     worker: () => worker,
     cluster: { ownership: asked, node: nodeId, token: internalToken },
     slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),

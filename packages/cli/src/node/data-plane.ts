@@ -6,12 +6,14 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { engineSettings } from '../serve/from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
+import type { InstallationSecret } from './secrets.ts';
 
 export interface DataPlaneOptions {
   readonly config: Config;
   /** Under which this process writes to the state. */
   readonly nodeId: string;
   readonly state: ClusterState;
+  readonly secret: InstallationSecret;
   readonly log: Logger;
   /** Is told what has to be closed, in the order of its opening. */
   readonly teardown: Teardown;
@@ -24,6 +26,7 @@ export interface DataPlaneOptions {
 
 /** Everything of a node that touches media, the same for a node of its own and for one of a cluster. */
 export interface DataPlane {
+  readonly secret: InstallationSecret;
   readonly slots: SlotKeeper;
   readonly client: HttpUpstreamClient;
   readonly engine: StreamEngine;
@@ -67,5 +70,5 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());
-  return { slots, client, engine, timeouts };
+  return { secret: options.secret, slots, client, engine, timeouts };
 }

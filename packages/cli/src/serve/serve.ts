@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
+import { secretBeside } from '../node/secrets.ts';
 import { baseUrl } from './announce.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { prepareDataDir } from './data-dir.ts';
@@ -52,14 +53,16 @@ async function open(
 ): Promise<Omit<RunningServer, 'close'>> {
   const host = hostname();
   const { workerId } = config;
-  const state = await openSqliteState({ path: await prepareDataDir(config.dataDir), ...expiry(config) });
+  const path = await prepareDataDir(config.dataDir);
+  const secret = await secretBeside(path);
+  const state = await openSqliteState({ path, ...expiry(config) });
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
 
   let worker: Worker | undefined;
   let jobs: JobsReport | undefined;
   const plane = await openDataPlane({
-    ...{ config, nodeId: workerId, state, log, teardown },
+    ...{ config, nodeId: workerId, state, secret, log, teardown },
     worker: () => worker,
   });
   const { slots, engine } = plane;
