@@ -1,3 +1,4 @@
+import type { EventState } from './event-state.ts';
 import type { ProviderState } from './providers.ts';
 import type {
   ClientRecord,
@@ -11,6 +12,7 @@ import type {
 } from './records.ts';
 import type { SourceState } from './sources.ts';
 import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from './timeline/entry.ts';
+import type { WebhookState } from './webhooks.ts';
 
 export interface Page<T> {
   readonly items: T[];
@@ -118,7 +120,7 @@ export interface OnlyExpired {
  * Every method is one atomic step. The store's clock decides about expiry; clocks of hosts are never compared.
  * @throws StreampoolError STATE_UNAVAILABLE when the store cannot be reached within its deadline (every method)
  */
-export interface ClusterState extends ProviderState, SourceState {
+export interface ClusterState extends EventState, ProviderState, SourceState, WebhookState {
   /** Keeps the definition; the same id again replaces what does not change the bytes (metadata, failover URLs, settings) and keeps `createdAtMs`. */
   putStream(
     definition: StreamDefinition,
@@ -167,10 +169,6 @@ export interface ClusterState extends ProviderState, SourceState {
     clients: readonly { streamId: string; clientId: string }[],
     options?: OnlyExpired,
   ): Promise<number>;
-
-  publish(event: NewEvent): Promise<void>;
-  /** Events after `after` (all that are kept, without it), oldest first; `limit` 1,000 by default. The store keeps the newest 10,000. */
-  readEvents(query?: { after?: string; limit?: number; streamId?: string }): Promise<ClusterEvent[]>;
 
   /**
    * What happened to a stream (its viewers counted, not named) or to a viewer within the last hour, oldest first. It is

@@ -1,5 +1,7 @@
 export type * from './cluster-state.ts';
+export type * from './event-state.ts';
 export { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS } from './limits.ts';
+export { measuredState, type OperationOutcome, type OperationTimer } from './measured-state.ts';
 export { processStartTicks, startTicksOf } from './process-identity.ts';
 export type * from './providers.ts';
 export type * from './records.ts';
@@ -13,3 +15,4 @@ export { type SharingStrategy, type StreamIdentity, streamId } from './stream-id
 export type * from './timeline/entry.ts';
 export { type Cause, type Explanation, explain } from './timeline/explain.ts';
 export { complete, foldKey, isAgain, merged, TIMELINE } from './timeline/fold.ts';
+export type * from './webhooks.ts';

@@ -8,6 +8,9 @@ export const LIMITS = {
   /** Events that are kept, and the most one read gives. */
   eventsKept: 10_000,
   eventsRead: 1_000,
+  /** The longest that one wait for events takes, ms. */
+  eventWaitMs: 5_000,
+  deadLetters: 1_000,
   /** What one sweep looks at; the rest is for the next one. */
   sweepWorkers: 1_000,
   sweepOrphans: 5_000,

@@ -12,7 +12,7 @@ export async function readEvents(
   query: { after?: string; limit?: number; streamId?: string },
 ): Promise<ClusterEvent[]> {
   const limit = eventLimit(query.limit);
-  if (query.after !== undefined && !/^\d{1,15}-\d{1,10}$/.test(query.after)) throw invalidCursor(query.after);
+  if (query.after !== undefined) checkPlace(query.after);
   const events: ClusterEvent[] = [];
   let from = query.after === undefined ? '-' : `(${query.after}`;
   for (;;) {
@@ -31,7 +31,20 @@ export async function readEvents(
   }
 }
 
-function toEvent(id: string, hash: Readonly<Record<string, string>>): ClusterEvent {
+/** The id of the newest, `0-0` where there is none. */
+export async function eventsEnd(redis: Connection): Promise<string> {
+  const newest = await redis.command((client) =>
+    client.xrevrange(`${redis.prefix}events`, '+', '-', 'COUNT', 1),
+  );
+  return newest[0]?.[0] ?? '0-0';
+}
+
+/** @throws StreampoolError INVALID_REQUEST */
+export function checkPlace(after: string): void {
+  if (!/^\d{1,15}-\d{1,10}$/.test(after)) throw invalidCursor(after);
+}
+
+export function toEvent(id: string, hash: Readonly<Record<string, string>>): ClusterEvent {
   return {
     id,
     type: hash.type as EventType,

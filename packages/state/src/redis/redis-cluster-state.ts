@@ -13,7 +13,7 @@ import type {
   SweepSnapshot,
 } from '../cluster-state.ts';
 import { readStreamCursor, writeStreamCursor } from '../cursors.ts';
-import { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS, LIMITS, pageLimit } from '../limits.ts';
+import { DEFAULT_CLIENT_TTL_MS, DEFAULT_LEASE_MS, eventLimit, LIMITS, pageLimit } from '../limits.ts';
 import type {
   ProviderRecord,
   SlotAnswer,
@@ -35,9 +35,11 @@ import type {
 import { shownData } from '../shown-stream.ts';
 import { MOST_SOURCES, SOURCE_MEMORY_MS, type SourceExchange, type SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
+import type { DeadLetter, NewWebhook } from '../webhooks.ts';
 import { getClient, listClients } from './clients.ts';
-import { Connection, type ScriptCall } from './connection.ts';
-import { readEvents } from './events.ts';
+import { Connection, redisPlace, type ScriptCall } from './connection.ts';
+import { EventWait } from './event-wait.ts';
+import { checkPlace, eventsEnd, readEvents, toEvent } from './events.ts';
 import {
   clientChange,
   definitionChange,
@@ -51,6 +53,7 @@ import {
 import { inOrder, type SlotRow, slotArguments, toProviders, toSlot } from './slots.ts';
 import { readSweep, type SweptRows } from './sweep.ts';
 import { entryArgument, readTimeline } from './timelines.ts';
+import { Webhooks } from './webhooks.ts';
 
 export interface RedisStateOptions {
   /** See `parseRedisUrl`. */
@@ -80,6 +83,8 @@ export class RedisClusterState implements ClusterState {
   readonly #redis: Connection;
   readonly #leaseMs: number;
   readonly #clientTtlMs: number;
+  readonly #eventWait: EventWait;
+  readonly #webhooks: Webhooks;
 
   /** Starts to connect; calls wait for the first connection within their deadline. @throws StreampoolError CONFIG_INVALID */
   constructor(options: RedisStateOptions) {
@@ -93,6 +98,8 @@ export class RedisClusterState implements ClusterState {
       ...(tls && { tls }),
       ...(includes && { includes }),
     });
+    this.#eventWait = new EventWait({ place: redisPlace(url, tls), key: `${prefix}events`, timeoutMs });
+    this.#webhooks = new Webhooks(this.#redis);
   }
 
   async putStream(
@@ -277,6 +284,28 @@ export class RedisClusterState implements ClusterState {
     return readEvents(this.#redis, query);
   }
 
+  async eventsEnd(): Promise<string> {
+    return eventsEnd(this.#redis);
+  }
+
+  async waitForEvents(query: { after: string; limit?: number; waitMs: number }): Promise<ClusterEvent[]> {
+    checkPlace(query.after);
+    const limit = Math.min(eventLimit(query.limit), LIMITS.eventsRead);
+    const entries = await this.#eventWait.wait(query.after, limit, query.waitMs);
+    return entries.map(([id, fields]) => toEvent(id, hashOf(fields)));
+  }
+
+  readonly putWebhook = (webhook: NewWebhook) => this.#webhooks.putWebhook(webhook);
+  readonly listWebhooks = () => this.#webhooks.listWebhooks();
+  readonly removeWebhook = (webhookId: string) => this.#webhooks.removeWebhook(webhookId);
+  readonly takeDispatch: ClusterState['takeDispatch'] = (turn) => this.#webhooks.takeDispatch(turn);
+  readonly leaveDispatch = (by: string) => this.#webhooks.leaveDispatch(by);
+  readonly keepDeadLetter: ClusterState['keepDeadLetter'] = (letter) => this.#webhooks.keepDeadLetter(letter);
+  readonly listDeadLetters: ClusterState['listDeadLetters'] = (filter) =>
+    this.#webhooks.listDeadLetters(filter);
+  readonly getDeadLetter = (id: string): Promise<DeadLetter | undefined> => this.#webhooks.getDeadLetter(id);
+  readonly removeDeadLetter = (id: string) => this.#webhooks.removeDeadLetter(id);
+
   async readTimeline(subject: TimelineSubject): Promise<TimelineEntry[]> {
     return readTimeline(this.#redis, subject);
   }
@@ -379,6 +408,7 @@ export class RedisClusterState implements ClusterState {
   }
 
   async close(): Promise<void> {
+    this.#eventWait.close();
     await this.#redis.close();
   }
 

@@ -9,7 +9,13 @@ export type ScriptName =
   | 'beat'
   | 'beat-slots'
   | 'claim'
+  | 'count-sessions'
+  | 'end-session'
   | 'exchange-sources'
+  | 'expire-sessions'
+  | 'list-sessions'
+  | 'keep-dead-letter'
+  | 'leave-dispatch'
   | 'list-slots'
   | 'list-streams'
   | 'list-workers'
@@ -18,17 +24,23 @@ export type ScriptName =
   | 'read-timeline'
   | 'put-provider'
   | 'put-stream'
+  | 'put-webhook'
   | 'release'
   | 'release-slots'
   | 'remove-clients'
+  | 'remove-dead-letter'
   | 'remove-provider'
   | 'remove-stream'
+  | 'remove-webhook'
   | 'remove-worker'
   | 'report'
   | 'set-worker-status'
+  | 'start-session'
   | 'sweep'
+  | 'take-dispatch'
   | 'take-slot'
-  | 'touch-clients';
+  | 'touch-clients'
+  | 'touch-sessions';
 
 /**
  * All scripts, with each include once and before its first use.

@@ -182,6 +182,19 @@ export class RememberingState implements ClusterState {
   readonly releaseSlots: ClusterState['releaseSlots'] = (...args) => this.#state.releaseSlots(...args);
   readonly beatSlots: ClusterState['beatSlots'] = (...args) => this.#state.beatSlots(...args);
   readonly listSlots: ClusterState['listSlots'] = (...args) => this.#state.listSlots(...args);
+  readonly eventsEnd: ClusterState['eventsEnd'] = (...args) => this.#state.eventsEnd(...args);
+  readonly waitForEvents: ClusterState['waitForEvents'] = (...args) => this.#state.waitForEvents(...args);
+  readonly putWebhook: ClusterState['putWebhook'] = (...args) => this.#state.putWebhook(...args);
+  readonly listWebhooks: ClusterState['listWebhooks'] = (...args) => this.#state.listWebhooks(...args);
+  readonly removeWebhook: ClusterState['removeWebhook'] = (...args) => this.#state.removeWebhook(...args);
+  readonly takeDispatch: ClusterState['takeDispatch'] = (...args) => this.#state.takeDispatch(...args);
+  readonly leaveDispatch: ClusterState['leaveDispatch'] = (...args) => this.#state.leaveDispatch(...args);
+  readonly keepDeadLetter: ClusterState['keepDeadLetter'] = (...args) => this.#state.keepDeadLetter(...args);
+  readonly listDeadLetters: ClusterState['listDeadLetters'] = (...args) =>
+    this.#state.listDeadLetters(...args);
+  readonly getDeadLetter: ClusterState['getDeadLetter'] = (...args) => this.#state.getDeadLetter(...args);
+  readonly removeDeadLetter: ClusterState['removeDeadLetter'] = (...args) =>
+    this.#state.removeDeadLetter(...args);
   readonly generation: ClusterState['generation'] = () => this.#state.generation();
   readonly exchangeSources: ClusterState['exchangeSources'] = (...args) =>
     this.#state.exchangeSources(...args);

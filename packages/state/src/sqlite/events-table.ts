@@ -19,6 +19,7 @@ export class EventsTable {
   readonly #trim: StatementSync;
   readonly #after: StatementSync;
   readonly #afterOfStream: StatementSync;
+  readonly #last: StatementSync;
 
   constructor(connection: Connection) {
     this.#insert = connection.prepare(
@@ -29,6 +30,7 @@ export class EventsTable {
     this.#afterOfStream = connection.prepare(
       'SELECT * FROM events WHERE stream_id = $streamId AND id > $after ORDER BY id LIMIT $limit',
     );
+    this.#last = connection.prepare('SELECT max(id) AS id FROM events');
   }
 
   /** Within a transaction. */
@@ -49,6 +51,11 @@ export class EventsTable {
         ? this.#after.all({ after, limit })
         : this.#afterOfStream.all({ after, limit, streamId: query.streamId });
     return (rows as unknown as EventRow[]).map(toEvent);
+  }
+
+  /** The id of the newest, '0' where there is none. */
+  end(): string {
+    return String((this.#last.get() as { id: number | null }).id ?? 0);
   }
 }
 

@@ -172,6 +172,17 @@ const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX sources_by_change ON sources (changed_ms);
   `,
+  // Who is told what happened, and what they did not take. Records hold secrets; dead letters do not.
+  `
+  CREATE TABLE webhooks (id TEXT PRIMARY KEY, record TEXT NOT NULL, created_at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE webhook_dispatch (
+    only_one INTEGER PRIMARY KEY CHECK (only_one = 1), holder TEXT NOT NULL, until_ms INTEGER NOT NULL, reached TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE dead_letters (
+    id TEXT PRIMARY KEY, webhook_id TEXT NOT NULL, letter TEXT NOT NULL, failed_at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX dead_letters_by_age ON dead_letters (failed_at_ms);
+  `,
 ];
 
 /** The version this program writes. */

@@ -32,8 +32,10 @@ import type {
 import { staleEpoch, streamNotFound, workerIdTaken } from '../refusals.ts';
 import type { SourceExchange, SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
+import type { DeadLetter, DispatchTurn, NewWebhook, WebhookRecord } from '../webhooks.ts';
 import { ClientsTable } from './clients-table.ts';
 import { Connection } from './connection.ts';
+import { EventWait } from './event-wait.ts';
 import { EventsTable } from './events-table.ts';
 import { Listening } from './listening.ts';
 import { OrphanProcessesTable } from './orphan-processes-table.ts';
@@ -42,6 +44,7 @@ import { ProvidersTable } from './providers-table.ts';
 import { SourcesTable } from './sources-table.ts';
 import { StreamsTable, toRecord } from './streams-table.ts';
 import { TimelineTable } from './timeline-table.ts';
+import { WebhooksTable } from './webhooks-table.ts';
 import { WorkersTable } from './workers-table.ts';
 
 export interface SqliteStateOptions {
@@ -72,6 +75,8 @@ export class SqliteClusterState implements ClusterState {
   readonly #orphanProcesses: OrphanProcessesTable;
   readonly #providers: ProvidersTable;
   readonly #sources: SourcesTable;
+  readonly #webhooks: WebhooksTable;
+  readonly #eventWait = new EventWait();
   readonly #listening: Listening;
   readonly #ownership: Ownership;
   readonly #generation: string;
@@ -90,6 +95,7 @@ export class SqliteClusterState implements ClusterState {
     this.#timeline = new TimelineTable(connection);
     this.#orphanProcesses = new OrphanProcessesTable(connection);
     this.#sources = new SourcesTable(connection);
+    this.#webhooks = new WebhooksTable(connection);
     this.#providers = new ProvidersTable(connection, this.#leaseMs);
     this.#listening = new Listening(connection, this.#leaseMs);
     this.#ownership = new Ownership({
@@ -169,7 +175,9 @@ export class SqliteClusterState implements ClusterState {
   }
 
   async heartbeat(beat: Heartbeat): Promise<HeartbeatReply> {
-    return this.#connection.write((now) => this.#take(beat, now));
+    const reply = this.#connection.write((now) => this.#take(beat, now));
+    if (beat.events && beat.events.length > 0) this.#eventWait.wake();
+    return reply;
   }
 
   async listWorkers(): Promise<WorkerRecord[]> {
@@ -216,12 +224,21 @@ export class SqliteClusterState implements ClusterState {
 
   async publish(event: NewEvent): Promise<void> {
     this.#connection.write((now) => this.#events.add([event], now));
+    this.#eventWait.wake();
   }
 
   async readEvents(
     query: { after?: string; limit?: number; streamId?: string } = {},
   ): Promise<ClusterEvent[]> {
     return this.#connection.read(() => this.#events.read(query));
+  }
+
+  async eventsEnd(): Promise<string> {
+    return this.#connection.read(() => this.#events.end());
+  }
+
+  async waitForEvents(query: { after: string; limit?: number; waitMs: number }): Promise<ClusterEvent[]> {
+    return this.#eventWait.until(() => this.#connection.read(() => this.#events.read(query)), query.waitMs);
   }
 
   async readTimeline(subject: TimelineSubject): Promise<TimelineEntry[]> {
@@ -303,6 +320,45 @@ export class SqliteClusterState implements ClusterState {
     );
   }
 
+  async putWebhook(webhook: NewWebhook): Promise<WebhookRecord> {
+    return this.#connection.write((now) => this.#webhooks.put(webhook, now));
+  }
+
+  async listWebhooks(): Promise<WebhookRecord[]> {
+    return this.#connection.read(() => this.#webhooks.list());
+  }
+
+  async removeWebhook(webhookId: string): Promise<boolean> {
+    return this.#connection.write(() => this.#webhooks.remove(webhookId));
+  }
+
+  async takeDispatch(turn: { by: string; leaseMs: number; reached?: string }): Promise<DispatchTurn> {
+    // Where there is nobody to be told, asking writes nothing: a system at rest leaves its file alone.
+    if (this.#connection.read(() => this.#webhooks.list()).length === 0)
+      return { granted: false, reached: '' };
+    return this.#connection.write((now) => this.#webhooks.take(turn, now));
+  }
+
+  async leaveDispatch(by: string): Promise<void> {
+    this.#connection.write(() => this.#webhooks.leave(by));
+  }
+
+  async keepDeadLetter(letter: Omit<DeadLetter, 'failedAtMs'>): Promise<void> {
+    this.#connection.write((now) => this.#webhooks.keepLetter(letter, now));
+  }
+
+  async listDeadLetters(filter: { webhookId?: string } = {}): Promise<DeadLetter[]> {
+    return this.#connection.read(() => this.#webhooks.letters(filter));
+  }
+
+  async getDeadLetter(id: string): Promise<DeadLetter | undefined> {
+    return this.#connection.read(() => this.#webhooks.letter(id));
+  }
+
+  async removeDeadLetter(id: string): Promise<boolean> {
+    return this.#connection.write(() => this.#webhooks.removeLetter(id));
+  }
+
   async generation(): Promise<string> {
     return this.#generation;
   }
@@ -312,6 +368,7 @@ export class SqliteClusterState implements ClusterState {
   }
 
   async close(): Promise<void> {
+    this.#eventWait.close();
     this.#connection.close();
   }
 

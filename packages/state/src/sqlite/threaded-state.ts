@@ -117,6 +117,19 @@ class ThreadedState implements ClusterState {
   readonly releaseSlots: ClusterState['releaseSlots'] = (...args) => this.#call('releaseSlots', args);
   readonly beatSlots: ClusterState['beatSlots'] = (...args) => this.#call('beatSlots', args);
   readonly listSlots: ClusterState['listSlots'] = (...args) => this.#call('listSlots', args);
+  readonly eventsEnd: ClusterState['eventsEnd'] = (...args) => this.#call('eventsEnd', args);
+  readonly waitForEvents: ClusterState['waitForEvents'] = (...args) => this.#call('waitForEvents', args);
+  readonly putWebhook: ClusterState['putWebhook'] = (...args) => this.#call('putWebhook', args);
+  readonly listWebhooks: ClusterState['listWebhooks'] = (...args) => this.#call('listWebhooks', args);
+  readonly removeWebhook: ClusterState['removeWebhook'] = (...args) => this.#call('removeWebhook', args);
+  readonly takeDispatch: ClusterState['takeDispatch'] = (...args) => this.#call('takeDispatch', args);
+  readonly leaveDispatch: ClusterState['leaveDispatch'] = (...args) => this.#call('leaveDispatch', args);
+  readonly keepDeadLetter: ClusterState['keepDeadLetter'] = (...args) => this.#call('keepDeadLetter', args);
+  readonly listDeadLetters: ClusterState['listDeadLetters'] = (...args) =>
+    this.#call('listDeadLetters', args);
+  readonly getDeadLetter: ClusterState['getDeadLetter'] = (...args) => this.#call('getDeadLetter', args);
+  readonly removeDeadLetter: ClusterState['removeDeadLetter'] = (...args) =>
+    this.#call('removeDeadLetter', args);
   readonly generation: ClusterState['generation'] = (...args) => this.#call('generation', args);
   readonly ping: ClusterState['ping'] = (...args) => this.#call('ping', args);
 

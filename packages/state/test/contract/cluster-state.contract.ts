@@ -8,6 +8,7 @@ import { describeSources } from './sources.contract.ts';
 import { describeStreams } from './streams.contract.ts';
 import { describeSweep } from './sweep.contract.ts';
 import { describeTimelines } from './timeline.contract.ts';
+import { describeWebhooks } from './webhooks.contract.ts';
 import { describeWorkers } from './workers.contract.ts';
 
 /** An empty store, and what the contract needs to bring about in it. */
@@ -44,6 +45,7 @@ export function describeClusterState(name: string, open: OpenStore): void {
     describe('workers', () => describeWorkers(current));
     describe('clients', () => describeClients(current));
     describe('events', () => describeEvents(current));
+    describe('webhooks', () => describeWebhooks(current));
     describe('providers', () => describeProviders(current));
     describe('sources', () => describeSources(current));
     describe('timelines', () => describeTimelines(current));

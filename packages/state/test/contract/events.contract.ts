@@ -21,6 +21,28 @@ export function describeEvents(store: () => Store): void {
     await expect(state.readEvents({ after: 'nonsense' })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
   });
 
+  test('a wait ends with the first event of any node, and without one in time', async () => {
+    const { state, connect } = store();
+    const start = await state.eventsEnd();
+    expect(await state.waitForEvents({ after: start, waitMs: 20 })).toEqual([]);
+    const other = await connect();
+    const waiting = state.waitForEvents({ after: start, waitMs: 5_000 });
+    await other.publish({ type: 'stream_started', streamId: idOf(1), data: {} });
+    const [event, ...none] = await waiting;
+    expect(event).toMatchObject({ type: 'stream_started', streamId: idOf(1) });
+    expect(none).toEqual([]);
+    expect(await state.eventsEnd()).toBe(event?.id);
+    await other.heartbeat(
+      beat('w1', { events: [{ type: 'stream_stopped', streamId: idOf(1), data: { n: 1 } }] }),
+    );
+    const next = await state.waitForEvents({ after: event?.id as string, waitMs: 5_000 });
+    expect(next).toEqual(await state.readEvents({ after: event?.id as string }));
+    await expect(state.waitForEvents({ after: 'nonsense', waitMs: 1 })).rejects.toMatchObject({
+      code: 'INVALID_REQUEST',
+    });
+    await other.close();
+  });
+
   test('no credentials in events', async () => {
     const { state } = store();
     const data = { reason: 'GET http://p.example/?password=hunter2 answered 403' };

@@ -1,0 +1,36 @@
+-- Renews sessions.
+-- KEYS[1]  prefix
+-- ARGV[1]  session timeout, ms
+-- ARGV[2]  lease of a node, ms
+-- ARGV[3]  the node that serves them: how the JSON of its sessions begins
+-- ARGV[4…] id and index (user:place) of each, in turn
+-- returns  a letter for each: o renewed, r replaced, e ended by an operator, u unknown
+-- @include clock
+-- @include listening
+-- @include sessions
+local now = now_ms()
+local until_ms = listening(now, tonumber(ARGV[2])) + tonumber(ARGV[1])
+local node, active = ARGV[3], stamp(now)
+
+local function why_gone(id, index)
+  for _, ending in ipairs(endings_of(index)) do
+    if ending[1] == id then return ending[4] == 'ended' and 'e' or 'r' end
+  end
+  return redis.call('EXISTS', place_key(index)) == 1 and 'r' or 'u'
+end
+
+local answers = {}
+for i = 4, #ARGV, 2 do
+  local id, index = ARGV[i], ARGV[i + 1]
+  local json = redis.call('HGET', SESSIONS, id)
+  if json then
+    if string.sub(json, 1, #node) ~= node then json = node .. string.sub(json, string.find(json, '"index":"', 1, true), -1) end
+    redis.call('HSET', SESSIONS, id, string.sub(json, 1, -15) .. active)
+    redis.call('ZADD', SESSIONS_EXPIRY, until_ms, id)
+    redis.call('ZADD', user_sessions_key(index), 'XX', until_ms, id)
+    answers[#answers + 1] = 'o'
+  else
+    answers[#answers + 1] = why_gone(id, index)
+  end
+end
+return table.concat(answers)
