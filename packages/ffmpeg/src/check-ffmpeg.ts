@@ -1,6 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
+import { childEnvironment } from '@streampool/processes';
 import { execa } from 'execa';
-import { childEnvironment } from './process/launch.ts';
 
 export interface FfmpegVersion {
   /** As it calls itself: `5.1.9-0+deb12u1`, `7.1`, `n6.1-12-gabcdef`. */

@@ -4,10 +4,19 @@ import { StreampoolError } from '@streampool/errors';
 export const INPUT_PLACEHOLDER = '{input_url}';
 
 /**
- * What FFmpeg may open while it reads its input: the loopback door, and what an HLS playlist from there may need
- * (`crypto` for AES-128 segments, `data` for keys and maps inside the playlist). No files, no other sockets.
+ * What FFmpeg may open while it reads its input: the loopback door, and AES-128 (`crypto`), by which its reader of playlists
+ * decrypts segments. Nothing in a playlist may name a protocol; the door sees to that. No files, no other sockets.
  */
-export const INPUT_PROTOCOLS = 'http,tcp,crypto,data';
+export const INPUT_PROTOCOLS = 'http,tcp,crypto';
+
+/**
+ * What FFmpeg may take its input for: media, subtitles, and playlists as the door rewrites them. Left out are all that open
+ * further addresses by themselves (concat, dash, imf, sdp, rtsp, vobsub, image2, …), and those that tell no format from noise.
+ */
+export const INPUT_FORMATS =
+  `mpegts,hls,mov,matroska,webm,flv,live_flv,kux,mpeg,mpegvideo,avi,asf,asf_o,ogg,mp3,aac,ac3,eac3,ac4,
+dts,dtshd,truehd,mlp,loas,latm,flac,wav,w64,aiff,au,caf,amr,ape,wv,tta,tak,opus,spdif,h264,hevc,vvc,evc,av1,obu,ivf,m4v,vc1,dirac,
+dv,gxf,mxf,nut,nuv,rm,wtv,pva,pmp,ty,mjpeg,mpjpeg,yuv4mpegpipe,webvtt,srt,ass,ttml`.replaceAll('\n', '');
 
 /** What is known of the input when FFmpeg starts: a continuous MPEG transport stream, or anything else (a file, a playlist). */
 export type InputKind = 'mpegts' | 'other';
@@ -39,6 +48,8 @@ export function commandLine(args: readonly string[], inputUrl: string, kind: Inp
     ...before,
     '-protocol_whitelist',
     INPUT_PROTOCOLS,
+    '-format_whitelist',
+    INPUT_FORMATS,
     '-i',
     inputUrl,
     ...(kind === 'mpegts' ? after : withoutSubtitles(after)),

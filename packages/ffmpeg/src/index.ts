@@ -1,5 +1,11 @@
 export { checkFfmpeg, type FfmpegVersion } from './check-ffmpeg.ts';
-export { commandLine, INPUT_PLACEHOLDER, INPUT_PROTOCOLS, type InputKind } from './command-line.ts';
+export {
+  commandLine,
+  INPUT_FORMATS,
+  INPUT_PLACEHOLDER,
+  INPUT_PROTOCOLS,
+  type InputKind,
+} from './command-line.ts';
 export { type DetectOptions, detectHardware, type HardwareEncoder } from './hardware/detect.ts';
 export { type DecodeBytesOptions, decodeBytes } from './process/decode-bytes.ts';
 export { type EncodeBytesOptions, encodeBytes } from './process/encode-bytes.ts';
@@ -9,6 +15,5 @@ export {
   type FfmpegProcessOptions,
 } from './process/ffmpeg-process.ts';
 export type { FfmpegProgress } from './process/progress.ts';
-export { systemTimers, type Timers } from './process/timers.ts';
 export { listProfiles, type Profile } from './profiles/profiles.ts';
 export { type ResolvedTranscode, resolveTranscode, type TranscodeRequest } from './profiles/resolve.ts';

@@ -1,7 +1,6 @@
+import { childEnvironment, systemTimers, type Timers } from '@streampool/processes';
 import { execa } from 'execa';
 import { FfmpegProcess } from '../process/ffmpeg-process.ts';
-import { childEnvironment } from '../process/launch.ts';
-import { systemTimers, type Timers } from '../process/timers.ts';
 import { type EncoderFamily, encodeVideo, type VideoCodec } from '../profiles/video-encoders.ts';
 import { substitute } from '../template/placeholders.ts';
 import { tokenize } from '../template/tokenize.ts';

@@ -1,9 +1,8 @@
 import { setPriority } from 'node:os';
 import { StreampoolError } from '@streampool/errors';
+import { childEnvironment, deathSignalPrefix, signalGroup } from '@streampool/processes';
 import { execa } from 'execa';
 import { ffmpegMissing } from '../check-ffmpeg.ts';
-import { childEnvironment, deathSignalPrefix } from './launch.ts';
-import { signalGroup } from './process-group.ts';
 
 /** What every FFmpeg is told that works for seconds at the most. */
 export interface ShortRun {

@@ -1,4 +1,4 @@
-import { LineSplitter } from './line-splitter.ts';
+import { LineSplitter } from '@streampool/processes';
 
 /** What FFmpeg says about its own work (`-progress`). Figures it does not know yet (`N/A`) are absent. */
 export interface FfmpegProgress {

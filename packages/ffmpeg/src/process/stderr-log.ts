@@ -1,5 +1,5 @@
+import { LineSplitter } from '@streampool/processes';
 import { redactText } from '@streampool/redaction';
-import { LineSplitter } from './line-splitter.ts';
 
 const MAX_LINES = 100;
 const MAX_LINE_LENGTH = 400;

@@ -1,4 +1,4 @@
-import type { Timers } from '../../src/index.ts';
+import type { Timers } from '@streampool/processes';
 
 /** A clock that stands still until told. */
 export class ManualTimers implements Timers {

@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { deathSignalPrefix } from '../../src/process/launch.ts';
+import { deathSignalPrefix } from '@streampool/processes';
 import { fakeFfmpeg, isAlive, until } from './fake-ffmpeg.ts';
 
 const OWNER = fileURLToPath(new URL('./owner.ts', import.meta.url));
