@@ -73,7 +73,10 @@ export interface PoolSnapshot {
   readonly speed?: number;
   readonly bitrateKbps?: number;
   readonly bytesIn: number;
+  /** To viewers and other nodes. */
   readonly bytesOut: number;
+  /** In a cluster: what of it went to other nodes. */
+  readonly relayBytesOut?: number;
   /** 0 is the primary URL, n the n-th failover URL. */
   readonly failoverIndex: number;
   readonly failoverAttempts: number;

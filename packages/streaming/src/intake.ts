@@ -24,6 +24,8 @@ const LEAD_MS = 4_000;
 export interface IntakeEvents extends Pick<ChainEvents, 'progress' | 'noted' | 'lost' | 'ended' | 'failed'> {
   /** Another source goes out; `gapMs`: time in which nothing did. */
   recovered(info: { gapMs: number; index: number; reason: string }): void;
+  /** What has just entered the ring: whole packets, valid until the call returns. */
+  output?(packets: Buffer, marks: OutputMarks): void;
   /** The ring has an access point: viewers can start. Called for each new one. */
   joinable(): void;
 }
@@ -241,6 +243,7 @@ export class Intake {
     if (marks.program) this.ring.clearAccessPoints();
     this.ring.append(packets, now);
     for (const point of marks.accessPoints) this.ring.addAccessPoint(point);
+    this.#options.events.output?.(packets, marks);
     this.#bitrate.add(packets.length, now);
     if (marks.pcr !== undefined) {
       this.#pacer.note(marks.pcr);

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { openBareBody } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
@@ -15,6 +14,7 @@ import type {
   ViewerSnapshot,
 } from './engine-api.ts';
 import { Intake, type IntakeOptions } from './intake.ts';
+import { nextByHand } from './manual-failover.ts';
 import type { StreamNote } from './notes.ts';
 import { PoolStateMachine } from './pool-state.ts';
 import { OwnerFollower } from './relay/owner-follower.ts';
@@ -25,6 +25,9 @@ import type { RelayRequest } from './relay/relay-feed.ts';
 import type { LastWord } from './relay/relay-signal.ts';
 import { SocketViewer } from './socket-viewer.ts';
 import type { SourceProgress } from './source.ts';
+import { PoolTaps } from './tap/pool-taps.ts';
+import type { Tap, TapSink } from './tap/tap.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 export interface PoolSettings {
   /** How long a pool runs on without viewers. */
@@ -76,13 +79,6 @@ export interface PoolOptions {
   readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
 }
 
-interface Waiting {
-  /** Absent for another node. */
-  readonly viewer: ViewerRequest | undefined;
-  readonly attach: () => void;
-  readonly settle: (error?: StreampoolError) => void;
-}
-
 interface Attached {
   readonly request: Omit<ViewerRequest, 'req' | 'res'>;
   readonly socketViewer: SocketViewer;
@@ -101,10 +97,11 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #state: PoolStateMachine;
   readonly #intake: Intake;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting: WaitingRoom<ViewerRequest>;
   readonly #viewers = new Map<string, Attached>();
   readonly #relays: PoolRelays;
-  readonly #waitingRelays = new Set<Waiting>();
+  readonly #waitingRelays: WaitingRoom<RelayRequest>;
+  readonly #taps: PoolTaps;
   readonly #follower: OwnerFollower | undefined;
   #drill: PoolDrill | undefined;
   #startedAt: number | undefined;
@@ -125,10 +122,13 @@ export class Pool {
       this.#setClosed = resolve;
     });
     this.#state = new PoolStateMachine((from, to, reason) => options.events.pool_state({ from, to, reason }));
+    this.#waiting = new WaitingRoom(options.clock);
+    this.#waitingRelays = new WaitingRoom(options.clock);
     this.#intake = new Intake({
       ...options.intake,
       clock: options.clock,
       events: {
+        output: (packets, marks) => this.#taps.note(packets, marks),
         joinable: () => this.#onJoinable(),
         progress: (progress) => {
           this.#progress = progress;
@@ -149,6 +149,11 @@ export class Pool {
       clientTimeoutMs: settings.clientTimeoutMs,
       now: () => clock.now(),
       onLeave: () => this.#checkIdle(),
+    });
+    this.#taps = new PoolTaps({
+      ring: this.#intake.ring,
+      program: () => this.#intake.program,
+      onLeave: () => this.#onTapLeft(),
     });
     this.#follower =
       placement &&
@@ -181,19 +186,30 @@ export class Pool {
   }
 
   get #isWanted(): boolean {
-    return this.viewerCount + this.#relays.size + this.#waitingRelays.size > 0;
+    return this.viewerCount + this.#relays.size + this.#waitingRelays.size + this.#taps.size > 0;
   }
 
   /** Resolves once the viewer's response head is written, or the viewer has gone. @throws StreampoolError if the stream cannot be opened */
   join(viewer: ViewerRequest): Promise<void> {
-    return this.#admit(viewer.res, this.#waiting, () => this.#attach(viewer), viewer);
+    return this.#admit(viewer, this.#waiting, () => this.#attach(viewer));
   }
 
   /** The same for another node, which counts as no viewer. It waits until the source is played here. */
   relay(request: RelayRequest): Promise<void> {
-    return this.#admit(request.res, this.#waitingRelays, () => {
+    return this.#admit(request, this.#waitingRelays, () => {
       if (!this.#relays.add(request)) this.#checkIdle();
     });
+  }
+
+  /** See `StreamEngine.tap`. */
+  tap(sink: TapSink): Tap {
+    this.#want();
+    return this.#taps.add(sink);
+  }
+
+  #onTapLeft(): void {
+    this.#lastAccess = this.#options.clock.wallNow();
+    this.#checkIdle();
   }
 
   /** See `OwnerFollower.follow`. A pool that nobody wants ends instead. */
@@ -218,18 +234,8 @@ export class Pool {
     if (placement?.relayed || !this.#intake.isJoinable)
       throw new StreampoolError('STREAM_NOT_PLAYING', 'the source of the stream is not played here');
     const { alternatives, choice } = intake;
-    if (alternatives < 2 && !choice?.resolve)
-      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
-    if (index !== undefined && index >= alternatives && choice?.urlOf(index) === undefined)
-      throw new StreampoolError(
-        'INVALID_REQUEST',
-        `the stream has ${alternatives} sources: 0 to ${alternatives - 1}`,
-      );
     const current = this.snapshot().failoverIndex;
-    const named = index === undefined ? await choice?.resolve?.({ index: current }) : undefined;
-    if (alternatives < 2 && index === undefined && !named)
-      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the resolver names no other source');
-    const next = index ?? named?.index ?? (current + 1) % alternatives;
+    const next = await nextByHand({ alternatives, choice, current, wanted: index });
     const replacement = { reason: 'MANUAL', index: next };
     this.note({ type: 'failover_requested', index: next });
     if (!(await switchInput?.(replacement))) await this.#intake.replace(replacement);
@@ -265,50 +271,36 @@ export class Pool {
     return this.#relays.socketViewers.map((socketViewer) => ({ clientId: '', socketViewer }));
   }
 
-  #canServe(queue: Set<Waiting>): boolean {
+  #canServe(queue: WaitingRoom<ViewerRequest> | WaitingRoom<RelayRequest>): boolean {
     if (!this.#intake.isJoinable) return false;
     // Whoever asks for a relay may be the one whose bytes these are.
     return queue !== this.#waitingRelays || this.#options.placement?.relayed !== true;
   }
 
-  #admit(
-    res: ServerResponse,
-    queue: Set<Waiting>,
-    attach: () => void,
-    viewer?: ViewerRequest,
-  ): Promise<void> {
+  #want(): void {
     this.#lastAccess = this.#options.clock.wallNow();
     this.#cancelIdle();
     this.#wake();
-    if (this.#canServe(queue)) {
+  }
+
+  #admit<T extends ViewerRequest | RelayRequest>(
+    who: T,
+    queue: WaitingRoom<T>,
+    attach: () => void,
+  ): Promise<void> {
+    this.#want();
+    if (this.#canServe(queue as WaitingRoom<ViewerRequest> | WaitingRoom<RelayRequest>)) {
       attach();
       return Promise.resolve();
     }
-    return new Promise((resolve, reject) => {
-      const onGone = (): void => settle();
-      const waiting: Waiting = {
-        viewer,
-        attach,
-        settle: (error) => {
-          queue.delete(waiting);
-          cancelDeadline();
-          res.off('close', onGone);
-          if (error) reject(error);
-          else resolve();
-        },
-      };
-      const settle = (): void => {
-        waiting.settle();
-        this.#checkIdle();
-      };
+    return queue.wait({
+      who,
+      attach,
+      until: who.res,
       // A running pool can lose its last access point, and then has no deadline of its own.
-      const { clock, settings } = this.#options;
-      const cancelDeadline = clock.after(settings.streamTimeoutMs, () => {
-        waiting.settle(this.#startTimeout());
-        this.#checkIdle();
-      });
-      res.once('close', onGone);
-      queue.add(waiting);
+      patienceMs: this.#options.settings.streamTimeoutMs,
+      tooLate: () => this.#startTimeout(),
+      onLeave: () => this.#checkIdle(),
     });
   }
 
@@ -357,13 +349,14 @@ export class Pool {
     };
   }
 
-  #clusterFigures(): Pick<PoolSnapshot, 'relayed' | 'relays' | 'ownerEpoch'> {
+  #clusterFigures(): Pick<PoolSnapshot, 'relayed' | 'relays' | 'relayBytesOut' | 'ownerEpoch'> {
     const { placement } = this.#options;
     if (!placement) return {};
     const { relayed, newestEpoch } = placement;
     return {
       relayed,
       relays: this.#relays.size,
+      relayBytesOut: this.#relays.bytes,
       ...(newestEpoch !== undefined && { ownerEpoch: newestEpoch }),
     };
   }
@@ -402,7 +395,7 @@ export class Pool {
 
   /** Those who wait for the first picture. */
   waitingViewers(): ViewerRequest[] {
-    return [...this.#waiting].flatMap(({ viewer }) => viewer ?? []);
+    return this.#waiting.all().map(({ who }) => who);
   }
 
   #wake(): void {
@@ -447,7 +440,7 @@ export class Pool {
     if (this.#options.placement?.playsNoneHere) this.#options.idleInput?.();
     for (const queue of [this.#waiting, this.#waitingRelays]) {
       if (!this.#canServe(queue)) continue;
-      for (const waiting of [...queue]) {
+      for (const waiting of queue.all()) {
         // A listener may have stopped the pool meanwhile: then they have been told.
         if (this.#state.isFinal) return;
         waiting.settle();
@@ -563,7 +556,9 @@ export class Pool {
     this.#state.move(state, reason);
     this.#options.onFinal();
     const told = error ?? new StreampoolError('STREAM_STOPPED', `the stream was stopped: ${reason}`);
-    for (const waiting of [...this.#waiting, ...this.#waitingRelays]) waiting.settle(told);
+    for (const waiting of [...this.#waiting.all(), ...this.#waitingRelays.all()]) waiting.settle(told);
+    if (viewersSee === 'ended') this.#taps.end({ reason: 'ended' });
+    else this.#taps.end({ reason: state, error: told });
     this.#relays.end(LAST_WORDS[viewersSee] ?? 'stopped', { atOnce: viewersSee !== 'ended' });
     const { clock, delivery } = this.#options;
     for (const [clientId, { socketViewer }] of [...this.#viewers]) {

@@ -113,6 +113,12 @@ export class Ring {
     return point !== undefined && point.offset >= this.tail ? point : undefined;
   }
 
+  /** Those that are still here, in order. */
+  accessPoints(): readonly AccessPoint[] {
+    const { tail } = this;
+    return this.#accessPoints.filter(({ offset }) => offset >= tail);
+  }
+
   /** The block that holds `offset`, or undefined where the ring does not (any more, or yet). */
   blockAt(offset: number): Block | undefined {
     const first = this.#blocks[0];

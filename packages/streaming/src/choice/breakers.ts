@@ -76,6 +76,15 @@ export class Breakers implements SourceHealth {
     return this.#breakers.size;
   }
 
+  /** Sources that are left alone, or whose next attempt has not shown yet how they are. */
+  get open(): number {
+    const now = this.#options.clock.now();
+    let open = 0;
+    for (const { isOpen, usedMs } of this.#breakers.values())
+      if (isOpen && now - usedMs < this.#policy.forgetMs) open += 1;
+    return open;
+  }
+
   waitMs(key: string): number {
     const breaker = this.#known(key);
     if (!breaker?.isOpen) return 0;

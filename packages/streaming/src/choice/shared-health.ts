@@ -96,6 +96,11 @@ export class SharedHealth implements SourceHealth {
     this.#arm();
   }
 
+  /** See {@link Breakers.open}. */
+  get open(): number {
+    return this.#breakers.open;
+  }
+
   waitMs(key: string): number {
     const waitMs = this.#breakers.waitMs(key);
     if (waitMs > 0 || !this.#breakers.isHalfOpen(key)) return waitMs;
