@@ -3,6 +3,8 @@ import { redactUrl } from '@streampool/redaction';
 import { AddressGuard, type AddressPolicy } from './address-guard.ts';
 import type { ConnectionSlots, Slot } from './connection-slots.ts';
 import { Exchange } from './exchange.ts';
+import type { FetcherOptions, FetchingClient, UpstreamFetcher } from './fetch/fetcher-api.ts';
+import { KeepAliveFetcher } from './fetch/keep-alive-fetcher.ts';
 import { requestHead } from './http/request-head.ts';
 import { parseTargetUrl, resolveLocation, sharesCredentials, type TargetUrl } from './http/target-url.ts';
 import type { ConnectionContext } from './socket/connection.ts';
@@ -12,7 +14,6 @@ import { PaceWheel } from './socket/pace-wheel.ts';
 import { ReadMemory } from './socket/read-memory.ts';
 import { TurnQueue } from './socket/turn-queue.ts';
 import type {
-  UpstreamClient,
   UpstreamRequest,
   UpstreamResponse,
   UpstreamStats,
@@ -35,8 +36,8 @@ const MAX_REDIRECTS = 10;
 const PATIENCE = 0.6;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** The one upstream client of a process: HTTP/1.1 over its own sockets, one connection per request. */
-export class HttpUpstreamClient implements UpstreamClient {
+/** The one upstream client of a process: HTTP/1.1 over its own sockets, one connection per request; many small things are fetched. */
+export class HttpUpstreamClient implements FetchingClient {
   /** Open for the loopback door to put its own port on the list. */
   readonly guard: AddressGuard;
   readonly #context: ConnectionContext;
@@ -77,6 +78,10 @@ export class HttpUpstreamClient implements UpstreamClient {
 
   async reserve(target: UpstreamTarget, signal?: AbortSignal): Promise<Slot | undefined> {
     return this.#slots?.acquire(target, { signal });
+  }
+
+  fetcher(options?: FetcherOptions): UpstreamFetcher {
+    return new KeepAliveFetcher(this.#context, options);
   }
 
   /** Through redirects: the provider is the one that was asked, wherever it leads. */

@@ -95,7 +95,8 @@ export class ContentDecoder implements BodySink {
   }
 }
 
-function createDecompressor(coding: string, start: Buffer): Transform & Zlib {
+/** `start`: the first bytes of the coded body. */
+export function createDecompressor(coding: string, start: Buffer): Transform & Zlib {
   // With a flush at the end, what arrived of a body that was cut is still decoded; the cut itself is reported by the framing.
   const finishFlush = constants.Z_SYNC_FLUSH;
   if (coding === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH });

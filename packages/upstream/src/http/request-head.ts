@@ -34,6 +34,18 @@ export function withoutCredentials(headers: Readonly<Record<string, string>>): R
  * @throws StreampoolError INVALID_REQUEST for a header that would break out of its line
  */
 export function requestHead(request: UpstreamRequest, target: TargetUrl, withCredentials: boolean): string {
+  let head = `${request.method ?? 'GET'} ${target.path} HTTP/1.1\r\n`;
+  for (const [name, value] of requestHeaders(request, target, withCredentials))
+    head += `${name}: ${value}\r\n`;
+  return `${head}Connection: close\r\n\r\n`;
+}
+
+/** Those of a request but for `Connection`, in the order in which they are sent. @throws as {@link requestHead} */
+export function requestHeaders(
+  request: UpstreamRequest,
+  target: TargetUrl,
+  withCredentials: boolean,
+): [name: string, value: string][] {
   const headers = new Map<string, [name: string, value: string]>();
   const set = (name: string, value: string) => headers.set(name.toLowerCase(), [name, value]);
 
@@ -51,15 +63,11 @@ export function requestHead(request: UpstreamRequest, target: TargetUrl, withCre
   if (request.body !== undefined) set('Content-Length', String(Buffer.byteLength(request.body)));
   if (request.range) set('Range', request.range);
   if (request.ifRange) set('If-Range', request.ifRange);
-  set('Connection', 'close');
-
-  let head = `${request.method ?? 'GET'} ${target.path} HTTP/1.1\r\n`;
   for (const [name, value] of headers.values()) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be sent.
     if (!TOKEN.test(name) || /[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) {
       throw new StreampoolError('INVALID_REQUEST', `The header ${JSON.stringify(name)} cannot be sent`);
     }
-    head += `${name}: ${value}\r\n`;
   }
-  return `${head}\r\n`;
+  return [...headers.values()];
 }
