@@ -33,7 +33,7 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, engine, state, nodeDoor } = options;
   const log = options.log.child({}, { serializers: { err: loggable } });
-  const metrics = new Metrics(engine, options.version, options.figures);
+  const metrics = new Metrics(engine, options.version, { figures: options.figures, meters: options.meters });
   let closing: Promise<void> | undefined;
   let leaving = false;
   const live = new LiveView({

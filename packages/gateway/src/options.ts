@@ -14,6 +14,7 @@ import type {
   ViewerGaps,
 } from '@streampool/streaming';
 import type { Logger } from 'pino';
+import type { Meter } from './metrics/duration-histogram.ts';
 import type { NodeFigures } from './metrics/node-metrics.ts';
 
 /** Settings of the gateway, complete: whoever composes the roles fills every field. Durations in ms, sizes in bytes. */
@@ -162,6 +163,8 @@ export interface GatewayOptions {
   readonly nodeDoor?: NodeDoor;
   /** What `/metrics` shows of this process’s standing; undefined until it has one. */
   readonly figures?: () => NodeFigures | undefined;
+  /** What else `/metrics` shows. */
+  readonly meters?: readonly Meter[];
   /** Absent: timelines are what the state knows. */
   readonly recall?: Recall;
   /** Absent: there are no other nodes. */

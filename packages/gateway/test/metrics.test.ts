@@ -1,8 +1,9 @@
-import type { ViewerSnapshot } from '@streampool/streaming';
+import type { PoolState, ViewerSnapshot } from '@streampool/streaming';
 import { Registry } from 'prom-client';
 import type { NodeFigures } from '../src/index.ts';
 import { EngineMetrics } from '../src/metrics/engine-metrics.ts';
 import { Growth } from '../src/metrics/growth.ts';
+import { IncidentMetrics } from '../src/metrics/incident-metrics.ts';
 import { FakeEngine, poolSnapshot } from './fake-engine.ts';
 import { closeAll, GatewayUnderTest } from './gateway-under-test.ts';
 
@@ -101,7 +102,7 @@ test('pools, viewers and FFmpeg are what the engine says now', async () => {
   expect(value('streampool_ffmpeg_processes')).toBe(1);
   expect(value('streampool_ring_bytes')).toBe(111);
   expect(value('streampool_viewer_sent_bytes_total')).toBe(28);
-  expect(value('streampool_upstream_received_bytes_total')).toBe(7);
+  expect(value('streampool_source_received_bytes_total', 'source="provider"')).toBe(7);
   expect(value('streampool_build_info', 'version="0.0.0-test"')).toBe(1);
 });
 
@@ -158,7 +159,14 @@ test('a node of a cluster shows its relays, what it owns, and how it stands with
   expect(before).toContain('streampool_relays{direction="out"} 3');
   expect(before).not.toMatch(/^streampool_state_connected /m);
   const worker = {
-    ...{ connected: true, unheardBeats: 0, ownedStreams: 2, takeovers: 5, ownershipsLost: 1 },
+    ...{
+      connected: true,
+      unheardBeats: 0,
+      ownedStreams: 2,
+      takeovers: 5,
+      ownershipsLost: 1,
+      claims: { granted: 4, refused: 2 },
+    },
     ...{ encoders: 1, limits: { maxStreams: 0, maxEncoders: 4 } },
     ...{ status: 'ready' as const, pendingEvents: 0, droppedEvents: 0, droppedEntries: 0 },
   };
@@ -197,4 +205,100 @@ test('a node of a cluster shows its relays, what it owns, and how it stands with
   const names = [...away.matchAll(/^# TYPE (streampool_\S+) (\S+)$/gm)];
   for (const [, name, type] of names)
     expect([name, name!.endsWith('_total')]).toEqual([name, type === 'counter']);
+});
+
+test('starts, gaps and failovers are told by their causes', async () => {
+  const engine = new FakeEngine();
+  const registry = new Registry();
+  let now = 0;
+  const metrics = new IncidentMetrics(engine, registry, () => now);
+  const state = (from: PoolState, to: PoolState) =>
+    engine.emit('pool_state', { streamId: 's', from, to, reason: 'r' });
+  state('idle', 'starting');
+  now = 300;
+  state('starting', 'live');
+  // A source that is back is no start.
+  state('live', 'switching');
+  state('switching', 'live');
+  const switched = { streamId: 's', reason: 'UPSTREAM_CUT', gapMs: 0 };
+  for (const failoverIndex of [0, 1, 1, 0]) engine.emit('source_switched', { ...switched, failoverIndex });
+  for (const clientId of ['a', 'b'])
+    engine.emit('source_switched', { ...switched, clientId, failoverIndex: 1 });
+  engine.emit('viewer_detached', { ...VIEWER, clientId: 'a', reason: 'left' });
+  engine.emit('source_switched', { ...switched, clientId: 'a', failoverIndex: 1 });
+  engine.emit('noted', { type: 'source_gap', streamId: 's', gapMs: 1_500, index: 0 });
+  engine.emit('noted', {
+    type: 'viewer_unblocked',
+    streamId: 's',
+    clientId: 'a',
+    blockedMs: 400,
+    lagBytes: 1,
+  });
+  state('live', 'failed');
+  state('idle', 'starting');
+  now = 5_300;
+  state('starting', 'failed');
+  const lines = (await registry.metrics()).split('\n');
+  for (const line of [
+    'streampool_stream_start_duration_seconds_sum{outcome="live"} 0.3',
+    'streampool_stream_start_duration_seconds_count{outcome="live"} 1',
+    'streampool_stream_start_duration_seconds_sum{outcome="failed"} 5',
+    'streampool_failovers_total{reason="UPSTREAM_CUT"} 5',
+    'streampool_gap_seconds_sum{cause="source"} 1.5',
+    'streampool_gap_seconds_sum{cause="viewer"} 0.4',
+    'streampool_incidents_total{type="source_gap"} 1',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  metrics.close();
+});
+
+test('bytes are told apart by where they came from and went to, also when a pool moves', async () => {
+  const engine = new FakeEngine();
+  const registry = new Registry();
+  const metrics = new EngineMetrics(engine, registry);
+  const pool = { streamId: 's', kind: 'shared', relays: 1 } as const;
+  engine.poolSnapshots = [
+    poolSnapshot({ ...pool, relayed: false, bytesIn: 100, bytesOut: 70, relayBytesOut: 20 }),
+  ];
+  metrics.totals();
+  engine.poolSnapshots = [
+    poolSnapshot({ ...pool, relayed: true, bytesIn: 130, bytesOut: 90, relayBytesOut: 20 }),
+  ];
+  const lines = (await registry.metrics()).split('\n');
+  for (const line of [
+    'streampool_source_received_bytes_total{source="provider"} 100',
+    'streampool_source_received_bytes_total{source="relay"} 30',
+    'streampool_source_received_bytes_total{source="encoder"} 0',
+    'streampool_viewer_sent_bytes_total 70',
+    'streampool_relay_sent_bytes_total 20',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  metrics.close();
+});
+
+test('viewers without a picture and slow FFmpeg processes are seen', async () => {
+  const engine = new FakeEngine();
+  const registry = new Registry();
+  const metrics = new EngineMetrics(engine, registry);
+  const transcode = { kind: 'transcode', pid: 1 } as const;
+  expect(await registry.metrics()).not.toMatch(/^streampool_ffmpeg_slowest_speed_ratio/m);
+  engine.poolSnapshots = [
+    poolSnapshot({ ...transcode, streamId: 'a', speed: 1.02 }),
+    poolSnapshot({ ...transcode, streamId: 'b', speed: 0.7 }),
+    poolSnapshot({ ...transcode, streamId: 'c', state: 'switching', speed: 0.1, viewers: 4 }),
+    poolSnapshot({ streamId: 'd', kind: 'shared', state: 'starting', viewers: 2 }),
+  ];
+  const lines = (await registry.metrics()).split('\n');
+  for (const line of [
+    'streampool_ffmpeg_slowest_speed_ratio 0.7',
+    'streampool_ffmpeg_slow_processes 1',
+    'streampool_viewers_without_picture{kind="transcode"} 4',
+    'streampool_viewers_without_picture{kind="shared"} 2',
+    'streampool_viewers_without_picture{kind="direct"} 0',
+  ]) {
+    expect(lines).toContain(line);
+  }
+  metrics.close();
 });

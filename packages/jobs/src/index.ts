@@ -4,5 +4,6 @@ export { type ApplyHooks, type ApplyOutcome, apply } from './reaper/apply.ts';
 export { type Action, plan, type ReapPolicy } from './reaper/plan.ts';
 export { Reaper, type ReaperOptions } from './reaper/reaper.ts';
 export { InProcessScheduler, type InProcessSchedulerOptions } from './scheduler/in-process-scheduler.ts';
+export type { OnRun } from './scheduler/job-runner.ts';
 export { QueueScheduler, type QueueSchedulerOptions } from './scheduler/queue-scheduler.ts';
 export type { EveryOptions, Job, JobFigures, Scheduler } from './scheduler/scheduler.ts';

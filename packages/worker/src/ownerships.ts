@@ -28,6 +28,8 @@ export class Ownerships {
   readonly #options: OwnershipsOptions;
   readonly #owned = new Map<string, Ownership>();
   #takeovers = 0;
+  #granted = 0;
+  #refused = 0;
 
   constructor(options: OwnershipsOptions) {
     this.#options = options;
@@ -40,6 +42,11 @@ export class Ownerships {
   /** Streams granted so far because their owner was seen to die. */
   get takeovers(): number {
     return this.#takeovers;
+  }
+
+  /** Of streams that were not ours before. */
+  get claims(): { granted: number; refused: number } {
+    return { granted: this.#granted, refused: this.#refused };
   }
 
   get(streamId: string): Ownership | undefined {
@@ -56,9 +63,12 @@ export class Ownerships {
     const { deposes, keepUntilMs = 0 } = options;
     const claim = await state.claim(streamId, worker, deposes === undefined ? {} : { deposes });
     const known = this.#owned.get(streamId);
-    if (!claim.granted) this.#owned.delete(streamId);
-    else if (known?.epoch === claim.epoch) known.keepUntilMs = Math.max(known.keepUntilMs, keepUntilMs);
+    if (!claim.granted) {
+      this.#refused += 1;
+      this.#owned.delete(streamId);
+    } else if (known?.epoch === claim.epoch) known.keepUntilMs = Math.max(known.keepUntilMs, keepUntilMs);
     else {
+      this.#granted += 1;
       if (deposes !== undefined) this.#takeovers += 1;
       const definition = known?.definition ?? (await state.getDefinition(streamId));
       this.#owned.set(streamId, {

@@ -43,6 +43,8 @@ export interface WorkerFigures {
   readonly takeovers: number;
   /** Streams that went to another owner while they were played here; since the start. */
   readonly ownershipsLost: number;
+  /** Streams that this worker wanted to own: granted, or owned by another one; since the start. */
+  readonly claims: { readonly granted: number; readonly refused: number };
   /** False while beats are not heard. */
   readonly connected: boolean;
   readonly unheardBeats: number;
@@ -248,6 +250,7 @@ export class Worker {
       limits: this.limits,
       takeovers: this.#ownerships.takeovers,
       ownershipsLost: this.#ownershipsLost,
+      claims: this.#ownerships.claims,
       connected: this.#registered && this.#pulse.unheard === 0,
       unheardBeats: this.#pulse.unheard,
       pendingEvents: this.#events.pending,

@@ -28,6 +28,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
+import { NodeMeters } from '../node/meters.ts';
 import { secretOfCluster } from '../node/secrets.ts';
 import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
@@ -75,7 +76,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const host = hostname();
   const prefix = config.redisKeyPrefix;
   const { leaseMs } = expiry(config);
-  const redis = new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) });
+  const meters = new NodeMeters();
+  const redis = meters.measured('redis', new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) }));
   const state: ClusterState = new RememberingState({ state: redis, leaseMs });
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
@@ -92,6 +94,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
   });
   const { slots, engine } = plane;
+  if (role === 'gateway') meters.showNodes(state);
 
   const specOf = (definition: Parameters<typeof streamSpec>[0]) =>
     streamSpec(definition, config.defaultUserAgent);
@@ -109,7 +112,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   };
   const playing = new PlayingStreams(engine);
   const gateway: Gateway = createGateway({
-    ...(await front(plane, { config, log }, { worker: () => worker, jobs: () => jobs })),
+    ...(await front(plane, { config, log, meters }, { worker: () => worker, jobs: () => jobs })),
     ...{ state, log, version, nodeId },
     config: {
       ...gatewayConfig(config, { clustered: true }),
@@ -170,7 +173,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   if (role === 'worker') {
     ownership = new WorkerOwnership({ worker: records, state, leaseMs });
   }
-  jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown }) : undefined;
+  jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown, meters }) : undefined;
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -204,11 +207,13 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
 
 /** One run per interval in the whole cluster reaps records; each worker looks after its host's processes, which nobody else can see. */
 function runJobs(
-  options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown },
+  options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown; meters: NodeMeters },
 ): JobsReport {
-  const { config, cluster, log, state, host, teardown } = options;
-  const queue = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log });
-  const local = new InProcessScheduler({ log });
+  const { config, cluster, log, state, host, teardown, meters } = options;
+  const onRun = meters.jobs.observe;
+  const queue = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log, onRun });
+  meters.jobs.watchQueues(() => queue.queueSizes());
+  const local = new InProcessScheduler({ log, onRun });
   teardown.add('jobs', async () => {
     await Promise.all([queue.close(), local.close()]);
   });

@@ -29,6 +29,7 @@ export interface DataPlane {
   readonly secret: InstallationSecret;
   readonly slots: SlotKeeper;
   readonly client: HttpUpstreamClient;
+  readonly health: SharedHealth;
   readonly engine: StreamEngine;
   /** Of opening an upstream. */
   readonly timeouts: UpstreamTimeouts;
@@ -70,5 +71,5 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());
-  return { secret: options.secret, slots, client, engine, timeouts };
+  return { secret: options.secret, slots, client, health, engine, timeouts };
 }

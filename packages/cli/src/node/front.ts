@@ -6,6 +6,7 @@ import type { JobsReport } from '../serve/jobs-report.ts';
 import { urlProbe } from '../serve/probe-url.ts';
 import { transcoding } from '../serve/transcoding.ts';
 import type { DataPlane } from './data-plane.ts';
+import type { NodeMeters } from './meters.ts';
 
 /** What comes after the gateway, which shows it; undefined until then. */
 export interface Behind {
@@ -14,13 +15,16 @@ export interface Behind {
 }
 
 export type Front = Required<
-  Pick<GatewayOptions, 'figures' | 'onProvidersChanged' | 'recall' | 'transcode' | 'probe' | 'engine'>
+  Pick<
+    GatewayOptions,
+    'figures' | 'meters' | 'onProvidersChanged' | 'recall' | 'transcode' | 'probe' | 'engine'
+  >
 >;
 
 /** What every gateway is made of, whatever else a node has. Looks once what this machine can do. */
 export async function front(
-  { slots, client, engine, timeouts }: DataPlane,
-  { config, log }: { config: Config; log: Logger },
+  { slots, client, health, engine, timeouts }: DataPlane,
+  { config, log, meters }: { config: Config; log: Logger; meters: NodeMeters },
   { worker, jobs }: Behind,
 ): Promise<Front> {
   return {
@@ -28,8 +32,17 @@ export async function front(
     figures(): NodeFigures | undefined {
       const figures = worker()?.figures();
       const report = jobs();
-      return figures && { worker: figures, providers: slots.figures(), ...(report && { jobs: report() }) };
+      return (
+        figures && {
+          worker: figures,
+          upstream: client.stats(),
+          openBreakers: health.open,
+          providers: slots.figures(),
+          ...(report && { jobs: report() }),
+        }
+      );
     },
+    meters: meters.all(config),
     onProvidersChanged: () => slots.refresh(),
     recall: (...asked) => worker()?.recall(...asked) ?? [],
     transcode: await transcoding(config, log),

@@ -8,6 +8,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
+import { NodeMeters } from '../node/meters.ts';
 import { secretBeside } from '../node/secrets.ts';
 import { baseUrl } from './announce.ts';
 import { cannotListen } from './cannot-listen.ts';
@@ -55,7 +56,8 @@ async function open(
   const { workerId } = config;
   const path = await prepareDataDir(config.dataDir);
   const secret = await secretBeside(path);
-  const state = await openSqliteState({ path, ...expiry(config) });
+  const meters = new NodeMeters();
+  const state = meters.measured('sqlite', await openSqliteState({ path, ...expiry(config) }));
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
 
@@ -66,8 +68,9 @@ async function open(
     worker: () => worker,
   });
   const { slots, engine } = plane;
+  meters.showNodes(state);
   const gateway = createGateway({
-    ...(await front(plane, { config, log }, { worker: () => worker, jobs: () => jobs })),
+    ...(await front(plane, { config, log, meters }, { worker: () => worker, jobs: () => jobs })),
     ...{ state, log, version, nodeId: workerId },
     config: gatewayConfig(config),
   });
@@ -95,7 +98,7 @@ async function open(
   worker = records;
   teardown.add('worker', () => records.close());
 
-  const scheduler = new InProcessScheduler({ log });
+  const scheduler = new InProcessScheduler({ log, onRun: meters.jobs.observe });
   teardown.add('jobs', () => scheduler.close());
   const reaper = new Reaper({ state, log, self: workerId });
   const processReaper = new ProcessReaper({ state, host, log });

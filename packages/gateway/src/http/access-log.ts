@@ -8,6 +8,8 @@ import { routeOf } from './route.ts';
 /** A line and a measurement per request to the API. Viewers have lines of their own: see the viewer door. */
 export function accessLog(metrics: Metrics): RequestHandler {
   return (req, res, next) => {
+    // Several answers go over one connection.
+    const sentBefore = req.socket.bytesWritten;
     res.once('finish', () => {
       const found = routeOf(res);
       const { log, startedMs } = contextOf(res);
@@ -15,6 +17,7 @@ export function accessLog(metrics: Metrics): RequestHandler {
       metrics.observeRequest(
         { method: req.method, route: found?.path ?? 'none', status: res.statusCode },
         ms,
+        Math.max(0, req.socket.bytesWritten - sentBefore),
       );
       log[found?.quiet && res.statusCode < 500 ? 'debug' : 'info'](
         {

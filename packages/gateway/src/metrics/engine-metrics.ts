@@ -13,6 +13,11 @@ const REST_AFTER_SAMPLE = 20;
 const KINDS = ['direct', 'shared', 'transcode'] as const;
 const STATES = ['idle', 'starting', 'live', 'switching', 'draining', 'failed'] as const;
 
+const PICTURELESS: ReadonlySet<string> = new Set(['starting', 'switching']);
+const SOURCES = ['provider', 'encoder', 'relay'] as const;
+/** FFmpeg that keeps pace tells a little less than 1 now and then. */
+const LEAST_SPEED = 0.95;
+
 export interface EngineTotals {
   readonly bytesOut: number;
   readonly skips: number;
@@ -29,14 +34,19 @@ export class EngineMetrics {
   readonly #engine: StreamEngineApi;
   readonly #bytesIn = new Growth();
   readonly #bytesOut = new Growth();
+  readonly #relayBytes = new Growth();
   readonly #restarts = new Growth();
   readonly #slateMs = new Growth();
   readonly #pools: Gauge<'kind' | 'state'>;
   readonly #viewers: Gauge<'kind'>;
   readonly #ffmpeg: Gauge;
   readonly #ring: Gauge;
-  readonly #received: Counter;
+  readonly #received: Counter<'source'>;
   readonly #sent: Counter;
+  readonly #relayed: Counter;
+  readonly #waiting: Gauge<'kind'>;
+  readonly #slowest: Gauge;
+  readonly #slow: Gauge;
   readonly #ffmpegRestarts: Counter;
   readonly #slate: Counter;
   readonly #detaches: Counter<'reason'>;
@@ -74,9 +84,26 @@ export class EngineMetrics {
       registers,
     });
     this.#ring = new Gauge({ name: 'streampool_ring_bytes', help: 'Memory that rings hold.', registers });
+    this.#waiting = new Gauge({
+      name: 'streampool_viewers_without_picture',
+      help: 'Viewers whose stream has no picture to show at the moment, by the kind of their stream.',
+      labelNames: ['kind'],
+      registers,
+    });
+    this.#slowest = new Gauge({
+      name: 'streampool_ffmpeg_slowest_speed_ratio',
+      help: 'Speed of the slowest FFmpeg process of this node, 1 being real time; absent where none has told yet. Lastingly below 1, its viewers run dry.',
+      registers,
+    });
+    this.#slow = new Gauge({
+      name: 'streampool_ffmpeg_slow_processes',
+      help: 'FFmpeg processes that work slower than their streams play.',
+      registers,
+    });
     this.#received = new Counter({
-      name: 'streampool_upstream_received_bytes_total',
-      help: 'Bytes of media received from providers.',
+      name: 'streampool_source_received_bytes_total',
+      help: 'Bytes of media that pools were given by their sources.',
+      labelNames: ['source'],
       registers,
     });
     this.#sent = new Counter({
@@ -84,11 +111,17 @@ export class EngineMetrics {
       help: 'Bytes of media handed to viewers.',
       registers,
     });
+    this.#relayed = new Counter({
+      name: 'streampool_relay_sent_bytes_total',
+      help: 'Bytes of media handed to other nodes, which play them to their viewers.',
+      registers,
+    });
     this.#ffmpegRestarts = new Counter({
       name: 'streampool_ffmpeg_restarts_total',
       help: 'FFmpeg processes started again after the first of their pool.',
       registers,
     });
+    for (const source of SOURCES) this.#received.inc({ source }, 0);
     this.#slate = new Counter({
       name: 'streampool_slate_seconds_total',
       help: 'Time in which streams showed a slate because no source sent anything.',
@@ -152,6 +185,10 @@ export class EngineMetrics {
         { kind },
         sum((pool) => (pool.kind === kind ? pool.viewers : 0)),
       );
+      this.#waiting.set(
+        { kind },
+        sum((pool) => (pool.kind === kind && PICTURELESS.has(pool.state) ? pool.viewers : 0)),
+      );
       for (const state of STATES) {
         this.#pools.set(
           { kind, state },
@@ -161,6 +198,13 @@ export class EngineMetrics {
     }
     this.#ffmpeg.set(sum((pool) => Number(pool.kind === 'transcode' && pool.pid !== undefined)));
     this.#ring.set(sum((pool) => pool.ringBytes));
+    const speeds = pools.flatMap(({ kind, state, speed }) =>
+      kind === 'transcode' && state === 'live' && speed !== undefined ? [speed] : [],
+    );
+    // A number that nobody measured would be taken for one.
+    if (speeds.length > 0) this.#slowest.set(Math.min(...speeds));
+    else this.#slowest.remove();
+    this.#slow.set(speeds.filter((speed) => speed < LEAST_SPEED).length);
   }
 
   #listen(): void {
@@ -173,7 +217,7 @@ export class EngineMetrics {
         this.#skippedBytes.inc(Math.max(0, bytesSkipped));
       }),
       engine.on('source_switched', ({ reason, gapMs }) => {
-        this.#switches.inc({ reason: count(this.#switchesByReason, reason) });
+        this.#switches.inc({ reason: boundedName(this.#switchesByReason, reason) });
         this.#gap.observe(Math.max(0, gapMs) / 1000);
       }),
       engine.on('pool_state', () => this.#sampleIfCheap()),
@@ -181,7 +225,7 @@ export class EngineMetrics {
   }
 
   #onDetached(reason: DetachReason): void {
-    this.#detaches.inc({ reason: count(this.#detachesByReason, reason) });
+    this.#detaches.inc({ reason: boundedName(this.#detachesByReason, reason) });
     this.#sampleIfCheap();
   }
 
@@ -198,10 +242,15 @@ export class EngineMetrics {
     const key = (pool: PoolSnapshot): string => `${pool.streamId}:${pool.startedAt ?? 0}`;
     const figures = (of: (pool: PoolSnapshot) => number): [string, number][] =>
       pools.map((pool) => [key(pool), of(pool)]);
-    const sent = this.#bytesOut.take(figures((pool) => pool.bytesOut));
+    const sent = this.#bytesOut.take(figures((pool) => pool.bytesOut - (pool.relayBytesOut ?? 0)));
     this.#sentTotal += sent;
     this.#sent.inc(sent);
-    this.#received.inc(this.#bytesIn.take(figures((pool) => pool.bytesIn)));
+    this.#relayed.inc(this.#relayBytes.take(figures((pool) => pool.relayBytesOut ?? 0)));
+    const received = this.#bytesIn.takeEach(figures((pool) => pool.bytesIn));
+    // A pool may change from one to the other; what came since the last look came from where it plays now.
+    const sources = new Map(pools.map((pool) => [key(pool), sourceOf(pool)]));
+    for (const [pool, bytes] of received)
+      this.#received.inc({ source: sources.get(pool) ?? 'provider' }, bytes);
     this.#slate.inc(this.#slateMs.take(figures((pool) => pool.slateMs ?? 0)) / 1000);
     this.#ffmpegRestarts.inc(
       this.#restarts.take(figures((pool) => (pool.kind === 'transcode' ? pool.restarts : 0))),
@@ -210,8 +259,13 @@ export class EngineMetrics {
 }
 
 /** Adds one, under `other` where there are too many names already; the name it was counted under. */
-function count(counts: Record<string, number>, reason: string): string {
+export function boundedName(counts: Record<string, number>, reason: string): string {
   const name = reason in counts || Object.keys(counts).length < MAX_REASONS ? reason : 'other';
   counts[name] = (counts[name] ?? 0) + 1;
   return name;
+}
+
+function sourceOf({ kind, relayed }: PoolSnapshot): (typeof SOURCES)[number] {
+  if (relayed === true) return 'relay';
+  return kind === 'transcode' ? 'encoder' : 'provider';
 }

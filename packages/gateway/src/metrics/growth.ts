@@ -4,12 +4,19 @@ export class Growth {
 
   /** What was added since the last call, over all keys. Keys that are absent are forgotten; a smaller value is a new life. Equal keys add up. */
   take(current: Iterable<readonly [key: string, value: number]>): number {
-    let grown = 0;
+    let sum = 0;
+    for (const grown of this.takeEach(current).values()) sum += grown;
+    return sum;
+  }
+
+  /** The same for each key. */
+  takeEach(current: Iterable<readonly [key: string, value: number]>): ReadonlyMap<string, number> {
+    const grown = new Map<string, number>();
     const seen = new Map<string, number>();
     for (const [key, value] of current) seen.set(key, (seen.get(key) ?? 0) + value);
     for (const [key, value] of seen) {
       const before = this.#last.get(key) ?? 0;
-      grown += value >= before ? value - before : value;
+      grown.set(key, value >= before ? value - before : value);
     }
     this.#last = seen;
     return grown;

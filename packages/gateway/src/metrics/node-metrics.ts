@@ -14,11 +14,27 @@ export interface NodeFigures {
     readonly limits: { readonly maxStreams: number; readonly maxEncoders: number };
     readonly takeovers: number;
     readonly ownershipsLost: number;
+    /** Streams that this process wanted to own: it may, or another one does. */
+    readonly claims: { readonly granted: number; readonly refused: number };
     readonly pendingEvents: number;
     readonly droppedEvents: number;
     /** Of timelines. */
     readonly droppedEntries: number;
   };
+  /** Connections to providers, whoever reads from them. */
+  readonly upstream?: {
+    readonly openConnections: number;
+    readonly totalConnections: number;
+    readonly totalBytes: number;
+    readonly heldBytes: number;
+  };
+  /** Sources that are left alone for a while, as this process knows them. */
+  readonly openBreakers?: number;
+  readonly caches?: readonly {
+    readonly name: string;
+    readonly hits: number;
+    readonly misses: number;
+  }[];
   /** Connections to providers that allow only so many, as this process has them. */
   readonly providers?: readonly {
     readonly id: string;
@@ -52,9 +68,19 @@ export class NodeMetrics {
   ) {
     this.#registry = registry;
     this.#relays(engine);
+    this.#upstream(figures);
     const worker = (): NodeFigures['worker'] | undefined => figures()?.worker;
     this.#providers(figures);
     const jobs = (): NodeFigures['jobs'] => figures()?.jobs;
+    this.#counter(
+      'streampool_ownership_claims',
+      'Streams that this process asked the state to own; refused: another node does, and plays it for this one.',
+      () => {
+        const claims = worker()?.claims;
+        return claims && Object.entries(claims).map(([outcome, count]) => [{ outcome }, count]);
+      },
+      ['outcome'],
+    );
     this.#gauge(
       'streampool_owned_streams',
       'Streams whose source this worker plays for the whole cluster.',
@@ -99,16 +125,23 @@ export class NodeMetrics {
       'Streams that went to another owner while this worker played them.',
       () => one(worker()?.ownershipsLost),
     );
-    this.#counter('streampool_job_runs', 'Runs of background jobs on this process.', () =>
-      jobs()?.runs.map(({ name, runs }) => [{ job: name }, runs]),
+    this.#counter(
+      'streampool_job_runs',
+      'Runs of background jobs on this process.',
+      () => jobs()?.runs.map(({ name, runs }) => [{ job: name }, runs]),
+      ['job'],
     );
-    this.#counter('streampool_job_failures', 'Runs of background jobs that failed.', () =>
-      jobs()?.runs.map(({ name, failures }) => [{ job: name }, failures]),
+    this.#counter(
+      'streampool_job_failures',
+      'Runs of background jobs that failed.',
+      () => jobs()?.runs.map(({ name, failures }) => [{ job: name }, failures]),
+      ['job'],
     );
     this.#counter(
       'streampool_reaper_actions',
       'What this process cleared away of dead nodes, by what it did.',
       () => Object.entries(jobs()?.reaped ?? {}).map(([action, count]) => [{ action }, count]),
+      ['action'],
     );
     this.#counter(
       'streampool_orphans_killed',
@@ -125,26 +158,31 @@ export class NodeMetrics {
       'streampool_provider_slots_used',
       'Connections of this process to a provider that allows only so many; the sum over all processes is what counts.',
       each(({ held }) => held),
+      ['provider'],
     );
     this.#gauge(
       'streampool_provider_slots_max',
       'Connections that the provider allows to all processes together.',
       each(({ maxConnections }) => maxConnections),
+      ['provider'],
     );
     this.#counter(
       'streampool_provider_refusals',
       'Connections that this process wanted while the provider had none left.',
       each(({ refusals }) => refusals),
+      ['provider'],
     );
     this.#counter(
       'streampool_provider_hand_overs',
       'Connections that came here from a stream that nobody watched, or whose viewer zapped.',
       each(({ handOvers }) => handOvers),
+      ['provider'],
     );
     this.#counter(
       'streampool_provider_preemptions',
       'Connections that came here from a stream of a lower priority.',
       each(({ preemptions }) => preemptions),
+      ['provider'],
     );
   }
 
@@ -161,27 +199,66 @@ export class NodeMetrics {
           [{ direction: 'out' }, outgoing],
         ];
       },
+      ['direction'],
     );
   }
 
-  #gauge(name: string, help: string, values: Values): void {
+  #upstream(figures: () => NodeFigures | undefined): void {
+    const upstream = (): NodeFigures['upstream'] => figures()?.upstream;
+    this.#gauge('streampool_upstream_connections', 'Connections to providers that are open.', () =>
+      one(upstream()?.openConnections),
+    );
+    this.#counter('streampool_upstream_connections', 'Connections to providers ever opened.', () =>
+      one(upstream()?.totalConnections),
+    );
+    this.#counter(
+      'streampool_upstream_received_bytes',
+      'Bytes read from providers, whatever for: media, playlists, what FFmpeg reads, tests.',
+      () => one(upstream()?.totalBytes),
+    );
+    this.#gauge(
+      'streampool_upstream_held_bytes',
+      'Memory of bytes from providers that slow readers have not taken yet.',
+      () => one(upstream()?.heldBytes),
+    );
+    this.#gauge(
+      'streampool_open_breakers',
+      'Sources that are left alone for a while because they failed, as far as this process knows.',
+      () => one(figures()?.openBreakers),
+    );
+    this.#counter(
+      'streampool_cache_requests',
+      'Questions that a cache of this process could answer (hit) or had to pass on (miss).',
+      () =>
+        figures()?.caches?.flatMap(({ name, hits, misses }): Sample[] => [
+          [{ cache: name, outcome: 'hit' }, hits],
+          [{ cache: name, outcome: 'miss' }, misses],
+        ]),
+      ['cache', 'outcome'],
+    );
+  }
+
+  #gauge(name: string, help: string, values: Values, labelNames: readonly string[] = []): void {
     const registers = [this.#registry];
     const gauge: Gauge<string> = new Gauge({
-      ...{ name, help, registers, labelNames: LABELS },
+      ...{ name, help, registers, labelNames },
       collect: () => {
         gauge.reset();
+        // Without labels it would be 0 again: a figure that nobody has is shown by nobody.
+        if (labelNames.length === 0) gauge.remove();
         for (const [labels, value] of values() ?? []) gauge.set(labels, value);
       },
     });
   }
 
   /** Of a count that is kept elsewhere. */
-  #counter(name: string, help: string, values: Values): void {
+  #counter(name: string, help: string, values: Values, labelNames: readonly string[] = []): void {
     const registers = [this.#registry];
     const counter: Counter<string> = new Counter({
-      ...{ name: `${name}_total`, help, registers, labelNames: LABELS },
+      ...{ name: `${name}_total`, help, registers, labelNames },
       collect: () => {
         counter.reset();
+        if (labelNames.length === 0) counter.remove();
         for (const [labels, value] of values() ?? []) counter.inc(labels, value);
       },
     });
@@ -191,8 +268,6 @@ export class NodeMetrics {
 type Sample = readonly [labels: Record<string, string>, value: number];
 /** Nothing is shown of what is undefined. */
 type Values = () => readonly Sample[] | undefined;
-
-const LABELS = ['direction', 'job', 'action', 'provider'];
 
 function one(value: number | undefined): Sample[] | undefined {
   return value === undefined ? undefined : [[{}, value]];

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { JobRunner, type JobRunnerOptions } from './job-runner.ts';
+import { JobRunner, type JobRunnerOptions, type OnRun } from './job-runner.ts';
 import type { EveryOptions, Job, JobFigures, Scheduler } from './scheduler.ts';
 import { deadlineOf } from './scheduler.ts';
 import { systemTimers, type Timers } from './timers.ts';
@@ -7,6 +7,7 @@ import { systemTimers, type Timers } from './timers.ts';
 export interface InProcessSchedulerOptions {
   readonly log: Logger;
   readonly timers?: Timers;
+  readonly onRun?: OnRun;
   /** 0 to 1; injected for tests. */
   readonly random?: () => number;
   /** How long `close` waits for runs that do not heed their signal, in ms. */
@@ -21,6 +22,7 @@ export class InProcessScheduler implements Scheduler {
   readonly #log: Logger;
   readonly #timers: Timers;
   readonly #random: () => number;
+  readonly #onRun: OnRun | undefined;
   readonly #closeDeadlineMs: number;
   readonly #jobs = new Map<string, RepeatedJob>();
   #closed: Promise<void> | undefined;
@@ -29,6 +31,7 @@ export class InProcessScheduler implements Scheduler {
     this.#log = options.log;
     this.#timers = options.timers ?? systemTimers;
     this.#random = options.random ?? Math.random;
+    this.#onRun = options.onRun;
     this.#closeDeadlineMs = options.closeDeadlineMs ?? 5_000;
   }
 
@@ -43,6 +46,7 @@ export class InProcessScheduler implements Scheduler {
       log: this.#log,
       timers: this.#timers,
       random: this.#random,
+      onRun: this.#onRun,
     });
     this.#jobs.set(name, job);
     job.schedule(options.firstAfterMs);

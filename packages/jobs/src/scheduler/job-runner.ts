@@ -9,7 +9,11 @@ export interface JobRunnerOptions {
   readonly run: Job;
   readonly log: Logger;
   readonly timers: Timers;
+  readonly onRun?: OnRun | undefined;
 }
+
+/** Told of each run that has ended, with how long it took in ms. */
+export type OnRun = (job: string, ms: number, outcome: 'ok' | 'failed' | 'timeout') => void;
 
 /** Runs one job once at a time: with its deadline, its figures, and its errors said and swallowed. */
 export class JobRunner {
@@ -44,10 +48,13 @@ export class JobRunner {
   async runOnce(closing: AbortSignal): Promise<number> {
     const startedAt = this.#options.timers.now();
     this.#runs += 1;
+    const { failures, timeouts } = { failures: this.#failures, timeouts: this.#timeouts };
     this.#running = this.#attempt(closing);
     await this.#running;
     this.#running = undefined;
     this.#lastDurationMs = this.#options.timers.now() - startedAt;
+    const outcome = this.#timeouts > timeouts ? 'timeout' : this.#failures > failures ? 'failed' : 'ok';
+    this.#options.onRun?.(this.#options.name, this.#lastDurationMs, outcome);
     return this.#lastDurationMs;
   }
 

@@ -3,7 +3,7 @@ import { redisPlace } from '@streampool/state';
 import { type ConnectionOptions, Queue, Worker } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';
-import { JobRunner } from './job-runner.ts';
+import { JobRunner, type OnRun } from './job-runner.ts';
 import { deadlineOf, type EveryOptions, type Job, type JobFigures, type Scheduler } from './scheduler.ts';
 import { pause, systemTimers, type Timers } from './timers.ts';
 
@@ -14,6 +14,7 @@ export interface QueueSchedulerOptions {
   /** Put before BullMQ's own prefix. */
   readonly prefix?: string;
   readonly log: Logger;
+  readonly onRun?: OnRun;
   /** How long `close` waits for a run and for Redis, in ms. */
   readonly closeDeadlineMs?: number;
 }
@@ -44,13 +45,14 @@ export class QueueScheduler implements Scheduler {
   every(name: string, intervalMs: number, run: Job, options: EveryOptions = {}): void {
     if (this.#closed) return;
     void this.#jobs.get(name)?.close();
-    const { url, tls, prefix = '', log } = this.#options;
+    const { url, tls, prefix = '', log, onRun } = this.#options;
     const job = new QueuedJob({
       name,
       intervalMs,
       deadlineMs: deadlineOf(intervalMs, options),
       run,
       log,
+      onRun,
       timers: systemTimers,
       prefix: `${prefix}bull`,
       connection: redisPlace(url, tls),
@@ -60,6 +62,11 @@ export class QueueScheduler implements Scheduler {
 
   figures(): JobFigures[] {
     return [...this.#jobs.values()].map((job) => job.figures());
+  }
+
+  /** How many jobs each queue holds, by what they are at; the same at every node. Rejects while Redis is away. */
+  async queueSizes(): Promise<{ queue: string; sizes: Readonly<Record<string, number>> }[]> {
+    return Promise.all([...this.#jobs].map(async ([queue, job]) => ({ queue, sizes: await job.sizes() })));
   }
 
   close(): Promise<void> {
@@ -87,6 +94,7 @@ interface QueuedJobOptions {
   readonly deadlineMs: number;
   readonly run: Job;
   readonly log: Logger;
+  readonly onRun: OnRun | undefined;
   readonly timers: Timers;
   readonly prefix: string;
   readonly connection: RedisOptions;
@@ -137,6 +145,10 @@ class QueuedJob {
 
   figures(): JobFigures {
     return this.#runner.figures();
+  }
+
+  sizes(): Promise<Readonly<Record<string, number>>> {
+    return this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed');
   }
 
   /** Never rejects. */

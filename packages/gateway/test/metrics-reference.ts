@@ -1,0 +1,90 @@
+import type { Registry } from 'prom-client';
+import { ClusterMeter, DiskMeter, JobMeter, type Meter, type NodeFigures, StateMeter } from '../src/index.ts';
+import { Metrics } from '../src/metrics/metrics.ts';
+import { FakeEngine } from './fake-engine.ts';
+
+/** What labels say. A label that is not here has no place in a metric. */
+const LABELS: Readonly<Record<string, string>> = {
+  action: 'what the reaper did, such as `workers_removed`',
+  backend: '`sqlite` or `redis`',
+  cache: 'which cache',
+  cause: '`source`: it sent nothing; `encoder`: FFmpeg put out nothing; `viewer`: its socket took nothing',
+  direction: '`in`: from the owners of streams; `out`: to other nodes',
+  directory: '`data` or `hls`',
+  job: 'the job’s name, such as `reaper`',
+  kind: 'kind of the stream: `direct`, `shared`, `transcode`',
+  method: 'of HTTP',
+  node: 'version of Node',
+  operation: 'of the state, such as `claim`',
+  outcome: 'see the metric',
+  provider: 'id of the provider, as configured',
+  queue: 'name of the queue',
+  reason: 'a word of the program; beyond 30 of them `other`',
+  role: '`gateway` or `worker`',
+  route: 'path as it is documented (`/streams/{id}`), never the one that was asked for',
+  source: '`provider`, `encoder` (FFmpeg) or `relay` (another node)',
+  state: 'of a pool or of a queue’s jobs',
+  status: 'HTTP status; of nodes `ready`, `draining`, `silent`',
+  type: 'name of a timeline’s entry, such as `source_lost`',
+  version: 'of Streampool',
+};
+
+/** What `outcome` may be. */
+const OUTCOMES: Readonly<Record<string, string>> = {
+  streampool_cache_requests_total: '`hit`, `miss`',
+  streampool_job_duration_seconds: '`ok`, `failed`, `timeout`',
+  streampool_ownership_claims_total: '`granted`, `refused`',
+  streampool_state_operation_duration_seconds: '`ok`, `refused`, `unavailable`, `failed`',
+  streampool_stream_start_duration_seconds: '`live`, `failed`, `stopped`',
+  streampool_viewer_start_duration_seconds: '`ok`, `left`, `redirected`, or an error code',
+};
+
+/** Every meter that a node can have. */
+export function allMeters(): Meter[] {
+  return [new StateMeter(), new JobMeter(), new DiskMeter({ data: '/' }), new ClusterMeter(async () => [])];
+}
+
+interface Described {
+  readonly name: string;
+  readonly help: string;
+  readonly type: string;
+  readonly labelNames: readonly string[];
+}
+
+/** All metrics of the program, in the order of their names; those of Node and the process are prom-client's. */
+export function describedMetrics(registry: Registry): Described[] {
+  const all = registry.getMetricsAsArray() as unknown as Described[];
+  return all.filter(({ name }) => name.startsWith('streampool_')).sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The registry of a node that has everything. */
+export function fullRegistry(): { registry: Registry; close: () => void } {
+  const figures = (): NodeFigures | undefined => undefined;
+  const metrics = new Metrics(new FakeEngine(), '0.0.0-test', { figures, meters: allMeters() });
+  return { registry: metrics.registry, close: () => metrics.close() };
+}
+
+/** The tables of docs/metrics.md. @throws Error for a label that nothing is said of */
+export function referenceTable(registry: Registry): string {
+  const metrics = describedMetrics(registry);
+  const rows = metrics.map(({ name, type, labelNames, help }) => {
+    const outcomes = labelNames.includes('outcome') ? ` \`outcome\`: ${OUTCOMES[name] ?? fail(name)}.` : '';
+    const labels = labelNames.map((label) => `\`${label}\``).join(', ');
+    return `| \`${name}\` | ${type} | ${labels} | ${help}${outcomes} |`;
+  });
+  const used = new Set(metrics.flatMap(({ labelNames }) => labelNames));
+  const labels = [...used].sort().map((label) => `| \`${label}\` | ${LABELS[label] ?? fail(label)} |`);
+  return [
+    '| Metric | Type | Labels | What it is |',
+    '|---|---|---|---|',
+    ...rows,
+    '',
+    '| Label | What it says |',
+    '|---|---|',
+    ...labels,
+  ].join('\n');
+}
+
+function fail(what: string): never {
+  throw new Error(`docs/metrics.md says nothing of ${what}: see metrics-reference.ts`);
+}
