@@ -1,6 +1,7 @@
 export { childEnvironment, deathSignalPrefix } from './launch.ts';
 export { LineSplitter } from './line-splitter.ts';
 export { signalGroup } from './process-group.ts';
+export { type RunResult, type RunToEndOptions, runToEnd } from './run-to-end.ts';
 export {
   type ProcessEnding,
   type ProcessHandlers,

@@ -1,7 +1,5 @@
-import { setPriority } from 'node:os';
 import { StreampoolError } from '@streampool/errors';
-import { childEnvironment, deathSignalPrefix, signalGroup } from '@streampool/processes';
-import { execa } from 'execa';
+import { runToEnd } from '@streampool/processes';
 import { ffmpegMissing } from '../check-ffmpeg.ts';
 
 /** What every FFmpeg is told that works for seconds at the most. */
@@ -28,7 +26,6 @@ export interface CollectOutputOptions extends ShortRun {
 }
 
 const NICENESS = 10;
-const MAX_STDERR_BYTES = 8 * 1024;
 
 /**
  * Runs one short-lived FFmpeg, at low priority, and collects what it writes to stdout. Its process group is gone when this
@@ -36,54 +33,22 @@ const MAX_STDERR_BYTES = 8 * 1024;
  * @throws StreampoolError FFMPEG_FAILED, FFMPEG_STALLED after the deadline, FFMPEG_MISSING
  */
 export async function collectOutput(options: CollectOutputOptions): Promise<Buffer> {
-  const { ffmpegPath, input, args, maxOutputBytes, deadlineMs, signal } = options;
-  const program = ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'fatal'];
-  const command = [...deathSignalPrefix(), ffmpegPath, ...program, ...args];
-  const child = execa(command[0]!, command.slice(1), {
-    ...(input ? { input } : { stdin: 'ignore' }),
-    encoding: 'buffer',
-    reject: false,
-    detached: true,
-    cleanup: false,
-    maxBuffer: { stdout: maxOutputBytes, stderr: MAX_STDERR_BYTES },
-    extendEnv: false,
-    env: childEnvironment(),
-    cwd: '/',
+  const { ffmpegPath, args, late, failed, niceness = NICENESS, ...run } = options;
+  const result = await runToEnd({
+    ...run,
+    ...{ program: ffmpegPath, niceness },
+    args: ['-nostdin', '-hide_banner', '-nostats', '-loglevel', 'fatal', ...args],
   });
-  const { pid } = child;
-  // Whatever a wrapper around FFmpeg has started holds our pipes open: the group, not the child, must go.
-  const kill = (): void => {
-    if (pid !== undefined) signalGroup(pid, 'SIGKILL');
-  };
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    kill();
-  }, deadlineMs);
-  signal?.addEventListener('abort', kill, { once: true });
-  if (signal?.aborted) kill();
-  if (pid !== undefined) {
-    child.nodeChildProcess.once('exit', kill);
-    lowerPriority(pid, options.niceness ?? NICENESS);
-  }
-  const result = await child;
-  clearTimeout(timer);
-  signal?.removeEventListener('abort', kill);
-  if (!result.failed)
-    return Buffer.from(result.stdout.buffer, result.stdout.byteOffset, result.stdout.length);
-  if (result.code === 'ENOENT' || result.code === 'EACCES') throw ffmpegMissing(ffmpegPath);
-  const stderr = Buffer.from(result.stderr ?? []).toString();
-  if (/^setpriv: failed to execute/m.test(stderr)) throw ffmpegMissing(ffmpegPath);
-  if (isLate) throw new StreampoolError('FFMPEG_STALLED', `${options.late} ${deadlineMs / 1_000} s`);
-  throw new StreampoolError('FFMPEG_FAILED', options.failed, {
-    info: result.signal ? { signal: result.signal } : { exitCode: result.exitCode ?? -1 },
-  });
-}
-
-function lowerPriority(pid: number, niceness: number): void {
-  try {
-    if (niceness > 0) setPriority(pid, niceness);
-  } catch {
-    // Already gone, or not allowed to: it then runs as we do.
+  switch (result.outcome) {
+    case 'ended':
+      return result.stdout;
+    case 'missing':
+      throw ffmpegMissing(ffmpegPath);
+    case 'late':
+      throw new StreampoolError('FFMPEG_STALLED', `${late} ${options.deadlineMs / 1_000} s`);
+    case 'failed':
+      throw new StreampoolError('FFMPEG_FAILED', failed, {
+        info: result.signal ? { signal: result.signal } : { exitCode: result.exitCode ?? -1 },
+      });
   }
 }
