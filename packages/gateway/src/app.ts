@@ -17,6 +17,7 @@ import { failoverRoutes } from './routes/failover.ts';
 import { providerRoutes } from './routes/providers.ts';
 import { readRoutes } from './routes/read-streams.ts';
 import { serverRoutes } from './routes/server.ts';
+import { serviceDiscoveryRoutes } from './routes/service-discovery.ts';
 import type { Services } from './routes/services.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { timelineRoutes } from './routes/timelines.ts';
@@ -43,6 +44,7 @@ export function allRoutes(services: Services): Route[] {
     ...statsRoutes(services),
     ...serverRoutes(services),
     ...workerRoutes(services),
+    ...serviceDiscoveryRoutes(services),
     ...providerRoutes(services),
   ];
 }

@@ -88,6 +88,8 @@ export interface WorkerRecord {
   readonly url: string;
   /** Where players reach it, if that is another place. */
   readonly publicUrl?: string;
+  /** Where Prometheus reaches it, if that is another place. */
+  readonly metricsUrl?: string;
   readonly status: WorkerStatus;
   /** A gateway holds viewers' sockets and owns no streams. Absent: a worker. */
   readonly role?: 'worker' | 'gateway';

@@ -29,6 +29,8 @@ export interface WorkerOptions extends WorkerHooks {
   readonly url: string;
   /** Where players reach this one; `url` by default. */
   readonly publicUrl?: string;
+  /** Where Prometheus reaches this one; `url` by default. */
+  readonly metricsUrl?: string;
   readonly version: string;
   /** A gateway has viewers, but never owns a stream. A worker by default. */
   readonly role?: 'worker' | 'gateway';
@@ -66,6 +68,7 @@ export function completeOptions(options: WorkerOptions): CompleteWorkerOptions {
   return {
     role: 'worker',
     publicUrl: options.url,
+    metricsUrl: options.url,
     host: hostname(),
     capacity: 0,
     maxEncoders: 0,

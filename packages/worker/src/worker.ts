@@ -413,13 +413,15 @@ export class Worker {
   }
 
   #record(): Heartbeat['worker'] {
-    const { id, host, url, publicUrl, version, capacity, maxEncoders, load, engine, role } = this.#options;
+    const { id, host, url, publicUrl, metricsUrl, version, capacity, maxEncoders, load, engine, role } =
+      this.#options;
     return {
       id,
       host,
       pid: process.pid,
       url,
       ...(publicUrl !== url && { publicUrl }),
+      ...(metricsUrl !== url && { metricsUrl }),
       status: this.#draining ? 'draining' : 'ready',
       ...(role === 'gateway' && { role }),
       version,

@@ -137,6 +137,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const records = new Worker({
     ...{ id: nodeId, host, state, engine, log, version, role },
     url: config.workerUrl ?? baseUrl({ ...config, rootPath: '' }, port),
+    ...(config.metricsUrl !== undefined && { metricsUrl: config.metricsUrl }),
     ...(config.workerPublicUrl !== undefined && { publicUrl: config.workerPublicUrl }),
     ...(role === 'worker' && { capacity: config.maxStreams, maxEncoders: config.maxEncoders }),
     heartbeatMs: config.heartbeatIntervalMs,

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { DEFAULT_USER_AGENT } from '@streampool/upstream';
 import { z } from 'zod';
 import { DETECTION_SETTINGS } from './detection-settings.ts';
+import { OBSERVABILITY_SETTINGS } from './observability-settings.ts';
 import { providerLimits } from './provider-limits.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 
@@ -17,6 +18,7 @@ export interface Setting<T> {
     | 'Detection'
     | 'FFmpeg'
     | 'State'
+    | 'Observability'
     | 'Cluster';
   readonly about: string;
   readonly type: ValueType<T>;
@@ -451,6 +453,7 @@ export const SETTINGS = {
     type: oneOf(['proxy', 'redirect']),
     default: 'proxy',
   }),
+  ...OBSERVABILITY_SETTINGS,
 };
 
 export type SettingName = keyof typeof SETTINGS;

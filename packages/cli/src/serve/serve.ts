@@ -88,6 +88,7 @@ async function open(
     log,
     version,
     url: baseUrl(config, port),
+    ...(config.metricsUrl !== undefined && { metricsUrl: config.metricsUrl }),
     heartbeatMs: config.heartbeatIntervalMs,
     clientTtlMs: expiry(config).clientTtlMs,
     onStreamRemoved: (streamId) => void engine.stop(streamId),

@@ -6,7 +6,7 @@ local function worker_record(id)
 end
 
 -- What an operator who looks at it wants to see first.
-local WORKER_FIELDS = { 'id', 'role', 'status', 'host', 'pid', 'url', 'publicUrl', 'ownedStreams', 'capacity', 'encoders',
+local WORKER_FIELDS = { 'id', 'role', 'status', 'host', 'pid', 'url', 'publicUrl', 'metricsUrl', 'ownedStreams', 'capacity', 'encoders',
   'maxEncoders', 'viewers', 'load', 'version', 'heartbeatMs', 'startedAtMs' }
 
 -- JSON as a person would write it: in an order, and slashes as they are.
