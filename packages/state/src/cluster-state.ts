@@ -10,6 +10,7 @@ import type {
   WorkerRecord,
   WorkerStatus,
 } from './records.ts';
+import type { SessionState } from './sessions.ts';
 import type { SourceState } from './sources.ts';
 import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from './timeline/entry.ts';
 import type { WebhookState } from './webhooks.ts';
@@ -120,7 +121,7 @@ export interface OnlyExpired {
  * Every method is one atomic step. The store's clock decides about expiry; clocks of hosts are never compared.
  * @throws StreampoolError STATE_UNAVAILABLE when the store cannot be reached within its deadline (every method)
  */
-export interface ClusterState extends EventState, ProviderState, SourceState, WebhookState {
+export interface ClusterState extends EventState, ProviderState, SessionState, SourceState, WebhookState {
   /** Keeps the definition; the same id again replaces what does not change the bytes (metadata, failover URLs, settings) and keeps `createdAtMs`. */
   putStream(
     definition: StreamDefinition,

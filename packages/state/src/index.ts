@@ -8,6 +8,8 @@ export type * from './records.ts';
 export { redisPlace } from './redis/connection.ts';
 export { RedisClusterState, type RedisStateOptions } from './redis/redis-cluster-state.ts';
 export { type RememberingOptions, RememberingState } from './remembering/remembering-state.ts';
+export type * from './sessions.ts';
+export { DEFAULT_SESSION_TIMEOUT_MS } from './sessions.ts';
 export type * from './sources.ts';
 export { SqliteClusterState, type SqliteStateOptions } from './sqlite/sqlite-cluster-state.ts';
 export { openSqliteState, type ThreadedStateOptions } from './sqlite/threaded-state.ts';

@@ -158,6 +158,9 @@ export type EventType =
   | 'drill_ended'
   | 'slot_handed_over'
   | 'stream_preempted'
+  | 'session_started'
+  | 'session_refused'
+  | 'session_ended'
   | 'owner_changed'
   | 'worker_lost'
   | 'reaped';

@@ -32,6 +32,7 @@ import type {
   WorkerRecord,
   WorkerStatus,
 } from '../records.ts';
+import { DEFAULT_SESSION_TIMEOUT_MS } from '../sessions.ts';
 import { shownData } from '../shown-stream.ts';
 import { MOST_SOURCES, SOURCE_MEMORY_MS, type SourceExchange, type SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
@@ -50,6 +51,7 @@ import {
   toStream,
   toWorker,
 } from './hashes.ts';
+import { RedisSessions } from './sessions.ts';
 import { inOrder, type SlotRow, slotArguments, toProviders, toSlot } from './slots.ts';
 import { readSweep, type SweptRows } from './sweep.ts';
 import { entryArgument, readTimeline } from './timelines.ts';
@@ -64,6 +66,8 @@ export interface RedisStateOptions {
   readonly leaseMs?: number;
   /** A viewer that its node has not spoken of for this long is gone; ms. */
   readonly clientTtlMs?: number;
+  /** A viewing session of which nothing is heard for this long has expired; ms. */
+  readonly sessionTimeoutMs?: number;
   /** The longest a call takes before it fails; ms. */
   readonly timeoutMs?: number;
   readonly tls?: RedisOptions['tls'];
@@ -83,6 +87,7 @@ export class RedisClusterState implements ClusterState {
   readonly #redis: Connection;
   readonly #leaseMs: number;
   readonly #clientTtlMs: number;
+  readonly #sessions: RedisSessions;
   readonly #eventWait: EventWait;
   readonly #webhooks: Webhooks;
 
@@ -98,6 +103,11 @@ export class RedisClusterState implements ClusterState {
       ...(tls && { tls }),
       ...(includes && { includes }),
     });
+    this.#sessions = new RedisSessions(
+      this.#redis,
+      this.#leaseMs,
+      options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS,
+    );
     this.#eventWait = new EventWait({ place: redisPlace(url, tls), key: `${prefix}events`, timeoutMs });
     this.#webhooks = new Webhooks(this.#redis);
   }
@@ -395,6 +405,18 @@ export class RedisClusterState implements ClusterState {
     const rows = (await this.#redis.run('list-slots', providerId, this.#leaseMs)) as SlotRow[];
     return inOrder(rows.map(toSlot));
   }
+
+  readonly startSession: ClusterState['startSession'] = (...args) => this.#sessions.startSession(...args);
+  readonly touchSessions: ClusterState['touchSessions'] = (...args) => this.#sessions.touchSessions(...args);
+  readonly endSession: ClusterState['endSession'] = (...args) => this.#sessions.endSession(...args);
+  readonly getSession: ClusterState['getSession'] = (...args) => this.#sessions.getSession(...args);
+  readonly listSessions: ClusterState['listSessions'] = (...args) => this.#sessions.listSessions(...args);
+  readonly countSessions: ClusterState['countSessions'] = (...args) => this.#sessions.countSessions(...args);
+  readonly expireSessions: ClusterState['expireSessions'] = (...args) =>
+    this.#sessions.expireSessions(...args);
+  readonly putUser: ClusterState['putUser'] = (...args) => this.#sessions.putUser(...args);
+  readonly getUser: ClusterState['getUser'] = (...args) => this.#sessions.getUser(...args);
+  readonly removeUser: ClusterState['removeUser'] = (...args) => this.#sessions.removeUser(...args);
 
   async generation(): Promise<string> {
     const generation = await this.#redis.command((redis) =>

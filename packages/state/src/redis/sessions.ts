@@ -18,6 +18,7 @@ import type { Connection, ScriptCall } from './connection.ts';
 const TOUCHES_PER_STEP = 500;
 /** The longest name that is part of a key as it is. */
 const MOST_KEY_CHARS = 200;
+const PLAIN = /^[\w.-]{0,200}$/;
 const ANSWERS: Readonly<Record<string, TouchAnswer>> = { o: 'ok', r: 'replaced', e: 'ended', u: 'unknown' };
 
 /** How the scripts tell of a start. */
@@ -126,11 +127,13 @@ export class RedisSessions implements SessionState {
 
 /** What follows `iptv:user_index:`. The user's part holds no colon, so that the first one parts it from the place (an IPv6 address has some). */
 export function indexOf(user: string, place: string): string {
-  return `${bounded(encodeURIComponent(user.toWellFormed()))}:${bounded(place.toWellFormed())}`;
+  return `${keyPart(user)}:${keyPart(place).replace(/%3A/g, ':').replace(/%2F/g, '/')}`;
 }
 
-/** `=` is never left by the escaping of a user's name, nor is it part of an address: nobody can be named like the hash of another. */
-function bounded(text: string): string {
+/** No two texts become the same part. Escaping leaves no `=`, so nobody can be named like the shortened name of another. */
+function keyPart(plain: string): string {
+  if (PLAIN.test(plain)) return plain;
+  const text = encodeURIComponent(plain.toWellFormed());
   if (text.length <= MOST_KEY_CHARS) return text;
   return `${text.slice(0, MOST_KEY_CHARS / 2)}=${createHash('sha256').update(text).digest('hex').slice(0, 32)}`;
 }
@@ -143,6 +146,6 @@ function cursorOf(after: string | undefined): string {
 }
 
 function toSession(id: string, json: string): SessionRecord {
-  const { index, ...session } = JSON.parse(json) as SessionRecord & { index: string };
+  const { index, ...session } = JSON.parse(json) as Omit<SessionRecord, 'id'> & { index: string };
   return { id, ...session };
 }

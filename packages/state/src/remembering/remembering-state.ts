@@ -3,6 +3,7 @@ import type { ClusterState, Heartbeat, HeartbeatReply } from '../cluster-state.t
 import type { StreamDefinition, StreamRecord, WorkerRecord } from '../records.ts';
 import { GiveBack } from './give-back.ts';
 import { Memory } from './memory.ts';
+import { grantedUnheard, renewedUnheard } from './sessions-unheard.ts';
 
 export interface RememberingOptions {
   readonly state: ClusterState;
@@ -195,6 +196,19 @@ export class RememberingState implements ClusterState {
   readonly getDeadLetter: ClusterState['getDeadLetter'] = (...args) => this.#state.getDeadLetter(...args);
   readonly removeDeadLetter: ClusterState['removeDeadLetter'] = (...args) =>
     this.#state.removeDeadLetter(...args);
+  /** While the store is away viewers come, and go on: their node says so again when it is back. */
+  readonly startSession: ClusterState['startSession'] = (request) =>
+    this.#ask(() => this.#state.startSession(request), grantedUnheard(request));
+  readonly touchSessions: ClusterState['touchSessions'] = (node, touches) =>
+    this.#ask(() => this.#state.touchSessions(node, touches), renewedUnheard(touches));
+  readonly endSession: ClusterState['endSession'] = (...args) => this.#state.endSession(...args);
+  readonly getSession: ClusterState['getSession'] = (...args) => this.#state.getSession(...args);
+  readonly listSessions: ClusterState['listSessions'] = (...args) => this.#state.listSessions(...args);
+  readonly countSessions: ClusterState['countSessions'] = (...args) => this.#state.countSessions(...args);
+  readonly expireSessions: ClusterState['expireSessions'] = (...args) => this.#state.expireSessions(...args);
+  readonly putUser: ClusterState['putUser'] = (...args) => this.#state.putUser(...args);
+  readonly getUser: ClusterState['getUser'] = (...args) => this.#state.getUser(...args);
+  readonly removeUser: ClusterState['removeUser'] = (...args) => this.#state.removeUser(...args);
   readonly generation: ClusterState['generation'] = () => this.#state.generation();
   readonly exchangeSources: ClusterState['exchangeSources'] = (...args) =>
     this.#state.exchangeSources(...args);

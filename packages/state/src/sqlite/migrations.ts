@@ -183,6 +183,49 @@ const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX dead_letters_by_age ON dead_letters (failed_at_ms);
   `,
+  // Viewing sessions. How many a user has is kept by triggers; what ended not long ago is remembered for who goes on asking.
+  `
+  CREATE TABLE sessions (
+    number INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    user TEXT NOT NULL,
+    place TEXT NOT NULL,
+    ip TEXT NOT NULL,
+    player TEXT NOT NULL,
+    stream_id TEXT NOT NULL,
+    client_id TEXT NOT NULL,
+    node TEXT NOT NULL,
+    user_agent TEXT NOT NULL,
+    started_at_ms INTEGER NOT NULL,
+    last_active_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE UNIQUE INDEX sessions_by_place ON sessions (user, place);
+  CREATE INDEX sessions_by_user ON sessions (user, expires_ms);
+  CREATE INDEX sessions_by_stream ON sessions (stream_id, id);
+  CREATE INDEX sessions_by_expiry ON sessions (expires_ms);
+  CREATE TABLE session_counts (user TEXT PRIMARY KEY, sessions INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER session_added AFTER INSERT ON sessions BEGIN
+    INSERT INTO session_counts VALUES (NEW.user, 1) ON CONFLICT (user) DO UPDATE SET sessions = sessions + 1;
+  END;
+  CREATE TRIGGER session_removed AFTER DELETE ON sessions BEGIN
+    UPDATE session_counts SET sessions = sessions - 1 WHERE user = OLD.user;
+    DELETE FROM session_counts WHERE user = OLD.user AND sessions = 0;
+  END;
+  CREATE TABLE session_endings (
+    number INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL,
+    user TEXT NOT NULL,
+    place TEXT NOT NULL,
+    player TEXT NOT NULL,
+    stream_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX session_endings_by_place ON session_endings (user, place, number);
+  CREATE INDEX session_endings_by_age ON session_endings (at_ms);
+  CREATE TABLE users (name TEXT PRIMARY KEY, max_sessions INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version this program writes. */

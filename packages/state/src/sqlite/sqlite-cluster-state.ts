@@ -30,6 +30,7 @@ import type {
   WorkerStatus,
 } from '../records.ts';
 import { staleEpoch, streamNotFound, workerIdTaken } from '../refusals.ts';
+import { DEFAULT_SESSION_TIMEOUT_MS } from '../sessions.ts';
 import type { SourceExchange, SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import type { DeadLetter, DispatchTurn, NewWebhook, WebhookRecord } from '../webhooks.ts';
@@ -42,6 +43,7 @@ import { OrphanProcessesTable } from './orphan-processes-table.ts';
 import { Ownership } from './ownership.ts';
 import { ProvidersTable } from './providers-table.ts';
 import { SourcesTable } from './sources-table.ts';
+import { SqliteSessions } from './sqlite-sessions.ts';
 import { StreamsTable, toRecord } from './streams-table.ts';
 import { TimelineTable } from './timeline-table.ts';
 import { WebhooksTable } from './webhooks-table.ts';
@@ -54,6 +56,8 @@ export interface SqliteStateOptions {
   readonly leaseMs?: number;
   /** A viewer that its node has not spoken of for this long is gone; ms. */
   readonly clientTtlMs?: number;
+  /** A viewing session of which nothing is heard for this long has expired; ms. */
+  readonly sessionTimeoutMs?: number;
   /** How long a step waits for another process's transaction; ms. */
   readonly busyTimeoutMs?: number;
   /** The store's clock for tests, in ms since the epoch. */
@@ -75,6 +79,7 @@ export class SqliteClusterState implements ClusterState {
   readonly #orphanProcesses: OrphanProcessesTable;
   readonly #providers: ProvidersTable;
   readonly #sources: SourcesTable;
+  readonly #sessions: SqliteSessions;
   readonly #webhooks: WebhooksTable;
   readonly #eventWait = new EventWait();
   readonly #listening: Listening;
@@ -98,6 +103,10 @@ export class SqliteClusterState implements ClusterState {
     this.#webhooks = new WebhooksTable(connection);
     this.#providers = new ProvidersTable(connection, this.#leaseMs);
     this.#listening = new Listening(connection, this.#leaseMs);
+    this.#sessions = new SqliteSessions({
+      ...{ connection, events: this.#events, listening: this.#listening },
+      timeoutMs: options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS,
+    });
     this.#ownership = new Ownership({
       connection,
       streams: this.#streams,
@@ -358,6 +367,18 @@ export class SqliteClusterState implements ClusterState {
   async removeDeadLetter(id: string): Promise<boolean> {
     return this.#connection.write(() => this.#webhooks.removeLetter(id));
   }
+
+  readonly startSession: ClusterState['startSession'] = (...args) => this.#sessions.startSession(...args);
+  readonly touchSessions: ClusterState['touchSessions'] = (...args) => this.#sessions.touchSessions(...args);
+  readonly endSession: ClusterState['endSession'] = (...args) => this.#sessions.endSession(...args);
+  readonly getSession: ClusterState['getSession'] = (...args) => this.#sessions.getSession(...args);
+  readonly listSessions: ClusterState['listSessions'] = (...args) => this.#sessions.listSessions(...args);
+  readonly countSessions: ClusterState['countSessions'] = (...args) => this.#sessions.countSessions(...args);
+  readonly expireSessions: ClusterState['expireSessions'] = (...args) =>
+    this.#sessions.expireSessions(...args);
+  readonly putUser: ClusterState['putUser'] = (...args) => this.#sessions.putUser(...args);
+  readonly getUser: ClusterState['getUser'] = (...args) => this.#sessions.getUser(...args);
+  readonly removeUser: ClusterState['removeUser'] = (...args) => this.#sessions.removeUser(...args);
 
   async generation(): Promise<string> {
     return this.#generation;

@@ -130,6 +130,16 @@ class ThreadedState implements ClusterState {
   readonly getDeadLetter: ClusterState['getDeadLetter'] = (...args) => this.#call('getDeadLetter', args);
   readonly removeDeadLetter: ClusterState['removeDeadLetter'] = (...args) =>
     this.#call('removeDeadLetter', args);
+  readonly startSession: ClusterState['startSession'] = (...args) => this.#call('startSession', args);
+  readonly touchSessions: ClusterState['touchSessions'] = (...args) => this.#call('touchSessions', args);
+  readonly endSession: ClusterState['endSession'] = (...args) => this.#call('endSession', args);
+  readonly getSession: ClusterState['getSession'] = (...args) => this.#call('getSession', args);
+  readonly listSessions: ClusterState['listSessions'] = (...args) => this.#call('listSessions', args);
+  readonly countSessions: ClusterState['countSessions'] = (...args) => this.#call('countSessions', args);
+  readonly expireSessions: ClusterState['expireSessions'] = (...args) => this.#call('expireSessions', args);
+  readonly putUser: ClusterState['putUser'] = (...args) => this.#call('putUser', args);
+  readonly getUser: ClusterState['getUser'] = (...args) => this.#call('getUser', args);
+  readonly removeUser: ClusterState['removeUser'] = (...args) => this.#call('removeUser', args);
   readonly generation: ClusterState['generation'] = (...args) => this.#call('generation', args);
   readonly ping: ClusterState['ping'] = (...args) => this.#call('ping', args);
 

@@ -3,6 +3,7 @@ import { describeClients } from './clients.contract.ts';
 import { describeEvents } from './events.contract.ts';
 import { describeOwnership } from './ownership.contract.ts';
 import { describeProviders } from './providers.contract.ts';
+import { describeSessions } from './sessions.contract.ts';
 import { describeSilence } from './silence.contract.ts';
 import { describeSources } from './sources.contract.ts';
 import { describeStreams } from './streams.contract.ts';
@@ -16,6 +17,7 @@ export interface Store {
   readonly state: ClusterState;
   readonly leaseMs: number;
   readonly clientTtlMs: number;
+  readonly sessionTimeoutMs: number;
   /** Another node's connection to the same store. */
   connect(): Promise<ClusterState>;
   /** Lets that much of the store's time pass. */
@@ -48,6 +50,7 @@ export function describeClusterState(name: string, open: OpenStore): void {
     describe('webhooks', () => describeWebhooks(current));
     describe('providers', () => describeProviders(current));
     describe('sources', () => describeSources(current));
+    describe('sessions', () => describeSessions(current));
     describe('timelines', () => describeTimelines(current));
     describe('sweep', () => describeSweep(current));
     describe('silence', () => describeSilence(current));

@@ -6,6 +6,7 @@ import { describeClusterState } from '../contract/cluster-state.contract.ts';
 
 const leaseMs = 10_000;
 const clientTtlMs = 30_000;
+const sessionTimeoutMs = 20_000;
 const prefix = 'contract:';
 
 /** Redis TIME, moved by what the test has let pass. */
@@ -32,12 +33,20 @@ afterAll(async () => {
 describeClusterState('Redis', async () => {
   await admin.flushall();
   const connect = async () =>
-    new RedisClusterState({ url: server.url, prefix, leaseMs, clientTtlMs, includes: { clock } });
+    new RedisClusterState({
+      url: server.url,
+      prefix,
+      leaseMs,
+      clientTtlMs,
+      sessionTimeoutMs,
+      includes: { clock },
+    });
   const state = await connect();
   return {
     state,
     leaseMs,
     clientTtlMs,
+    sessionTimeoutMs,
     connect,
     advance: async (ms) => {
       await admin.incrby('test-offset', Math.ceil(ms));

@@ -6,17 +6,19 @@ import { temporaryFile } from './temporary-file.ts';
 
 const leaseMs = 10_000;
 const clientTtlMs = 30_000;
+const sessionTimeoutMs = 20_000;
 
 describeClusterState('SQLite', async () => {
   const file = temporaryFile();
   let nowMs = 1_800_000_000_000;
   const connect = async () =>
-    new SqliteClusterState({ path: file.path, leaseMs, clientTtlMs, now: () => nowMs });
+    new SqliteClusterState({ path: file.path, leaseMs, clientTtlMs, sessionTimeoutMs, now: () => nowMs });
   const state = await connect();
   return {
     state,
     leaseMs,
     clientTtlMs,
+    sessionTimeoutMs,
     connect,
     advance: async (ms) => {
       nowMs += Math.ceil(ms);
@@ -34,13 +36,14 @@ describeClusterState('SQLite on a thread of its own', async () => {
   const clock = new BigInt64Array(new SharedArrayBuffer(8));
   Atomics.store(clock, 0, 1_800_000_000_000n);
   const script = new URL('./clocked-thread.ts', import.meta.url);
-  const options = { path: file.path, leaseMs, clientTtlMs };
+  const options = { path: file.path, leaseMs, clientTtlMs, sessionTimeoutMs };
   const connect = () => openOnThread(script, { clock: clock.buffer, options });
   const state = await connect();
   return {
     state,
     leaseMs,
     clientTtlMs,
+    sessionTimeoutMs,
     connect,
     advance: async (ms) => {
       Atomics.add(clock, 0, BigInt(Math.ceil(ms)));
@@ -58,13 +61,20 @@ describeClusterState('SQLite, remembered', async () => {
   let nowMs = 1_800_000_000_000;
   const connect = async () =>
     new RememberingState({
-      state: new SqliteClusterState({ path: file.path, leaseMs, clientTtlMs, now: () => nowMs }),
+      state: new SqliteClusterState({
+        path: file.path,
+        leaseMs,
+        clientTtlMs,
+        sessionTimeoutMs,
+        now: () => nowMs,
+      }),
     });
   const state = await connect();
   return {
     state,
     leaseMs,
     clientTtlMs,
+    sessionTimeoutMs,
     connect,
     advance: async (ms) => {
       nowMs += Math.ceil(ms);

@@ -9,14 +9,17 @@
 -- @include listening
 -- @include sessions
 local now = now_ms()
-local until_ms = listening(now, tonumber(ARGV[2])) + tonumber(ARGV[1])
+local heard = listening(now, tonumber(ARGV[2]))
+local until_ms = heard + tonumber(ARGV[1])
 local node, active = ARGV[3], stamp(now)
 
 local function why_gone(id, index)
   for _, ending in ipairs(endings_of(index)) do
-    if ending[1] == id then return ending[4] == 'ended' and 'e' or 'r' end
+    if ending[1] == id and ending[5] > now - ENDINGS_MS then return ending[4] == 'ended' and 'e' or 'r' end
   end
-  return redis.call('EXISTS', place_key(index)) == 1 and 'r' or 'u'
+  local other = redis.call('GET', place_key(index))
+  local other_until = other and redis.call('ZSCORE', SESSIONS_EXPIRY, other)
+  return other_until and tonumber(other_until) > heard and 'r' or 'u'
 end
 
 local answers = {}
