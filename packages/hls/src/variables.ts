@@ -27,6 +27,23 @@ export class PlaylistVariables {
     if (parameter !== undefined) this.#set(parameter, parameterOf(this.#query, parameter));
   }
 
+  /** All that are known, by name. */
+  get values(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.#values);
+  }
+
+  /**
+   * The attribute list of an EXT-X-DEFINE as it is to be passed on: what refers to the playlist's own URL or to another
+   * playlist, neither of which the player has seen, is turned into the value itself.
+   */
+  definition(list: string): string {
+    const attributes = parseAttributes(list);
+    const name = attributes.get('QUERYPARAM') ?? attributes.get('IMPORT');
+    const value = name === undefined ? undefined : this.#values.get(name);
+    if (attributes.has('NAME') || value === undefined || /["\r\n]/.test(value)) return list;
+    return `NAME="${name}",VALUE="${value}"`;
+  }
+
   /** The text with `{$name}` replaced; a name that is not known stays as it is. */
   substitute(text: string): string {
     if (!text.includes('{$')) return text;

@@ -1,4 +1,9 @@
 export type { EmitEngineEvent, StreamCarrier } from './carrier.ts';
+export { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './chain-options.ts';
+export { Breakers } from './choice/breakers.ts';
+export { type AttemptRecord, Candidates } from './choice/candidates.ts';
+export { PoolChoice } from './choice/pool-choice.ts';
+export { NextUrlResolver } from './choice/resolver.ts';
 export {
   type HealthReport,
   type HealthStore,
@@ -7,6 +12,8 @@ export {
   type SharedHealthOptions,
 } from './choice/shared-health.ts';
 export type { SourceHealth } from './choice/source-health.ts';
+export { SourceList } from './choice/source-list.ts';
+export { type Verdict, verdictOf } from './choice/verdict.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   DEFAULT_DETECTION_SETTINGS,
@@ -17,6 +24,7 @@ export * from './drill/drill-api.ts';
 export type * from './engine-api.ts';
 export { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.ts';
 export type * from './notes.ts';
+export { PoolStateMachine } from './pool-state.ts';
 export type * from './relay/ownership.ts';
 export type { RelayPosition, RelayRequest } from './relay/relay-feed.ts';
 export { StreamEngine, type StreamEngineOptions } from './stream-engine.ts';
