@@ -14,6 +14,11 @@ export const ERRORS = {
   CLIENT_NOT_FOUND: { status: 404, retryable: false },
   WORKER_NOT_FOUND: { status: 404, retryable: false },
   PROVIDER_NOT_FOUND: { status: 404, retryable: false },
+  WEBHOOK_NOT_FOUND: { status: 404, retryable: false },
+  /** The stream goes out only as it comes in, to each viewer from a connection of its own. */
+  HLS_NOT_AVAILABLE: { status: 404, retryable: false },
+  /** Somebody ended the viewer; it comes back by beginning anew. */
+  VIEWER_ENDED: { status: 410, retryable: false },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false },
   RANGE_NOT_SATISFIABLE: { status: 416, retryable: false },
   BODY_TOO_LARGE: { status: 413, retryable: false },
@@ -28,6 +33,9 @@ export const ERRORS = {
   TEMPLATE_PROTOCOL_FORBIDDEN: { status: 400, retryable: false },
   TEMPLATE_OPTION_FORBIDDEN: { status: 400, retryable: false },
 
+  /** A webhook’s receiver did not take what it was sent. */
+  WEBHOOK_NOT_DELIVERED: { status: 502, retryable: true },
+
   UPSTREAM_ADDRESS_FORBIDDEN: { status: 502, retryable: false },
   UPSTREAM_CONNECT_FAILED: { status: 502, retryable: true },
   UPSTREAM_STATUS: { status: 502, retryable: true },
@@ -37,6 +45,12 @@ export const ERRORS = {
   UPSTREAM_CUT: { status: 502, retryable: true },
   UPSTREAM_CHANGED: { status: 502, retryable: true },
   UPSTREAM_TIMEOUT: { status: 504, retryable: true },
+
+  /** Of streamlink and yt-dlp, which find the media on a page. */
+  RESOLVER_ARGUMENT_FORBIDDEN: { status: 400, retryable: false },
+  RESOLVER_MISSING: { status: 503, retryable: false },
+  RESOLVER_FAILED: { status: 502, retryable: true },
+  RESOLVER_TIMEOUT: { status: 504, retryable: true },
 
   FFMPEG_MISSING: { status: 503, retryable: false },
   FFMPEG_FAILED: { status: 502, retryable: true },
@@ -69,6 +83,8 @@ export const ERRORS = {
   /** A switch of sources that was asked for made way for a later one. */
   SWITCH_SUPERSEDED: { status: 409, retryable: true },
   SHUTTING_DOWN: { status: 503, retryable: true },
+  /** A listener to events did not keep up: it listens again from where it was. */
+  EVENTS_TOO_SLOW: { status: 503, retryable: true },
 
   /** Another node owns the stream than the one that was asked, or that played it so far. */
   OWNER_CHANGED: { status: 409, retryable: true },

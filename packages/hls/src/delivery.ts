@@ -20,7 +20,7 @@ export interface HlsResume {
 /** A body that may still be growing while it is read. */
 export interface HlsBody {
   /** Bytes, where that is known by now. */
-  readonly length?: number;
+  readonly length?: number | undefined;
   /** From its first byte on, independently of other readers. Leaving the loop ends this reading only. It throws where the body breaks off. */
   open(): AsyncIterable<Buffer>;
 }

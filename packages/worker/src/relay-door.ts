@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import { StreampoolError } from '@streampool/errors';
 import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { Ownership, RelayPosition, StreamEngine, StreamSpec } from '@streampool/streaming';
 import type { Logger } from 'pino';
+import { definitionFor } from './definition-for.ts';
 import { checkInternalToken, refuseNode } from './internal-request.ts';
 import type { Peers } from './peers.ts';
 
@@ -53,14 +54,14 @@ export class RelayDoor {
     id: string | undefined,
     query: URLSearchParams,
   ): Promise<void> {
-    const { ownership, engine, specOf, token } = this.#options;
+    const { ownership, engine, specOf, token, state, peers } = this.#options;
     checkInternalToken(req, token);
     if (id === undefined || req.method !== 'GET') {
       throw new StreampoolError('NOT_FOUND', 'There is nothing at this path');
     }
     const streamId = decodeURIComponent(id);
     const node = req.headers['x-streampool-node'];
-    const definition = await this.#definition(streamId, typeof node === 'string' ? node : '');
+    const definition = await definitionFor({ state, peers }, streamId, typeof node === 'string' ? node : '');
     const deposes = wholeNumber(query.get('deposes'));
     const place = await ownership.acquire(
       streamId,
@@ -80,19 +81,6 @@ export class RelayDoor {
       req,
       res,
     });
-  }
-
-  /** @throws StreampoolError STREAM_NOT_FOUND, STATE_UNAVAILABLE */
-  async #definition(streamId: string, node: string): Promise<StreamDefinition> {
-    const { state, peers } = this.#options;
-    const definition = await state.getDefinition(streamId).catch(async (error: unknown) => {
-      // Whoever asks for the stream has viewers for it, and knows what it is.
-      const known = isStreampoolError(error, 'STATE_UNAVAILABLE') && (await peers.definition(node, streamId));
-      if (!known) throw error;
-      return known;
-    });
-    if (!definition) throw new StreampoolError('STREAM_NOT_FOUND', 'There is no such stream');
-    return definition;
   }
 }
 

@@ -1,0 +1,215 @@
+import { StreampoolError } from '@streampool/errors';
+import type {
+  Clock,
+  DetachReason,
+  EmitEngineEvent,
+  ViewerIdentity,
+  ViewerSnapshot,
+} from '@streampool/streaming';
+
+export interface AudienceOptions {
+  readonly clock: Clock;
+  readonly emit: EmitEngineEvent;
+  /** A viewer that has not been heard of for this long has left, unless its playlist's segments are longer; ms. */
+  readonly silenceMs: number;
+  /** One has come or gone. */
+  readonly onChange?: (streamId: string) => void;
+}
+
+/** Who asks, and for which stream. */
+export interface HlsViewer extends ViewerIdentity {
+  readonly streamId: string;
+}
+
+interface Presence {
+  readonly viewer: HlsViewer;
+  readonly connectedAt: number;
+  heardMs: number;
+  lastActive: number;
+  silenceMs: number;
+  bytes: number;
+}
+
+/** Of the target duration: a player asks for a live playlist at least once within it (RFC 8216 §6.3.4). */
+const SILENT_TARGETS = 3;
+/** How often those who have left are looked for; ms. */
+const LOOK_EVERY_MS = 1_000;
+/** Somebody who was ended and has been quiet for this long before it asks for the stream's entry comes anew; ms. */
+const QUIET_MS = 5_000;
+/** For so long after its last request it is known that a viewer was ended; ms. */
+const REMEMBER_MS = 60_000;
+const MOST_REMEMBERED = 10_000;
+
+/**
+ * The viewers of HLS streams at this node: each comes with its first playlist and has left when it asks for nothing more.
+ * To the rest of the program they are viewers like those with a socket.
+ */
+export class HlsAudience {
+  readonly #options: AudienceOptions;
+  /** By stream, then by client id. */
+  readonly #streams = new Map<string, Map<string, Presence>>();
+  /** Viewers that were ended, with when they were last heard of. */
+  readonly #ended = new Map<string, number>();
+  #cancelLook: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: AudienceOptions) {
+    this.#options = options;
+  }
+
+  has(streamId: string, clientId: string): boolean {
+    return this.#streams.get(streamId)?.has(clientId) ?? false;
+  }
+
+  count(streamId: string): number {
+    return this.#streams.get(streamId)?.size ?? 0;
+  }
+
+  /** With viewers here. */
+  get streamIds(): string[] {
+    return [...this.#streams.keys()];
+  }
+
+  viewers(streamId?: string): ViewerSnapshot[] {
+    const streams =
+      streamId === undefined ? [...this.#streams.values()] : [this.#streams.get(streamId) ?? new Map()];
+    return streams.flatMap((presences) => [...presences.values()].map(snapshotOf));
+  }
+
+  /** Sent to the viewers that a stream has now. */
+  bytes(streamId: string): number {
+    let sum = 0;
+    for (const { bytes } of this.#streams.get(streamId)?.values() ?? []) sum += bytes;
+    return sum;
+  }
+
+  /**
+   * A viewer is about to be answered. `entry`: it asks for the address it was given, which is how players begin.
+   * @throws StreampoolError VIEWER_ENDED
+   */
+  check(viewer: HlsViewer, { entry }: { entry: boolean }): void {
+    if (this.has(viewer.streamId, viewer.clientId)) return;
+    const key = keyOf(viewer);
+    const heardMs = this.#ended.get(key);
+    if (heardMs === undefined) return;
+    const now = this.#options.clock.now();
+    const quietMs = now - heardMs;
+    if (quietMs >= REMEMBER_MS || (entry && quietMs >= QUIET_MS)) {
+      this.#ended.delete(key);
+      return;
+    }
+    this.#remember(key, now);
+    throw new StreampoolError('VIEWER_ENDED', 'This viewer was ended; to watch again, begin anew');
+  }
+
+  /**
+   * A viewer was heard of. One that is not here yet comes with a playlist, and not with anything else: segments are also asked for
+   * by who only looks. `targetDurationMs`: of the playlist it got.
+   */
+  touch(
+    viewer: HlsViewer,
+    { isPlaylist, targetDurationMs = 0 }: { isPlaylist: boolean; targetDurationMs?: number | undefined },
+  ): void {
+    const { clock, silenceMs, emit, onChange } = this.#options;
+    if (this.#closed) return;
+    const presence = this.#streams.get(viewer.streamId)?.get(viewer.clientId);
+    const least = Math.max(silenceMs, SILENT_TARGETS * targetDurationMs);
+    if (presence) {
+      presence.heardMs = clock.now();
+      presence.lastActive = clock.wallNow();
+      presence.silenceMs = Math.max(presence.silenceMs, least);
+      return;
+    }
+    if (!isPlaylist) return;
+    const wallMs = clock.wallNow();
+    const come: Presence = {
+      ...{
+        viewer,
+        connectedAt: wallMs,
+        heardMs: clock.now(),
+        lastActive: wallMs,
+        silenceMs: least,
+        bytes: 0,
+      },
+    };
+    const presences = this.#streams.get(viewer.streamId) ?? new Map<string, Presence>();
+    this.#streams.set(viewer.streamId, presences);
+    presences.set(viewer.clientId, come);
+    this.#ended.delete(keyOf(viewer));
+    emit('viewer_attached', snapshotOf(come));
+    onChange?.(viewer.streamId);
+    this.#cancelLook ??= clock.after(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  /** Bytes have gone out to a viewer: it is there, however long it takes to load something. */
+  sent({ streamId, clientId }: Pick<HlsViewer, 'streamId' | 'clientId'>, bytes: number): void {
+    const presence = this.#streams.get(streamId)?.get(clientId);
+    if (!presence) return;
+    presence.bytes += bytes;
+    presence.heardMs = this.#options.clock.now();
+    presence.lastActive = this.#options.clock.wallNow();
+  }
+
+  /** Ends the viewer of that id on every stream: it is told so when it asks again. False if it is not here. */
+  disconnect(clientId: string): boolean {
+    const found = [...this.#streams.values()].flatMap((presences) => presences.get(clientId) ?? []);
+    for (const presence of found) this.#leave(presence, 'kicked');
+    return found.length > 0;
+  }
+
+  /** Ends all viewers of a stream; with how many there were. */
+  end(streamId: string, reason: DetachReason): number {
+    const presences = [...(this.#streams.get(streamId)?.values() ?? [])];
+    for (const presence of presences) this.#leave(presence, reason);
+    return presences.length;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#cancelLook?.();
+    for (const streamId of this.streamIds) this.end(streamId, 'shutdown');
+  }
+
+  #look(): void {
+    const { clock } = this.#options;
+    const now = clock.now();
+    this.#cancelLook = undefined;
+    for (const presences of [...this.#streams.values()]) {
+      for (const presence of [...presences.values()])
+        if (now - presence.heardMs >= presence.silenceMs) this.#leave(presence, 'left');
+    }
+    if (this.#streams.size > 0) this.#cancelLook = clock.after(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  #leave(presence: Presence, reason: DetachReason): void {
+    const { viewer } = presence;
+    const presences = this.#streams.get(viewer.streamId);
+    if (!presences?.delete(viewer.clientId)) return;
+    if (presences.size === 0) this.#streams.delete(viewer.streamId);
+    if (reason === 'kicked') this.#remember(keyOf(viewer), this.#options.clock.now());
+    this.#options.emit('viewer_detached', { ...snapshotOf(presence), reason });
+    this.#options.onChange?.(viewer.streamId);
+  }
+
+  #remember(key: string, now: number): void {
+    this.#ended.delete(key);
+    this.#ended.set(key, now);
+    for (const [oldest, heardMs] of this.#ended) {
+      if (this.#ended.size <= MOST_REMEMBERED && now - heardMs < REMEMBER_MS) break;
+      this.#ended.delete(oldest);
+    }
+  }
+}
+
+function keyOf({ streamId, clientId }: Pick<HlsViewer, 'streamId' | 'clientId'>): string {
+  return `${streamId}:${clientId}`;
+}
+
+function snapshotOf({ viewer, connectedAt, lastActive, bytes }: Presence): ViewerSnapshot {
+  const { clientId, streamId, ip, userAgent, username } = viewer;
+  return {
+    ...{ clientId, streamId, ip, userAgent, connectedAt, lastActive, bytes, lagBytes: 0, skips: 0 },
+    ...(username !== undefined && { username }),
+  };
+}

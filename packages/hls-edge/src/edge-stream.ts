@@ -1,0 +1,423 @@
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { HlsAnswer, HlsRequest, HlsResume } from '@streampool/hls';
+import type { Clock, Deposed, Ownership, Placement, RemotePlacement } from '@streampool/streaming';
+import type { Logger } from 'pino';
+import type { EdgeCache } from './body/edge-cache.ts';
+import type { EdgeSettings, HlsEdgeOptions, HlsStream, PlayingOrigin } from './options.ts';
+import type { OwnerClient } from './owner/owner-client.ts';
+import { KnownPlaylists } from './playlist/known-playlists.ts';
+import { isPlaylistPath, requestKey, requestOf } from './request-key.ts';
+
+/** `hit`: it was here. `shared`: it had been asked for already. `miss`: it was asked for. `stale`: an older one, since there is no newer one. */
+export type CacheOutcome = 'hit' | 'shared' | 'miss' | 'stale';
+
+export interface Served {
+  readonly answer: HlsAnswer;
+  readonly cache: CacheOutcome;
+}
+
+export interface EdgeStreamOptions {
+  readonly stream: HlsStream;
+  readonly open: HlsEdgeOptions['open'];
+  readonly settings: EdgeSettings;
+  readonly cache: EdgeCache;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Absent: this process is on its own. */
+  readonly cluster?: { readonly ownership: Ownership; readonly client: OwnerClient };
+}
+
+/** One question that is being answered, for all who ask it. */
+interface Flight {
+  readonly promise: Promise<HlsAnswer>;
+  readonly abort: AbortController;
+  waiting: number;
+  /** It is gone on with though nobody waits: the next one who asks will be glad of it. */
+  isWanted: boolean;
+}
+
+/** Pauses between questions that were answered with nothing to play, ms: doubling. */
+const FIRST_PAUSE_MS = 20;
+const LONGEST_PAUSE_MS = 500;
+/** A node that has not asked for this long has no viewers of the stream any more; ms. */
+const NODE_SILENCE_MS = 15_000;
+/** What a new owner may take to answer the first time beyond what a source may; ms. */
+const HAND_OVER_GRACE_MS = 2_000;
+const ENTRY: HlsRequest = { path: 'playlist.m3u8', query: new URLSearchParams() };
+
+/**
+ * One stream at one node, wherever it is played: from an origin here where this node owns it, else from the owner. Whoever is
+ * seen to die is deposed by the next question, which is how a takeover begins.
+ */
+export class EdgeStream {
+  readonly id: string;
+  readonly #options: EdgeStreamOptions;
+  readonly #flights = new Map<string, Flight>();
+  readonly #known: KnownPlaylists;
+  /** Other nodes that ask here, with when they last did. */
+  readonly #nodes = new Map<string, number>();
+  #stream: HlsStream;
+  #place: RemotePlacement | undefined;
+  #deposes: Deposed | undefined;
+  #origin: { readonly origin: PlayingOrigin; readonly epoch: number } | undefined;
+  /** Where the stream goes from here, though the cluster may not know yet. */
+  #movedTo: { readonly place: RemotePlacement; readonly fromEpoch: number } | undefined;
+  #newestEpoch = 0;
+  #usedMs: number;
+  #closed = false;
+
+  constructor(options: EdgeStreamOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.id = options.stream.spec.id;
+    this.#usedMs = options.clock.now();
+    this.#known = new KnownPlaylists({
+      now: () => options.clock.now(),
+      isKept: (uri, request) => this.#isKept(uri, request),
+      onBackwards: (numbers) =>
+        options.log.warn({ streamId: this.id, ...numbers }, 'the numbers of a playlist have gone back'),
+    });
+  }
+
+  /** Its definition may have changed in what does not change its bytes. */
+  update(stream: HlsStream): void {
+    this.#stream = stream;
+  }
+
+  get stream(): HlsStream {
+    return this.#stream;
+  }
+
+  get origin(): PlayingOrigin | undefined {
+    return this.#origin?.origin;
+  }
+
+  /** The epoch of the owner as far as it is known here; 0: it is not. */
+  get epoch(): number {
+    return this.#place?.epoch ?? this.#origin?.epoch ?? this.#newestEpoch;
+  }
+
+  /** Other nodes that have it from here. */
+  get nodes(): number {
+    const now = this.#options.clock.now();
+    for (const [node, heardMs] of this.#nodes) if (now - heardMs >= NODE_SILENCE_MS) this.#nodes.delete(node);
+    return this.#nodes.size;
+  }
+
+  /** Nothing of it is here that would be missed. */
+  get isIdle(): boolean {
+    const { clock, settings } = this.#options;
+    return (
+      this.#origin === undefined &&
+      this.#flights.size === 0 &&
+      this.nodes === 0 &&
+      clock.now() - this.#usedMs >= settings.idleMs
+    );
+  }
+
+  /** For a viewer of this node. @throws StreampoolError as the origin does; NODE_UNREACHABLE, STREAM_NOT_FOUND */
+  async serve(request: HlsRequest, signal: AbortSignal): Promise<Served> {
+    const { cache, clock } = this.#options;
+    this.#usedMs = clock.now();
+    const key = requestKey(request);
+    const whole = request.range === undefined ? undefined : this.#wholeOf(request);
+    const cached = whole ?? cache.get(this.#cacheKey(key));
+    if (cached) return { answer: cached, cache: 'hit' };
+    const running = this.#flights.get(key);
+    const flight = running ?? this.#start(key, request);
+    try {
+      const answer = await this.#wait(flight, request, signal);
+      return answer ? { answer, cache: running ? 'shared' : 'miss' } : this.#again(request);
+    } catch (error) {
+      // What an earlier owner had made is unknown to the next one.
+      const isGone = isStreampoolError(error, 'NOT_FOUND');
+      const stale = isGone ? cache.get(this.#cacheKey(key), { stale: true }) : undefined;
+      if (stale) return { answer: stale, cache: 'stale' };
+      throw error;
+    }
+  }
+
+  /**
+   * For another node, which takes this one for the owner. `deposes`: the epoch of an owner that it saw die.
+   * @throws StreampoolError OWNER_CHANGED, and as the origin does
+   */
+  async serveNode(
+    request: HlsRequest,
+    { node, deposes, signal }: { node: string; deposes?: number; signal: AbortSignal },
+  ): Promise<{ answer: HlsAnswer; epoch: number }> {
+    const place = await this.#acquire(
+      deposes === undefined ? {} : { deposes: { owner: '', epoch: deposes } },
+    );
+    if (!place.here) {
+      this.#nodes.delete(node);
+      throw new StreampoolError('OWNER_CHANGED', `the stream is owned by ${place.owner}`, {
+        info: { owner: place.owner, epoch: place.epoch },
+      });
+    }
+    this.#nodes.set(node, this.#options.clock.now());
+    return { answer: await this.#fromHere(place.epoch, request, signal), epoch: place.epoch };
+  }
+
+  /** The stream is owned under this epoch now, here or elsewhere. */
+  follow(epoch: number): void {
+    if (this.#place && this.#place.epoch < epoch) this.#place = undefined;
+    if (this.#movedTo && this.#movedTo.fromEpoch < epoch) this.#movedTo = undefined;
+    this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
+    if (this.#origin && this.#origin.epoch < epoch) void this.#closeOrigin();
+  }
+
+  /** @throws StreampoolError why that node does not play it: then it is played here as before */
+  async handOver(place: RemotePlacement): Promise<void> {
+    const held = this.#origin;
+    const { cluster } = this.#options;
+    if (!held || !cluster) return;
+    // Where a pool plays it, that has been handed over by now, and the successor's packager needs no notice.
+    if (this.#stream.source === 'playlist') {
+      const reason = await this.#introduce(place);
+      if (isStreampoolError(reason, 'PROVIDER_LIMIT')) {
+        // The provider allows one connection: the successor's begins when ours has ended.
+        await this.#closeOrigin();
+        const still = await this.#introduce(place);
+        if (still) throw still;
+      } else if (reason) throw reason;
+    }
+    this.#movedTo = { place, fromEpoch: held.epoch };
+    this.#place = { here: false, url: place.url, owner: place.owner, epoch: place.epoch + 1 };
+    await this.#closeOrigin();
+  }
+
+  /** Idempotent: what plays it here is released, and nobody is answered any more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const flight of this.#flights.values()) flight.abort.abort();
+    this.#options.cache.deleteAll(`${this.id}/`);
+    await this.#closeOrigin();
+  }
+
+  #start(key: string, request: HlsRequest): Flight {
+    const abort = new AbortController();
+    const promise = this.#fetch(request, abort.signal).finally(() => {
+      if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    });
+    promise.catch(() => {});
+    const flight: Flight = { promise, abort, waiting: 0, isWanted: false };
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** Undefined: a playlist that was known once has been waited for long enough. */
+  async #wait(flight: Flight, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer | undefined> {
+    const { clock, settings } = this.#options;
+    const hasOlder = isPlaylistPath(request.path) && this.#known.newest(request) !== undefined;
+    const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
+    const cancel = hasOlder ? clock.after(settings.playlistPatienceMs, () => resolve(undefined)) : () => {};
+    const leave = (): void => reject(new StreampoolError('STREAM_STOPPED', 'the viewer has left'));
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
+    flight.waiting += 1;
+    try {
+      const answer = await Promise.race([flight.promise, over]);
+      if (!answer) flight.isWanted = true;
+      return answer;
+    } catch (error) {
+      // Which node plays is no business of the player's.
+      const isBetweenOwners = isStreampoolError(error, 'NODE_UNREACHABLE');
+      if (hasOlder && isBetweenOwners && !signal.aborted) return undefined;
+      throw error;
+    } finally {
+      cancel();
+      signal.removeEventListener('abort', leave);
+      flight.waiting -= 1;
+      if (flight.waiting === 0 && !flight.isWanted) flight.abort.abort();
+    }
+  }
+
+  #again(request: HlsRequest): Served {
+    const answer = this.#known.newest(request);
+    if (!answer) throw new StreampoolError('STREAM_START_TIMEOUT', 'the stream has no owner at the moment');
+    return { answer, cache: 'stale' };
+  }
+
+  /** Asks until somebody answers. @throws StreampoolError NODE_UNREACHABLE where nobody did in time */
+  async #fetch(request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    const { clock, settings, log, cluster } = this.#options;
+    const untilMs = clock.now() + settings.startTimeoutMs;
+    let pauseMs = FIRST_PAUSE_MS;
+    for (;;) {
+      const place = this.#place ?? (await this.#placeOf(signal));
+      if (this.#closed) throw new StreampoolError('STREAM_STOPPED', 'the stream was ended');
+      if (place?.here) return this.#fromHere(place.epoch, request, signal);
+      let reason = 'the owner of the stream cannot be found out';
+      if (place && cluster) {
+        const asked = this.#withResume(request, { always: true });
+        const reply = await cluster.client.ask({
+          ...{ place, streamId: this.id, request: asked, signal },
+          onGrow: (body, bytes) => this.#options.cache.grew(this.#cacheKey(requestKey(request)), body, bytes),
+        });
+        if (reply.kind === 'answer') return this.#fromOwner(place, reply, request);
+        if (reply.kind === 'refused') throw reply.error;
+        reason = reply.kind === 'elsewhere' ? 'it is not the owner' : reply.reason;
+        if (!signal.aborted) {
+          if (this.#place === place) this.#place = undefined;
+          if (reply.kind === 'lost' && reply.died) {
+            this.#deposes = { owner: place.owner, epoch: place.deposes ?? place.epoch };
+            log.warn(
+              { streamId: this.id, owner: place.owner, reason },
+              'the owner of an HLS stream was lost',
+            );
+          }
+        }
+      }
+      if (signal.aborted || clock.now() + pauseMs >= untilMs)
+        throw new StreampoolError('NODE_UNREACHABLE', `no node answers for the stream: ${reason}`, {
+          retryAfterSeconds: 1,
+        });
+      await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+      pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
+    }
+  }
+
+  /** Undefined: that could not be found out. @throws StreampoolError STREAM_NOT_FOUND, CAPACITY_EXHAUSTED */
+  async #placeOf(signal: AbortSignal): Promise<Placement | undefined> {
+    const deposes = this.#deposes;
+    try {
+      const place = await this.#acquire(deposes ? { deposes } : {});
+      if (this.#deposes === deposes) this.#deposes = undefined;
+      if (!place.here && !signal.aborted) this.#place = place;
+      return place;
+    } catch (error) {
+      if (isStreampoolError(error, 'STREAM_NOT_FOUND') || isStreampoolError(error, 'CAPACITY_EXHAUSTED'))
+        throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#options.log.warn({ streamId: this.id, reason }, 'the owner of an HLS stream cannot be found out');
+      return undefined;
+    }
+  }
+
+  async #acquire(options: { deposes?: Deposed }): Promise<Placement> {
+    const { cluster } = this.#options;
+    if (!cluster) return { here: true, epoch: 0 };
+    const place = await cluster.ownership.acquire(this.id, options);
+    const moved = this.#movedTo;
+    // Ours by what this node was told last, but it has been given away since.
+    if (moved && place.here && place.epoch === moved.fromEpoch && !options.deposes)
+      return { here: false, url: moved.place.url, owner: moved.place.owner, epoch: place.epoch + 1 };
+    if (moved && (!place.here || place.epoch !== moved.fromEpoch)) this.#movedTo = undefined;
+    this.#newestEpoch = Math.max(this.#newestEpoch, place.epoch);
+    return place;
+  }
+
+  async #fromHere(epoch: number, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    for (let attempt = 0; ; attempt++) {
+      const origin = this.#originOf(epoch, request);
+      try {
+        const answer = await origin.answer(this.#withResume(request, { by: origin }), signal);
+        return answer.kind === 'playlist' ? this.#known.note(request, answer, origin).answer : answer;
+      } catch (error) {
+        // It closed itself in this moment, for want of viewers.
+        const wasClosing = this.#origin?.origin !== origin && !this.#closed && !signal.aborted;
+        if (!wasClosing || attempt > 0 || isStreampoolError(error, 'NOT_FOUND')) throw error;
+      }
+    }
+  }
+
+  #fromOwner(
+    place: RemotePlacement,
+    { answer, epoch }: { answer: HlsAnswer; epoch: number },
+    request: HlsRequest,
+  ): HlsAnswer {
+    const { cache } = this.#options;
+    const { url, owner } = place;
+    if (this.#place === place || (this.#place && this.#place.epoch < epoch))
+      this.#place = { here: false, url, owner, epoch };
+    this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
+    // A late answer of a former owner says nothing of how far the stream is now.
+    if (epoch < this.#newestEpoch && answer.kind === 'playlist') return answer;
+    if (answer.kind !== 'playlist') {
+      if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), answer);
+      return answer;
+    }
+    const noted = this.#known.note(request, answer, `${owner}/${epoch}`);
+    if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), noted.answer);
+    if (noted.newestUri !== undefined) this.#prefetch(noted.newestUri, noted.formerUri, request);
+    return noted.answer;
+  }
+
+  /**
+   * The newest segment, where the one before it was wanted here: players will want it at once, and it is here should its owner
+   * die before they do.
+   */
+  #prefetch(uri: string, formerUri: string | undefined, playlist: HlsRequest): void {
+    const [next, former] = [requestOf(uri, playlist), formerUri && requestOf(formerUri, playlist)];
+    if (!next || !former) return;
+    const [key, formerKey] = [requestKey(next), requestKey(former)];
+    const { cache } = this.#options;
+    const wasWanted = cache.get(this.#cacheKey(formerKey), { stale: true }) || this.#flights.has(formerKey);
+    if (!wasWanted || cache.get(this.#cacheKey(key)) || this.#flights.has(key)) return;
+    this.#start(key, next).isWanted = true;
+  }
+
+  #originOf(epoch: number, request: HlsRequest): PlayingOrigin {
+    if (this.#origin) {
+      if (this.#origin.epoch < epoch) this.#origin = { ...this.#origin, epoch };
+      return this.#origin.origin;
+    }
+    const resume = this.#resumeOf(request);
+    const origin = this.#options.open(this.#stream, resume ? { resume } : {});
+    this.#place = undefined;
+    this.#origin = { origin, epoch };
+    void origin.closed.then(() => {
+      if (this.#origin?.origin === origin) this.#origin = undefined;
+    });
+    return origin;
+  }
+
+  async #closeOrigin(): Promise<void> {
+    const held = this.#origin;
+    this.#origin = undefined;
+    await held?.origin.close();
+  }
+
+  /** Has that node play the stream. Why it does not; undefined: it does. */
+  async #introduce(place: RemotePlacement): Promise<StreampoolError | undefined> {
+    const { cluster, settings } = this.#options;
+    const request = this.#withResume(ENTRY, { always: true });
+    const signal = AbortSignal.timeout(settings.startTimeoutMs + HAND_OVER_GRACE_MS);
+    const reply = await cluster!.client.ask({ place, streamId: this.id, request, signal, onGrow: () => {} });
+    if (reply.kind === 'answer') return undefined;
+    if (reply.kind === 'refused') return reply.error;
+    const reason = reply.kind === 'lost' ? reply.reason : 'it is not the owner';
+    return new StreampoolError('RELAY_LOST', `${place.owner} does not play the stream: ${reason}`);
+  }
+
+  /** With how far the stream had come, unless it is asked of who said so (`by`). */
+  #withResume(request: HlsRequest, { by, always = false }: { by?: unknown; always?: boolean }): HlsRequest {
+    if (!isPlaylistPath(request.path) || (!always && this.#known.sourceOf(request) === by)) return request;
+    const resume = this.#resumeOf(request);
+    return resume ? { ...request, resume } : request;
+  }
+
+  #resumeOf(request: HlsRequest): HlsResume | undefined {
+    return furthest(request.resume, this.#known.progress(request));
+  }
+
+  #wholeOf({ range: _, ...request }: HlsRequest): HlsAnswer | undefined {
+    const key = this.#cacheKey(requestKey(request));
+    const { cache } = this.#options;
+    return cache.hasWhole(key) ? cache.get(key) : undefined;
+  }
+
+  #isKept(uri: string, playlist: HlsRequest): boolean {
+    const request = requestOf(uri, playlist);
+    return request !== undefined && this.#options.cache.hasWhole(this.#cacheKey(requestKey(request)));
+  }
+
+  #cacheKey(key: string): string {
+    return `${this.id}/${key}`;
+  }
+}
+
+function furthest(a: HlsResume | undefined, b: HlsResume | undefined): HlsResume | undefined {
+  if (!a || !b) return a ?? b;
+  return a.mediaSequence >= b.mediaSequence ? a : b;
+}

@@ -1,0 +1,226 @@
+import type { HlsAnswer, HlsRequest } from '@streampool/hls';
+import {
+  type DetachReason,
+  type EmitEngineEvent,
+  type FailoverResult,
+  type PoolSnapshot,
+  type RemotePlacement,
+  type StreamCarrier,
+  systemClock,
+  type ViewerSnapshot,
+} from '@streampool/streaming';
+import { HlsAudience, type HlsViewer } from './audience/audience.ts';
+import { EdgeCache } from './body/edge-cache.ts';
+import { type CacheOutcome, EdgeStream, type Served } from './edge-stream.ts';
+import type { HlsEdgeOptions, HlsStream } from './options.ts';
+import { OwnerClient } from './owner/owner-client.ts';
+
+const CONNECT_MS = 1_000;
+/** What an owner may take beyond its own patience with the source; ms. */
+const ANSWER_GRACE_MS = 500;
+/** How often streams that nobody asks for any more are looked for; ms. */
+const LOOK_EVERY_MS = 5_000;
+
+/** Of the edge of one process. */
+export interface EdgeFigures {
+  readonly cacheBytes: number;
+  readonly cacheEntries: number;
+  readonly streams: number;
+  /** Requests by what they were for and where the answer was, since the start. */
+  readonly requests: ReadonlyMap<HlsAnswer['kind'], ReadonlyMap<CacheOutcome, number>>;
+}
+
+/**
+ * HLS at one node: answers whatever is asked of any stream, from this node's origin where it owns the stream, else from the
+ * owner, and knows who watches. To the engine it is a carrier: its viewers and streams are in all records.
+ */
+export class HlsEdge implements StreamCarrier {
+  readonly audience: HlsAudience;
+  readonly #options: HlsEdgeOptions;
+  readonly #streams = new Map<string, EdgeStream>();
+  /** When a stream was first asked for, and last; and what has been sent to its viewers. */
+  readonly #books = new Map<string, { startedAt: number; lastAccess: number; bytesOut: number }>();
+  readonly #requests = new Map<HlsAnswer['kind'], Map<CacheOutcome, number>>();
+  readonly #cache: EdgeCache;
+  readonly #client: OwnerClient | undefined;
+  readonly #emit: EmitEngineEvent;
+  #cancelLook: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: HlsEdgeOptions) {
+    this.#options = options;
+    const { settings, cluster, clock = systemClock } = options;
+    this.#emit = options.engine.adopt(this);
+    this.#cache = new EdgeCache({ budgetBytes: settings.cacheBytes, now: () => clock.now() });
+    this.audience = new HlsAudience({
+      clock,
+      silenceMs: settings.viewerSilenceMs,
+      emit: (event, ...args) => this.#emit(event, ...args),
+      onChange: (streamId) => this.#note(streamId),
+    });
+    this.#client =
+      cluster &&
+      new OwnerClient({
+        node: cluster.node,
+        token: cluster.token,
+        connectMs: CONNECT_MS,
+        stallMs: settings.stallMs,
+        answerMs: settings.startTimeoutMs + ANSWER_GRACE_MS,
+        clock,
+      });
+  }
+
+  /** Tells listeners of the engine what happened to an origin of this node. */
+  get emit(): EmitEngineEvent {
+    return this.#emit;
+  }
+
+  /**
+   * Answers a viewer of this node. `signal`: the viewer has left.
+   * @throws StreampoolError NOT_FOUND, UPSTREAM_*, STREAM_*, CAPACITY_EXHAUSTED, NODE_UNREACHABLE
+   */
+  async answer(stream: HlsStream, request: HlsRequest, signal: AbortSignal): Promise<Served> {
+    const served = await this.#streamOf(stream).serve(request, signal);
+    const counts = this.#requests.get(served.answer.kind) ?? new Map<CacheOutcome, number>();
+    this.#requests.set(served.answer.kind, counts);
+    counts.set(served.cache, (counts.get(served.cache) ?? 0) + 1);
+    return served;
+  }
+
+  /** Answers another node, which takes this one for the owner. See {@link EdgeStream.serveNode}. */
+  answerNode(
+    stream: HlsStream,
+    request: HlsRequest,
+    asking: { node: string; deposes?: number; signal: AbortSignal },
+  ): Promise<{ answer: HlsAnswer; epoch: number }> {
+    return this.#streamOf(stream).serveNode(request, asking);
+  }
+
+  /** So much has gone out to that viewer. */
+  sent(viewer: Pick<HlsViewer, 'streamId' | 'clientId'>, bytes: number): void {
+    this.audience.sent(viewer, bytes);
+    const book = this.#books.get(viewer.streamId);
+    if (book) book.bytesOut += bytes;
+  }
+
+  figures(): EdgeFigures {
+    return {
+      cacheBytes: this.#cache.bytes,
+      cacheEntries: this.#cache.size,
+      streams: this.#streams.size,
+      requests: this.#requests,
+    };
+  }
+
+  pools(): PoolSnapshot[] {
+    const ids = new Set([...this.#streams.keys(), ...this.audience.streamIds]);
+    return [...ids].flatMap((id) => this.#snapshot(id) ?? []);
+  }
+
+  viewers(streamId?: string): ViewerSnapshot[] {
+    return this.audience.viewers(streamId);
+  }
+
+  disconnect(clientId: string): boolean {
+    return this.audience.disconnect(clientId);
+  }
+
+  async stop(streamId: string, reason: DetachReason): Promise<number> {
+    const stream = this.#streams.get(streamId);
+    this.#streams.delete(streamId);
+    const viewers = this.audience.end(streamId, reason);
+    await stream?.close();
+    return viewers;
+  }
+
+  async failover(streamId: string, index?: number): Promise<FailoverResult | undefined> {
+    const origin = this.#streams.get(streamId)?.origin;
+    return origin?.failover?.(index === undefined ? {} : { index });
+  }
+
+  follow(streamId: string, epoch: number): void {
+    this.#streams.get(streamId)?.follow(epoch);
+  }
+
+  async handOver(streamId: string, place: RemotePlacement): Promise<void> {
+    await this.#streams.get(streamId)?.handOver(place);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#cancelLook?.();
+    this.audience.close();
+    this.#client?.close();
+    const streams = [...this.#streams.values()];
+    this.#streams.clear();
+    await Promise.all(streams.map((stream) => stream.close()));
+  }
+
+  #streamOf(stream: HlsStream): EdgeStream {
+    const { id } = stream.spec;
+    this.#note(id);
+    const known = this.#streams.get(id);
+    if (known) {
+      known.update(stream);
+      return known;
+    }
+    const { open, settings, log, cluster, clock = systemClock } = this.#options;
+    const client = this.#client;
+    const created = new EdgeStream({
+      ...{ stream, open, settings, log, clock, cache: this.#cache },
+      ...(cluster && client && { cluster: { ownership: cluster.ownership, client } }),
+    });
+    if (!this.#closed) {
+      this.#streams.set(id, created);
+      this.#cancelLook ??= clock.after(LOOK_EVERY_MS, () => this.#look());
+    }
+    return created;
+  }
+
+  #note(streamId: string): void {
+    const now = (this.#options.clock ?? systemClock).wallNow();
+    const book = this.#books.get(streamId);
+    if (book) book.lastAccess = now;
+    else if (!this.#closed) this.#books.set(streamId, { startedAt: now, lastAccess: now, bytesOut: 0 });
+  }
+
+  #look(): void {
+    for (const [id, stream] of this.#streams) {
+      if (!stream.isIdle || this.audience.count(id) > 0) continue;
+      this.#streams.delete(id);
+      void stream.close();
+    }
+    for (const id of this.#books.keys())
+      if (!this.#streams.has(id) && this.audience.count(id) === 0) this.#books.delete(id);
+    this.#cancelLook = undefined;
+    if (this.#books.size > 0 && !this.#closed) {
+      const { clock = systemClock } = this.#options;
+      this.#cancelLook = clock.after(LOOK_EVERY_MS, () => this.#look());
+    }
+  }
+
+  /** Undefined where there is nothing of it to tell. */
+  #snapshot(id: string): PoolSnapshot | undefined {
+    const stream = this.#streams.get(id);
+    const viewers = this.audience.count(id);
+    const relays = stream?.nodes ?? 0;
+    const book = this.#books.get(id);
+    const own = stream?.origin?.snapshot?.();
+    const shared = {
+      viewers,
+      bytesOut: book?.bytesOut ?? 0,
+      lastAccess: book?.lastAccess ?? 0,
+      ...(relays > 0 && { relays }),
+      ...(stream && { ownerEpoch: stream.epoch }),
+    };
+    if (own) return { ...own, ...shared };
+    if (viewers + relays === 0) return undefined;
+    const kind = stream?.stream.spec.kind === 'transcode' ? 'transcode' : 'shared';
+    return {
+      ...{ streamId: id, kind, state: 'live', relayed: true, bytesIn: 0, ringBytes: 0 },
+      ...{ failoverIndex: 0, failoverAttempts: 0, restarts: 0 },
+      ...(book && { startedAt: book.startedAt }),
+      ...shared,
+    };
+  }
+}

@@ -1,0 +1,61 @@
+import type { HlsOrigin, HlsResume } from '@streampool/hls';
+import type {
+  Clock,
+  ClusterOptions,
+  FailoverResult,
+  PoolSnapshot,
+  StreamEngine,
+  StreamSpec,
+} from '@streampool/streaming';
+import type { Logger } from 'pino';
+
+/** Sizes in bytes, times in ms. */
+export interface EdgeSettings {
+  /** What answers of owners may take up in memory, of all streams together. */
+  readonly cacheBytes: number;
+  /** A viewer that has not been heard of for this long has left; longer where segments are. */
+  readonly viewerSilenceMs: number;
+  /** What a player is kept waiting for a playlist that was known once; then it gets that one again. */
+  readonly playlistPatienceMs: number;
+  /** From a request to the first answer that a stream has, its start included. */
+  readonly startTimeoutMs: number;
+  /** Silence of an owner after which it counts as dead. */
+  readonly stallMs: number;
+  /** What nobody asked for, for this long, is forgotten. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_EDGE_SETTINGS: EdgeSettings = {
+  cacheBytes: 256 * 1024 * 1024,
+  viewerSilenceMs: 10_000,
+  playlistPatienceMs: 3_000,
+  startTimeoutMs: 10_000,
+  stallMs: 3_000,
+  idleMs: 60_000,
+};
+
+/** Where a stream's playlists come from: the provider's own, or cut from a pool of this program. */
+export type HlsSource = 'playlist' | 'pool';
+
+/** A stream as the edge must know it. */
+export interface HlsStream {
+  readonly spec: StreamSpec;
+  readonly source: HlsSource;
+}
+
+/** An origin that plays without a pool of the engine says of itself what a pool would say. */
+export interface PlayingOrigin extends HlsOrigin {
+  snapshot?(): PoolSnapshot;
+  failover?(options: { index?: number }): Promise<FailoverResult>;
+}
+
+export interface HlsEdgeOptions {
+  readonly engine: Pick<StreamEngine, 'adopt'>;
+  /** Makes what delivers a stream at the node that owns it. It opens nothing before it is asked. */
+  readonly open: (stream: HlsStream, how: { resume?: HlsResume }) => PlayingOrigin;
+  readonly settings: EdgeSettings;
+  readonly log: Logger;
+  readonly clock?: Clock;
+  /** Absent: this process is on its own, and plays every stream itself. */
+  readonly cluster?: ClusterOptions;
+}

@@ -1,0 +1,120 @@
+import type { HlsAnswer, HlsRequest, HlsResume } from '@streampool/hls';
+import { playlistKey } from '../request-key.ts';
+import { keepInFront } from './keep-in-front.ts';
+import { type MediaPlaylist, parseMediaPlaylist, progressOf, writeMediaPlaylist } from './media-playlist.ts';
+
+export interface KnownPlaylistsOptions {
+  /** Monotonic, ms. */
+  readonly now: () => number;
+  /** Whether the segment of that URI in the playlist of that request is to be had, whoever made it. */
+  readonly isKept: (uri: string, playlist: HlsRequest) => boolean;
+  /** A new owner has not gone on where the former one was. */
+  readonly onBackwards: (numbers: { readonly before: number; readonly now: number }) => void;
+}
+
+interface Known {
+  readonly answer: HlsAnswer;
+  /** Whoever gave it: an origin, or an owner under an epoch. */
+  readonly source: unknown;
+  readonly atMs: number;
+  /** What an earlier source had listed, as long as some of it may still be shown. */
+  readonly front: MediaPlaylist | undefined;
+}
+
+export interface Noted {
+  /** As it is to be given to players. */
+  readonly answer: HlsAnswer;
+  /** Of a live media playlist: its newest segment, and the one before. */
+  readonly newestUri?: string;
+  readonly formerUri?: string;
+}
+
+/** A stream has a playlist per variant and rendition, each perhaps in a few spellings. */
+const MOST_PLAYLISTS = 64;
+/** A playlist is given out again for this long while there is no newer one; ms. */
+const GOOD_FOR_MS = 30_000;
+
+/** The newest playlists of one stream, and how they go on from one source to the next. */
+export class KnownPlaylists {
+  readonly #options: KnownPlaylistsOptions;
+  readonly #known = new Map<string, Known>();
+  readonly #parsed = new WeakMap<HlsAnswer, MediaPlaylist | false>();
+
+  constructor(options: KnownPlaylistsOptions) {
+    this.#options = options;
+  }
+
+  /** The last one that is still good enough. */
+  newest(request: HlsRequest): HlsAnswer | undefined {
+    const known = this.#known.get(playlistKey(request));
+    return known && this.#options.now() - known.atMs < GOOD_FOR_MS ? known.answer : undefined;
+  }
+
+  sourceOf(request: HlsRequest): unknown {
+    return this.#known.get(playlistKey(request))?.source;
+  }
+
+  progress(request: HlsRequest): HlsResume | undefined {
+    const answer = this.#known.get(playlistKey(request))?.answer;
+    if (!answer) return undefined;
+    const parsed = this.#parse(answer);
+    return answer.progress ?? (parsed && progressOf(parsed));
+  }
+
+  /** A playlist has come from that source. */
+  note(request: HlsRequest, answer: HlsAnswer, source: unknown): Noted {
+    // Part of a playlist only (a delta update): it says nothing to anybody else.
+    if (request.query.has('_HLS_skip') || answer.status !== 200) return { answer };
+    const key = playlistKey(request);
+    const former = this.#known.get(key);
+    const isSame = former === undefined || former.source === source;
+    const front = isSame ? former?.front : this.#parse(former.answer);
+    const shown = front ? this.#withFront(front, answer, request, isSame) : undefined;
+    const known: Known = {
+      answer: shown ?? answer,
+      source,
+      atMs: this.#options.now(),
+      front: shown || (!isSame && front && !this.#parse(answer)?.segments.length) ? front : undefined,
+    };
+    this.#known.delete(key);
+    this.#known.set(key, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > MOST_PLAYLISTS && oldest !== undefined) this.#known.delete(oldest);
+    if (typeof source !== 'string') return { answer: known.answer };
+    const parsed = this.#parse(known.answer);
+    if (!parsed || parsed.tail.includes('#EXT-X-ENDLIST')) return { answer: known.answer };
+    const [before, newest] = [parsed.segments.at(-2), parsed.segments.at(-1)];
+    return {
+      answer: known.answer,
+      ...(newest && { newestUri: newest.uri }),
+      ...(before && { formerUri: before.uri }),
+    };
+  }
+
+  #withFront(
+    front: MediaPlaylist,
+    answer: HlsAnswer,
+    request: HlsRequest,
+    isSame: boolean,
+  ): HlsAnswer | undefined {
+    const next = this.#parse(answer);
+    if (!next) return undefined;
+    const [before, now] = [front.segments.at(-1)?.sequence, next.segments.at(-1)?.sequence];
+    if (!isSame && before !== undefined && now !== undefined && now < before)
+      this.#options.onBackwards({ before, now });
+    const isKept = (uri: string): boolean => this.#options.isKept(uri, request);
+    const whole = keepInFront(front, next, { isKept });
+    if (!whole) return undefined;
+    const shown: HlsAnswer = { ...answer, body: Buffer.from(writeMediaPlaylist(whole)) };
+    this.#parsed.set(shown, whole);
+    return shown;
+  }
+
+  #parse(answer: HlsAnswer): MediaPlaylist | undefined {
+    const known = this.#parsed.get(answer);
+    if (known !== undefined) return known || undefined;
+    const parsed = Buffer.isBuffer(answer.body) ? parseMediaPlaylist(answer.body.toString()) : undefined;
+    this.#parsed.set(answer, parsed ?? false);
+    return parsed;
+  }
+}
