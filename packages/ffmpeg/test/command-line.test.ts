@@ -1,4 +1,4 @@
-import { commandLine, resolveTranscode } from '../src/index.ts';
+import { commandLine, INPUT_FORMATS, resolveTranscode } from '../src/index.ts';
 
 const { args } = resolveTranscode({ profile: 'default' });
 const URL = 'http://127.0.0.1:1/in';
@@ -6,7 +6,10 @@ const URL = 'http://127.0.0.1:1/in';
 test('the URL takes the place of the input, behind a list of what may be opened', () => {
   const line = commandLine(args, URL, 'other');
   const at = line.indexOf('-i');
-  expect(line.slice(at - 2, at + 2)).toEqual(['-protocol_whitelist', 'http,tcp,crypto,data', '-i', URL]);
+  expect(line.slice(at - 4, at + 2)).toEqual([
+    ...['-protocol_whitelist', 'http,tcp,crypto', '-format_whitelist', INPUT_FORMATS, '-i', URL],
+  ]);
+  expect(INPUT_FORMATS.split(',')).not.toEqual(expect.arrayContaining(['concat']));
   expect(line.join(' ')).not.toContain('{input_url}');
 });
 

@@ -12,7 +12,8 @@ export function isPlaylist(contentType: string | undefined, firstBytes: Buffer, 
     .toString('latin1', 0, 256)
     .replace(/^\u00ef\u00bb\u00bf/, '')
     .trimStart();
-  if (/^#EXTM3U(?=\s|$)/.test(start)) return true;
+  // Any byte that is no visible character ends the word: FFmpeg takes a NUL for the end of a line.
+  if (/^#EXTM3U(?![!-~])/.test(start)) return true;
   if (!/^#EXT(?:INF:|-X-)/.test(start)) return false;
   const type = contentType?.split(';')[0]?.trim().toLowerCase() ?? '';
   return PLAYLIST_TYPE.test(type) || PLAYLIST_PATH.test(url.replace(/[?#].*$/s, ''));

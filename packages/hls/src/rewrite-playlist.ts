@@ -21,6 +21,8 @@ export interface RewriteOptions {
   readonly baseUrl: string;
   /** Gets an absolute http(s) URL as the playlist meant it, byte for byte; returns what is to stand in its place. */
   readonly rewriteUri: (absoluteUrl: string, role: UriRole) => string;
+  /** The same for `data:` URIs, but those of playlists, which are refused. Absent: they are left. */
+  readonly rewriteData?: (uri: string, role: UriRole) => string;
   /** Values of the multivariant playlist's variables, for a media playlist that imports them. */
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -50,6 +52,10 @@ const NESTED_PLAYLISTS: ReadonlySet<UriRole> = new Set([
 /** Keys of DRM systems are names, not places. */
 const KEY_SCHEMES: ReadonlySet<string> = new Set(['skd', 'urn']);
 
+/** What no playlist holds (RFC 8216 §4.1) and what ends a line for FFmpeg (NUL), so that a comment could hide an address. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not get through.
+const CONTROLS = /[\0-\x08\v\f\x0e-\x1f\x7f]/g;
+
 const BYTE_ORDER_MARK = /^(?:\ufeff|\u00ef\u00bb\u00bf)/;
 const HEADER = '#EXTM3U';
 
@@ -58,6 +64,7 @@ const HEADER = '#EXTM3U';
  * tags, byte ranges, line ends. Relative references, also those to the root and without a scheme, are resolved
  * against `baseUrl`; variables (EXT-X-DEFINE) are filled in. `data:` URIs are left (but not as playlists), and so are the names of DRM keys.
  *
+ * Control characters are taken out, and so is what makes an attribute list with URIs ambiguous.
  * A byte order mark and blank lines before the header are taken off and a missing header is added, since FFmpeg insists.
  *
  * @throws StreampoolError UPSTREAM_NOT_MEDIA if this is no playlist, or it refers to anything but http and https.
@@ -73,7 +80,10 @@ export function rewritePlaylist(text: string, options: RewriteOptions): string {
     if (uri.startsWith('#')) {
       const [, tag = '', list] = /^#(EXT[A-Z0-9-]*)(?::(.*))?$/s.exec(uri) ?? [];
       if (tag === 'EXT-X-STREAM-INF') nextIsPlaylist = true;
-      else if (tag === 'EXT-X-DEFINE') variables.define(list ?? '');
+      else if (tag === 'EXT-X-DEFINE' && list !== undefined) {
+        variables.define(list);
+        return `#${tag}:${variables.definition(list)}`;
+      }
       const roles = URI_ATTRIBUTES[tag];
       if (!roles || list === undefined) return line;
       const rewritten = replaceAttributes(list, (name, value) => {
@@ -89,7 +99,7 @@ export function rewritePlaylist(text: string, options: RewriteOptions): string {
 }
 
 function withHeader(text: string): string {
-  const playlist = text.replace(BYTE_ORDER_MARK, '').trimStart();
+  const playlist = text.replace(CONTROLS, '').replace(BYTE_ORDER_MARK, '').trimStart();
   if (/^#EXTM3U(?=\s|$)/.test(playlist)) return playlist;
   if (/^#EXT(?:INF:|-X-)/.test(playlist)) return `${HEADER}\n${playlist}`;
   throw new StreampoolError('UPSTREAM_NOT_MEDIA', 'the answer is no HLS playlist');
@@ -105,7 +115,7 @@ function rewriteUri(uri: string, role: UriRole, options: RewriteOptions): string
     return rewritten;
   }
   // A playlist inside a data: URI would pass on what it refers to unseen.
-  if (scheme === 'data' && !NESTED_PLAYLISTS.has(role)) return undefined;
+  if (scheme === 'data' && !NESTED_PLAYLISTS.has(role)) return options.rewriteData?.(uri, role);
   if (role === 'key' && KEY_SCHEMES.has(scheme)) return undefined;
   throw new StreampoolError('UPSTREAM_NOT_MEDIA', `the playlist refers to a ${scheme}: address`, {
     info: { scheme, role },

@@ -12,6 +12,7 @@ test.each([
   ['#EXT-X-TARGETDURATION:4\n', 'text/plain', M3U8, true],
   ['#EXTINF:4,\n', 'Audio/X-MpegURL; charset=utf-8', TS, true],
   ['#EXTINF:4,\n', 'text/plain', TS, false],
+  ['#EXTM3U\0\n#EXTINF:2,', 'video/mp2t', TS, true],
   ['#EXTM3UNICORN', 'application/vnd.apple.mpegurl', M3U8, false],
   ['<html>#EXTM3U', 'application/vnd.apple.mpegurl', M3U8, false],
   ['G\u0040\u0000\u0010', 'application/vnd.apple.mpegurl', M3U8, false],

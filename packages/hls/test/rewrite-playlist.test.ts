@@ -40,7 +40,7 @@ video/720.m3u8?s=1&t=%2F
 #EXT-X-VERSION:7
 #EXT-X-INDEPENDENT-SEGMENTS
 #EXT-X-SESSION-KEY:METHOD=AES-128,URI="<key https://cdn.example/live/a/keys/1>",IV=0x01
-#EXT-X-SESSION-DATA:DATA-ID="com.example.title",VALUE="URI="x"",LANGUAGE="en"
+#EXT-X-SESSION-DATA:DATA-ID="com.example.title",VALUE="URI=",LANGUAGE="en"
 #EXT-X-SESSION-DATA:DATA-ID="com.example.lyrics",URI="<session-data https://cdn.example/live/a/lyrics.json>"
 #EXT-X-CONTENT-STEERING:SERVER-URI="<session-data https://cdn.example/steering?video=1>",PATHWAY-ID="A"
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aud",NAME="English, original",LANGUAGE="en",DEFAULT=YES,URI="<rendition https://cdn.example/live/a/audio/en.m3u8>"
@@ -158,7 +158,7 @@ describe('playlists as they are found', () => {
   test('spaces around URIs, attributes and tags', () => {
     expect(line('  a.ts \t')).toBe('<segment https://cdn.example/live/a/a.ts>');
     expect(line('#EXT-X-MAP: BYTERANGE="1@0" , URI = "a b.mp4"')).toBe(
-      '#EXT-X-MAP: BYTERANGE="1@0" , URI="<map https://cdn.example/live/a/a b.mp4>"',
+      '#EXT-X-MAP:BYTERANGE="1@0",URI="<map https://cdn.example/live/a/a b.mp4>"',
     );
     expect(line('  #EXT-X-MAP:URI="a.mp4"')).toBe('#EXT-X-MAP:URI="<map https://cdn.example/live/a/a.mp4>"');
   });
@@ -241,13 +241,35 @@ describe('other schemes', () => {
     expect(refused).toMatchObject({ info: { scheme, role } });
   });
 
-  test('an escaped quote hides nothing from FFmpeg, which knows escapes', () => {
-    const hidden = line('#EXT-X-KEY:A="\\",B=",URI="file:///etc/passwd",C="');
-    expect(hidden).not.toContain('\\"');
+  test.each([
+    ['#EXT-X-KEY:A="\\",B=",URI="file:///etc/passwd",C="', 'A="",B=",URI=",C=""'],
+    ['#EXT-X-KEY:A="\\\\"B=",URI="http://h.example/k"', 'A="",B=",URI="'],
+    ['#EXT-X-KEY:METHOD=AES-128 URI="http://h.example/k"', 'METHOD=AES-128,URI="<key http://h.example/k>"'],
+    ['#EXT-X-KEY:_="A=",URI="http://h.example/k"', 'A=",URI="'],
+    ['#EXT-X-KEY:A= "B=c,URI=http://h.example/k,"', 'A="B=c,URI=http://h.example/k,"'],
+    ['#EXT-X-KEY:A=b\u000bURI="http://h.example/k"', 'A=bURI=http://h.example/k'],
+  ])('%j shows every reader the same attributes', (text, list) => {
+    expect(line(text)).toBe(`#EXT-X-KEY:${list}`);
+  });
+
+  test('a NUL, which ends lines for FFmpeg, hides no address in a comment', () => {
+    expect(line('# x\0http://h.example/a.ts')).toBe('# xhttp://h.example/a.ts');
+  });
+
+  test('data: URIs are handed over where somebody serves them', () => {
+    const to = (text: string) =>
+      rewritePlaylist(text, {
+        baseUrl: BASE,
+        rewriteUri: (url) => url,
+        rewriteData: (uri, role) => `<${role} ${uri}>`,
+      });
+    expect(to('#EXTM3U\n#EXT-X-MAP:URI="data:,x"\ndata:,y')).toBe(
+      '#EXTM3U\n#EXT-X-MAP:URI="<map data:,x>"\n<segment data:,y>',
+    );
   });
 });
 
-test.each(['', '<html>', 'GGG', '#EXTINF', '#EXTM3UX\na.ts', '{"error":1}', '\u0000#EXTM3U'])(
+test.each(['', '<html>', 'GGG', '#EXTINF', '#EXTM3UX\na.ts', '{"error":1}', '\u0000G'])(
   '%j is no playlist',
   (text) => {
     expect(

@@ -33,7 +33,8 @@ export class PlaylistAddresses {
     const older = this.#playlists.get(name) ?? [];
     this.#playlists.set(name, [entries, ...older.slice(0, GENERATIONS - 1)]);
     return (url, role) => {
-      const id = createHmac('sha256', this.#secret).update(url).digest('base64url').slice(0, 16);
+      // The role is a part of it: what is called a key here and a playlist there would else be passed on as a key, unread.
+      const id = createHmac('sha256', this.#secret).update(`${role} ${url}`).digest('base64url').slice(0, 16);
       entries.set(id, { url, role });
       return id;
     };

@@ -13,6 +13,7 @@ import { type PeekedBody, peekBody } from '../transfer/peek.ts';
 import { ResumableResponse } from '../transfer/resumable-response.ts';
 import { SocketPump } from '../transfer/socket-pump.ts';
 import type { UpstreamClient, UpstreamResponse, UpstreamTarget, UpstreamTimeouts } from '../types.ts';
+import { dataOf } from './data-uri.ts';
 import { OpeningSlot } from './opening-slot.ts';
 import { type DoorEntry, PlaylistAddresses } from './playlist-addresses.ts';
 
@@ -47,6 +48,8 @@ export interface DoorStats {
 
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 const MAX_PLAYLIST_BYTES = 16 * 1024 * 1024;
+/** FFmpeg reads 4,095 bytes of a line, and would take the first part of an address for a whole one. */
+const MAX_ADDRESS_LINE = 4_000;
 const ENTRY_ROLE = 'entry';
 /** What need not look like media: keys are any 16 bytes, session data is JSON. */
 const UNJUDGED: ReadonlySet<string> = new Set(['key', 'session-data']);
@@ -90,6 +93,10 @@ export class TargetOpening {
       return;
     }
     this.#requests++;
+    if (entry.url.startsWith('data:')) {
+      this.#sendData(entry, res);
+      return;
+    }
     const served = this.#serve(entry, parts[0] ?? '', req, res);
     this.#active.add(served);
     void served.then(() => this.#active.delete(served));
@@ -134,14 +141,19 @@ export class TargetOpening {
     settle();
   }
 
-  #request(
+  async #request(
     entry: DoorEntry,
     slot: Slot | undefined,
     req: IncomingMessage,
     signal: AbortSignal,
   ): Promise<ResumableResponse> {
-    const { client, target, timeouts } = this.#options;
-    const own = sharesCredentials(parseTargetUrl(target.url), parseTargetUrl(entry.url));
+    const { client, timeouts } = this.#options;
+    const { resolver } = this.#options.target;
+    // Of a page: what is on it, and what has to be told there.
+    const target =
+      (resolver && (await client.resolve?.(this.#options.target, signal))) ?? this.#options.target;
+    const own =
+      entry === this.#entry || sharesCredentials(parseTargetUrl(target.url), parseTargetUrl(entry.url));
     // Readers ask for `bytes=0-` as a matter of course; it upsets providers of continuous streams, and says nothing.
     const { range } = req.headers;
     const wanted = range === 'bytes=0-' && resourceKind(entry.url) !== 'file' ? undefined : range;
@@ -149,6 +161,7 @@ export class TargetOpening {
       client,
       {
         url: entry.url,
+        ...(resolver && entry === this.#entry && { resolver }),
         method: req.method === 'HEAD' ? 'HEAD' : 'GET',
         headers: own ? target.headers : withoutCredentials(target.headers),
         ...(target.userAgent === undefined ? {} : { userAgent: target.userAgent }),
@@ -194,7 +207,7 @@ export class TargetOpening {
         await this.#sendPlaylist(name, response, body, res, signal);
         return;
       }
-      const notMedia = mediaRefusal(contentType, body.start);
+      const notMedia = mediaRefusal(contentType, body.start) ?? undecided(body);
       if (notMedia) throw notMedia;
     }
     await this.#sendBody(entry, response, body, res);
@@ -210,13 +223,35 @@ export class TargetOpening {
     const text = (await collectBody(body, MAX_PLAYLIST_BYTES, signal)).toString('utf8');
     response.close();
     const idOf = this.#addresses.version(name);
+    const { base } = this.#options;
     const rewritten = rewritePlaylist(text, {
       baseUrl: response.url,
-      rewriteUri: (url, role) => `${this.#options.base}/${idOf(url, role)}/${nameOf(url)}`,
+      rewriteUri: (url, role) => `${base}/${idOf(url, role)}/${nameOf(url)}`,
+      rewriteData: (uri, role) => `${base}/${idOf(uri, role)}/stream`,
     });
+    if (rewritten.match(/[^\r\n]+/g)?.some((line) => line.length > MAX_ADDRESS_LINE && line.includes(base))) {
+      throw new StreampoolError(
+        'UPSTREAM_NOT_MEDIA',
+        'The playlist has an address in a line that is too long',
+      );
+    }
     const bytes = Buffer.from(rewritten);
     this.#bytes += bytes.length;
     res.writeHead(200, { 'Content-Type': PLAYLIST_TYPE, 'Content-Length': bytes.length }).end(bytes);
+  }
+
+  /** What stands in the playlist itself: FFmpeg would open it by a protocol of its own. */
+  #sendData(entry: DoorEntry, res: ServerResponse): void {
+    const bytes = dataOf(entry.url);
+    if (!bytes || isPlaylist(undefined, bytes, '')) {
+      const what = bytes ? 'a playlist inside a data: address' : 'a data: address that cannot be read';
+      this.#refuse(entry, new StreampoolError('UPSTREAM_NOT_MEDIA', `The playlist refers to ${what}`), res);
+      return;
+    }
+    this.#bytes += bytes.length;
+    res
+      .writeHead(200, { 'Content-Type': 'application/octet-stream', 'Content-Length': bytes.length })
+      .end(bytes);
   }
 
   /** Settles when the provider's connection is closed. */
@@ -283,6 +318,12 @@ function bodyHeaders(response: UpstreamResponse): OutgoingHttpHeaders {
   if (status === 206 && headers['content-range'] !== undefined)
     out['Content-Range'] = headers['content-range'];
   return out;
+}
+
+/** A body that has shown less than the header of a playlist could still become one, and would be passed on unread. */
+function undecided({ start, complete }: PeekedBody): StreampoolError | undefined {
+  if (complete || !'#EXTM3U'.startsWith(start.toString('latin1').trimStart())) return undefined;
+  return new StreampoolError('UPSTREAM_TIMEOUT', 'The provider sent too little to tell what it is');
 }
 
 /** Readers judge by extension (FFmpeg refuses playlists and segments that have none, or an unusual one). */
