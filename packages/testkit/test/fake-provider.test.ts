@@ -176,7 +176,7 @@ describe('files', () => {
 describe('HLS', () => {
   test.each([
     ['clear', {}],
-    ['encrypted, signed, absolute', { encryption: 'aes-128', query: 'sig=a%2Fb', absolute: true } as const],
+    ['encrypted, signed, absolute', { encryption: 'aes-128', query: 'sig=a%2Fb', uris: 'absolute' } as const],
   ])('live, %s: ffmpeg plays it', async (_, options) => {
     provider.hls('/hls/', sample, options);
     const copy = ['-t', '3', '-c', 'copy', '-f', 'null', '-'];
@@ -194,7 +194,7 @@ describe('HLS', () => {
   });
 
   test('on demand, it has an end', async () => {
-    provider.hls('/vod/', sample, { live: false });
+    provider.hls('/vod/', sample, { type: 'vod' });
     const { format } = await probe(provider.url('/vod/index.m3u8'));
     expect(Number(format.duration)).toBeCloseTo(4, 1);
   });

@@ -57,9 +57,9 @@ test('files, including those with their index at the end', async () => {
 });
 
 test.each([
-  ['plain', { live: false }],
-  ['encrypted, with signed URLs', { live: false, encryption: 'aes-128', query: 'token=a%2Fb' }],
-  ['absolute and compressed', { live: false, absolute: true, gzip: true }],
+  ['plain', { type: 'vod' }],
+  ['encrypted, with signed URLs', { type: 'vod', encryption: 'aes-128', query: 'token=a%2Fb' }],
+  ['absolute and compressed', { type: 'vod', uris: 'absolute', gzip: true }],
 ] as const)('HLS, %s', async (what, options) => {
   const sample = await makeSample({ seconds: 6, gopSeconds: 2 });
   const directory = `/${what.replace(/\W/g, '')}/`;
@@ -103,7 +103,7 @@ test('live HLS, read until the opening is closed', async () => {
 
 test('a playlist behind a URL without an extension', async () => {
   const sample = await makeSample({ seconds: 6, gopSeconds: 2 });
-  provider.hls('/bare/', sample, { live: false, absolute: true });
+  provider.hls('/bare/', sample, { type: 'vod', uris: 'absolute' });
   provider.redirect('/channel', '/bare/index.m3u8');
   const opening = open('/channel?id=1');
   expect(await codecs(opening.url)).toEqual(['aac', 'h264']);
@@ -112,7 +112,7 @@ test('a playlist behind a URL without an extension', async () => {
 
 test('a missing segment is reported as what it is', async () => {
   const sample = await makeSample({ seconds: 6, gopSeconds: 2 });
-  provider.hls('/holes/', sample, { live: false });
+  provider.hls('/holes/', sample, { type: 'vod' });
   provider.fault('/holes/segment-1.ts', { kind: 'status', status: 404 });
   const opening = open('/holes/index.m3u8');
   await run('ffmpeg', ['-v', 'error', '-i', opening.url, '-c', 'copy', '-f', 'null', '-']);

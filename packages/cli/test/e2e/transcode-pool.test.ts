@@ -131,7 +131,7 @@ describe('every kind of source', () => {
   });
 
   test('encrypted HLS', async () => {
-    stage.provider.hls('/secret/', stage.sample, { encryption: 'aes-128', absolute: true });
+    stage.provider.hls('/secret/', stage.sample, { encryption: 'aes-128', uris: 'absolute' });
     await firstPicture('/secret/index.m3u8');
   });
 });

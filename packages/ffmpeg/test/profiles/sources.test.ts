@@ -70,8 +70,8 @@ test('a film in MP4 or Matroska, whose subtitles are left out', async () => {
 
 test('HLS, also encrypted', async () => {
   const sample = await makeSample({ seconds: 6 });
-  provider.hls('/hls/', sample, { live: false });
-  provider.hls('/aes/', sample, { live: false, encryption: 'aes-128' });
+  provider.hls('/hls/', sample, { type: 'vod' });
+  provider.hls('/aes/', sample, { type: 'vod', encryption: 'aes-128' });
   for (const path of ['/hls/master.m3u8', '/aes/index.m3u8']) {
     const out = await transcode({ profile: 'low_quality' }, provider.url(path), 'other');
     expect(await probePackets(out.path)).toHaveLength(150);

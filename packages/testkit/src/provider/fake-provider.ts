@@ -6,7 +6,9 @@ import { EndlessStream } from './endless.ts';
 import { Exchange } from './exchange.ts';
 import { type Fault, FaultPlan } from './fault.ts';
 import { type FileOptions, serveFile } from './file-route.ts';
-import { HlsChannel, type HlsOptions } from './hls-channel.ts';
+import { HlsChannel, type HlsOptions } from './hls/hls-channel.ts';
+import type { HlsMedia } from './hls/hls-media.ts';
+import { MultivariantChannel, type MultivariantOptions } from './hls/multivariant.ts';
 import { LiveChannel, type LiveOptions } from './live-channel.ts';
 
 export interface SeenRequest {
@@ -45,20 +47,25 @@ export class FakeProvider {
   readonly #faults = new FaultPlan();
   readonly #channels: LiveChannel[] = [];
   #port = 0;
+  #limit = { most: Number.POSITIVE_INFINITY, status: 403 };
+  /** The most TCP connections that were open at once. */
+  mostConnections = 0;
 
   private constructor() {
     this.#server = createServer((request, response) => this.#serve(request, response));
-    this.#server.keepAliveTimeout = 1_000;
     this.#server.on('connection', (socket) => {
       socket.setNoDelay(true);
       this.#sockets.add(socket);
+      this.mostConnections = Math.max(this.mostConnections, this.#sockets.size);
       socket.on('error', () => {});
       socket.on('close', () => this.#sockets.delete(socket));
     });
   }
 
-  static async start({ port = 0 } = {}): Promise<FakeProvider> {
+  /** `keepAliveMs`: how long a connection is kept without a request. */
+  static async start({ port = 0, keepAliveMs = 1_000 } = {}): Promise<FakeProvider> {
     const provider = new FakeProvider();
+    provider.#server.keepAliveTimeout = keepAliveMs;
     provider.#port = port;
     await provider.accept();
     return provider;
@@ -98,9 +105,21 @@ export class FakeProvider {
   }
 
   /** An HLS channel below `directory`, which ends in `/`: `master.m3u8`, `index.m3u8` and what they name. */
-  hls(directory: string, sample: Pick<Sample, 'path' | 'seconds'>, options?: HlsOptions): void {
-    const channel = new HlsChannel(sample, options);
+  hls(
+    directory: string,
+    media: HlsMedia | Pick<Sample, 'path' | 'seconds'>,
+    options?: HlsOptions,
+  ): HlsChannel {
+    const channel = new HlsChannel(media, options);
     this.route(directory, (exchange, rest) => channel.serve(exchange, rest));
+    return channel;
+  }
+
+  /** Several variants of one channel below `directory`, which ends in `/`: `main.m3u8` and what it names. */
+  multivariant(directory: string, options: MultivariantOptions): MultivariantChannel {
+    const channel = new MultivariantChannel(options);
+    this.route(directory, (exchange, rest) => channel.serve(exchange, rest));
+    return channel;
   }
 
   redirect(path: string, to: string, { status = 302 } = {}): void {
@@ -132,6 +151,11 @@ export class FakeProvider {
   /** Silences the running connections of a path, or lets them go on. */
   stall(path: string, stalled = true): void {
     for (const exchange of this.#open.get(path) ?? []) exchange.stall(stalled);
+  }
+
+  /** Requests are refused while more TCP connections than that are open. */
+  limitConnections(most: number, status = 403): void {
+    this.#limit = { most, status };
   }
 
   /** Takes the port off the network: running connections are reset, new ones refused, until {@link accept}. */
@@ -226,7 +250,8 @@ export class FakeProvider {
         await delay(fault.ms, undefined, { ref: false });
     }
     if (exchange.closed) return;
-    if (route) await route(exchange, rest);
+    if (this.#sockets.size > this.#limit.most) exchange.reply(this.#limit.status, 'too many connections');
+    else if (route) await route(exchange, rest);
     else exchange.reply(404, 'no such path');
   }
 }
