@@ -9,9 +9,13 @@ export const ERRORS = {
   TOKEN_MISSING: { status: 401, retryable: false },
   TOKEN_WRONG: { status: 403, retryable: false },
   SIGNATURE_INVALID: { status: 403, retryable: false },
+  /** An address below `/hls/` that was not made here, or for another stream. */
+  HLS_TOKEN_INVALID: { status: 404, retryable: false },
   NOT_FOUND: { status: 404, retryable: false },
   STREAM_NOT_FOUND: { status: 404, retryable: false },
   CLIENT_NOT_FOUND: { status: 404, retryable: false },
+  SESSION_NOT_FOUND: { status: 404, retryable: false },
+  USER_NOT_FOUND: { status: 404, retryable: false },
   WORKER_NOT_FOUND: { status: 404, retryable: false },
   PROVIDER_NOT_FOUND: { status: 404, retryable: false },
   WEBHOOK_NOT_FOUND: { status: 404, retryable: false },
@@ -68,6 +72,8 @@ export const ERRORS = {
 
   /** The source failed too often, and is left alone for a while. */
   CIRCUIT_OPEN: { status: 503, retryable: true },
+  /** The user watches as much at once as it may: less of that, and the same request succeeds. */
+  USER_LIMIT: { status: 429, retryable: true },
   /** The provider allows no further connection now. */
   PROVIDER_LIMIT: { status: 503, retryable: true },
   STREAM_FAILED: { status: 502, retryable: true },

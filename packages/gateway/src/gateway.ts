@@ -4,8 +4,11 @@ import { gatewayApp } from './app.ts';
 import { loggable } from './http/loggable-error.ts';
 import { HttpServer } from './http-server.ts';
 import { Metrics } from './metrics/metrics.ts';
+import { SessionMeter } from './metrics/session-metrics.ts';
 import type { GatewayOptions } from './options.ts';
 import type { Services } from './routes/services.ts';
+import { SessionKeeper } from './sessions/session-keeper.ts';
+import { DEFAULT_SESSION_SETTINGS } from './sessions/session-settings.ts';
 import { Endings } from './streams/endings.ts';
 import { LiveView } from './streams/live-view.ts';
 import { REDIRECT_TTL_MS, urlSigner, viewerSigner } from './streams/signed-url.ts';
@@ -33,17 +36,26 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, engine, state, nodeDoor } = options;
   const log = options.log.child({}, { serializers: { err: loggable } });
-  const metrics = new Metrics(engine, options.version, { figures: options.figures, meters: options.meters });
+  const sessionMeter = new SessionMeter(() => sessions.active);
+  const meters = [...(options.meters ?? []), sessionMeter];
+  const metrics = new Metrics(engine, options.version, { figures: options.figures, meters });
   let closing: Promise<void> | undefined;
   let leaving = false;
   const live = new LiveView({
     ...{ state, engine, nodeId: options.nodeId },
     clustered: config.facts.clustered ?? false,
   });
+  const sessions: SessionKeeper = new SessionKeeper({
+    ...{ state, engine, nodeId: options.nodeId, log },
+    settings: config.sessions ?? DEFAULT_SESSION_SETTINGS,
+    observe: sessionMeter,
+    ...(options.peers && { peers: options.peers }),
+  });
   const services: Services = {
     ...options,
     metrics,
     live,
+    sessions,
     endings: new Endings({ ...options, live }),
     timelines: new Timelines(options),
     signer: viewerSigner(config),
@@ -84,6 +96,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     close() {
       closing ??= http.close(config.closeTimeoutMs).then(() => {
         unlisten();
+        sessions.close();
         metrics.close();
       });
       return closing;

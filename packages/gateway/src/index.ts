@@ -11,6 +11,7 @@ export type {
   GatewayFacts,
   GatewayOptions,
   NodeDoor,
+  PageApi,
   Peers,
   ProbeUrl,
   ProfileSummary,

@@ -16,6 +16,7 @@ import type {
 import type { Logger } from 'pino';
 import type { Meter } from './metrics/duration-histogram.ts';
 import type { NodeFigures } from './metrics/node-metrics.ts';
+import type { SessionSettings } from './sessions/session-settings.ts';
 
 /** Settings of the gateway, complete: whoever composes the roles fills every field. Durations in ms, sizes in bytes. */
 export interface GatewayConfig {
@@ -42,6 +43,8 @@ export interface GatewayConfig {
   readonly closeTimeoutMs: number;
   /** Told by `/info`; the gateway does not act on them. */
   readonly facts: GatewayFacts;
+  /** Of viewers that come with a name; {@link DEFAULT_SESSION_SETTINGS} by default. */
+  readonly sessions?: SessionSettings;
   /** `watching`: only `/stream`, health and metrics, for a worker. The whole API by default. */
   readonly api?: 'all' | 'watching';
 }
@@ -103,6 +106,16 @@ export interface TranscodeApi {
   abilities(): TranscodeAbilities;
 }
 
+/** Programs that find the media on a page. */
+export interface PageApi {
+  /** Of those that are there. */
+  readonly versions: Readonly<Partial<Record<'streamlink' | 'ytdlp', string>>>;
+  /** @throws StreampoolError RESOLVER_MISSING, RESOLVER_ARGUMENT_FORBIDDEN */
+  check(name: 'streamlink' | 'ytdlp', args: string): Promise<void>;
+  /** Of cookies, to be kept: only the data plane opens it. The same cookies give the same seal. */
+  seal(cookies: string): string;
+}
+
 /** Opens a URL as the data plane would and reports how it answered. @throws StreampoolError UPSTREAM_* */
 export type ProbeUrl = (url: string) => Promise<{ status: number }>;
 
@@ -150,6 +163,8 @@ export interface GatewayOptions {
   readonly engine: StreamEngineApi;
   readonly transcode: TranscodeApi;
   readonly probe: ProbeUrl;
+  /** Absent: pages in the place of media are refused. */
+  readonly pages?: PageApi;
   readonly config: GatewayConfig;
   readonly log: Logger;
   readonly version: string;

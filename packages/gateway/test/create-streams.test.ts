@@ -164,7 +164,7 @@ describe('requests that are refused', () => {
       'must not contain control characters',
     ],
     ['a flag', '/streams', { url: URL_A, shared: 'yes' }, 422, 'shared', 'must be true or false'],
-    ['a resolver', '/transcode', { url: URL_A, resolver: 'ytdlp' }, 422, 'resolver', 'is not supported'],
+    ['another resolver', '/transcode', { url: URL_A, resolver: 'curl' }, 422, 'resolver', 'must be streamlink or ytdlp'],
     [
       'a format',
       '/transcode',

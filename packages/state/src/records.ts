@@ -15,6 +15,8 @@ export interface StreamDefinition {
   readonly userAgent?: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** The URLs are those of pages: which program finds what is on them. Cookies are sealed. */
+  readonly resolver?: { readonly name: string; readonly args: string; readonly cookies?: string };
   /** Transcoded streams only. */
   readonly profile?: string;
   readonly profileVariables?: Readonly<Record<string, string>>;

@@ -17,6 +17,8 @@ export interface StreamIdentity {
   /** FFmpeg's arguments with every variable filled in; a profile's name says nothing of the bytes. */
   readonly ffmpegArgs?: readonly string[];
   readonly format?: string;
+  /** How the media on a page is found, in words of a fixed order. */
+  readonly resolver?: readonly string[];
 }
 
 /** Part of the hash, so that a changed rule cannot make an old id mean something new. */
@@ -36,6 +38,7 @@ export function streamId(identity: StreamIdentity, strategy: SharingStrategy = '
       identity.userAgent ?? null,
       identity.ffmpegArgs ?? null,
       identity.format ?? null,
+      ...(identity.resolver ? [identity.resolver] : []),
     );
   }
   if (strategy === 'disabled') parts.push(randomUUID());

@@ -14,6 +14,7 @@ import { PaceWheel } from './socket/pace-wheel.ts';
 import { ReadMemory } from './socket/read-memory.ts';
 import { TurnQueue } from './socket/turn-queue.ts';
 import type {
+  PageResolver,
   UpstreamRequest,
   UpstreamResponse,
   UpstreamStats,
@@ -27,6 +28,8 @@ export interface HttpUpstreamClientOptions {
   readonly verifyTls?: boolean;
   /** Without it no provider has a limit. */
   readonly slots?: ConnectionSlots;
+  /** Without it pages in the place of media are refused. */
+  readonly pages?: (guard: AddressGuard) => PageResolver;
   /** For tests: how names are resolved after a cut. */
   readonly names?: FreshNamesOptions;
 }
@@ -42,10 +45,12 @@ export class HttpUpstreamClient implements FetchingClient {
   readonly guard: AddressGuard;
   readonly #context: ConnectionContext;
   readonly #slots: ConnectionSlots | undefined;
+  readonly #pages: PageResolver | undefined;
 
   constructor(options: HttpUpstreamClientOptions = {}) {
     this.guard = new AddressGuard(options.policy);
     this.#slots = options.slots;
+    this.#pages = options.pages?.(this.guard);
     this.#context = {
       memory: new ReadMemory(),
       wheel: new PaceWheel(),
@@ -61,6 +66,7 @@ export class HttpUpstreamClient implements FetchingClient {
     request: UpstreamRequest,
     options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
   ): Promise<UpstreamResponse> {
+    if (request.resolver) return this.#openPage(request, options);
     const { signal, timeouts } = options;
     // Told that there is no slot, whoever waits must have the time to do something about it.
     const patienceMs = timeouts.firstByteMs * PATIENCE;
@@ -72,6 +78,29 @@ export class HttpUpstreamClient implements FetchingClient {
     } catch (error) {
       // Nothing is left open.
       slot?.release();
+      throw error;
+    }
+  }
+
+  async resolve(target: UpstreamTarget, signal?: AbortSignal): Promise<UpstreamTarget> {
+    if (!target.resolver) return target;
+    if (!this.#pages) throw new StreampoolError('RESOLVER_MISSING', 'pages are not looked at here');
+    return this.#pages.resolve(target, signal);
+  }
+
+  /** Opens what is on a page. What is refused there is looked for anew the next time. */
+  async #openPage(
+    request: UpstreamRequest,
+    options: { timeouts: UpstreamTimeouts; signal?: AbortSignal; fresh?: boolean },
+  ): Promise<UpstreamResponse> {
+    const { resolver, ...plain } = request;
+    const found = await this.resolve(request, options.signal);
+    try {
+      const response = await this.open({ ...plain, ...found }, options);
+      if (response.status >= 400) this.#pages?.forget(request);
+      return response;
+    } catch (error) {
+      this.#pages?.forget(request);
       throw error;
     }
   }

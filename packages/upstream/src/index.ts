@@ -10,6 +10,7 @@ export { extensionOf, mediaTypeOf } from './media/media-type.ts';
 export { canJudge, mediaRefusal, statusRefusal } from './media/refusal.ts';
 export { type ResourceKind, resourceKind } from './media/resource-kind.ts';
 export { BufferPool, ownChunk, PooledChunk } from './socket/buffer-pool.ts';
+export { guardedLookup } from './socket/guarded-lookup.ts';
 export { openBareBody } from './transfer/bare-body.ts';
 export { type ContentRange, parseContentRange } from './transfer/content-range.ts';
 export { type PeekedBody, type PeekOptions, peekBody } from './transfer/peek.ts';
@@ -22,6 +23,9 @@ export {
 export { SocketPump } from './transfer/socket-pump.ts';
 export type {
   BodySink,
+  PageResolver,
+  ResolverChoice,
+  ResolverName,
   RetainedChunk,
   StartOptions,
   UpstreamClient,

@@ -1,9 +1,30 @@
 import type { StreampoolError } from '@streampool/errors';
 import type { ConnectionHolder, Slot } from './connection-slots.ts';
 
+export type ResolverName = 'streamlink' | 'ytdlp';
+
+/** Which program finds the media on a page, and what it is told. */
+export interface ResolverChoice {
+  readonly name: ResolverName;
+  /** Words as a shell has them; the first may be a quality or a format. */
+  readonly args: string;
+  /** In Netscape's format, sealed. */
+  readonly cookies?: string;
+}
+
+/** Finds the media on pages, for a client that is given pages in the place of media. */
+export interface PageResolver {
+  /** What to open in the place of a target with a `resolver`. @throws StreampoolError RESOLVER_*; the signal's reason */
+  resolve(target: UpstreamTarget, signal?: AbortSignal): Promise<UpstreamTarget>;
+  /** What was found is not good any more. */
+  forget(target: UpstreamTarget): void;
+}
+
 /** Where a stream comes from, and what the provider wants to be told. */
 export interface UpstreamTarget {
   readonly url: string;
+  /** The URL is that of a page: this is how to find what is on it. */
+  readonly resolver?: ResolverChoice;
   readonly headers: Readonly<Record<string, string>>;
   readonly userAgent?: string;
   /** What a connection there is for; where the provider allows only so many. */
@@ -100,6 +121,8 @@ export interface UpstreamClient {
    * @throws StreampoolError PROVIDER_LIMIT
    */
   reserve?(target: UpstreamTarget, signal?: AbortSignal): Promise<Slot | undefined>;
+  /** What is opened for a target: of a page, the media on it. @throws StreampoolError RESOLVER_* */
+  resolve?(target: UpstreamTarget, signal?: AbortSignal): Promise<UpstreamTarget>;
 }
 
 /** What the client is doing now. Hosts only, no paths: it may be shown to operators. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { DETECTION_SETTINGS } from './detection-settings.ts';
 import { OBSERVABILITY_SETTINGS } from './observability-settings.ts';
 import { providerLimits } from './provider-limits.ts';
+import { RESOLVER_SETTINGS } from './resolver-settings.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 
 /** One thing that can be set, by an environment variable of that name. */
@@ -16,6 +17,7 @@ export interface Setting<T> {
     | 'Streaming'
     | 'Providers'
     | 'Detection'
+    | 'Resolvers'
     | 'FFmpeg'
     | 'State'
     | 'Observability'
@@ -294,6 +296,7 @@ export const SETTINGS = {
     default: 'true',
   }),
   ...DETECTION_SETTINGS,
+  ...RESOLVER_SETTINGS,
   ffmpegPath: setting({
     env: 'FFMPEG_PATH',
     group: 'FFmpeg',

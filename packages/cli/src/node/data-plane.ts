@@ -1,3 +1,4 @@
+import type { PageApi } from '@streampool/gateway';
 import type { ClusterState } from '@streampool/state';
 import { type ClusterOptions, SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
 import { Door, HttpUpstreamClient, type UpstreamTimeouts } from '@streampool/upstream';
@@ -6,6 +7,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { engineSettings } from '../serve/from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
+import { openPages } from './pages.ts';
 import type { InstallationSecret } from './secrets.ts';
 
 export interface DataPlaneOptions {
@@ -27,6 +29,8 @@ export interface DataPlaneOptions {
 /** Everything of a node that touches media, the same for a node of its own and for one of a cluster. */
 export interface DataPlane {
   readonly secret: InstallationSecret;
+  /** Looks at pages in the place of media. */
+  readonly pages: PageApi;
   readonly slots: SlotKeeper;
   readonly client: HttpUpstreamClient;
   readonly health: SharedHealth;
@@ -37,7 +41,7 @@ export interface DataPlane {
 
 /** Opens it. Nothing is played before somebody asks the engine to; `slots` are to be started by whoever listens. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { config, nodeId, state, log, teardown, worker, cluster, slotPeers } = options;
+  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers } = options;
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
     engine: () => engine,
@@ -46,8 +50,10 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   });
   teardown.add('slots', () => slots.close());
 
+  const pages = openPages(config, { secret, teardown });
   const client = new HttpUpstreamClient({
     slots,
+    pages: (guard) => pages.resolver(guard),
     policy: { allowPrivate: config.allowPrivateUpstreams },
     verifyTls: config.verifyUpstreamTls,
   });
@@ -71,5 +77,5 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());
-  return { secret: options.secret, slots, client, health, engine, timeouts };
+  return { secret, pages: pages.api, slots, client, health, engine, timeouts };
 }

@@ -17,18 +17,19 @@ export interface Behind {
 export type Front = Required<
   Pick<
     GatewayOptions,
-    'figures' | 'meters' | 'onProvidersChanged' | 'recall' | 'transcode' | 'probe' | 'engine'
+    'figures' | 'meters' | 'pages' | 'onProvidersChanged' | 'recall' | 'transcode' | 'probe' | 'engine'
   >
 >;
 
 /** What every gateway is made of, whatever else a node has. Looks once what this machine can do. */
 export async function front(
-  { slots, client, health, engine, timeouts }: DataPlane,
+  { pages, slots, client, health, engine, timeouts }: DataPlane,
   { config, log, meters }: { config: Config; log: Logger; meters: NodeMeters },
   { worker, jobs }: Behind,
 ): Promise<Front> {
   return {
     engine,
+    pages,
     figures(): NodeFigures | undefined {
       const figures = worker()?.figures();
       const report = jobs();

@@ -15,10 +15,10 @@ export class ClusterMeter implements Meter {
   }
 
   register(registry: Registry): void {
-    const gauge: Gauge<'role' | 'status'> = new Gauge({
+    const gauge: Gauge<'node_role' | 'status'> = new Gauge({
       name: 'streampool_nodes',
       help: 'Nodes of the cluster by their role and what they do (silent: not heard of for a lease, and not cleared away yet). All gateways see the same ones: take the maximum, not the sum.',
-      labelNames: ['role', 'status'],
+      labelNames: ['node_role', 'status'],
       registers: [registry],
       collect: async () => {
         const workers = await withinPatience(this.#listWorkers());
@@ -31,7 +31,7 @@ export class ClusterMeter implements Meter {
         for (const role of ROLES) {
           for (const status of STATUSES) {
             const count = nodes.filter((node) => node.role === role && node.status === status).length;
-            gauge.set({ role, status }, count);
+            gauge.set({ node_role: role, status }, count);
           }
         }
       },

@@ -15,7 +15,7 @@ export class JobMeter implements Meter {
   readonly #durations = new DurationHistogram({
     name: 'streampool_job_duration_seconds',
     help: 'Time that runs of background jobs on this process took.',
-    labelNames: ['job', 'outcome'],
+    labelNames: ['task', 'outcome'],
     buckets: [0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30],
   });
   #queues: () => Promise<readonly QueueSizes[]> = async () => [];

@@ -67,9 +67,9 @@ export class Metrics {
     new Gauge({
       name: 'streampool_build_info',
       help: 'Always 1; the labels say what is running.',
-      labelNames: ['version', 'node'],
+      labelNames: ['version', 'runtime'],
       registers,
-    }).set({ version, node: process.version }, 1);
+    }).set({ version, runtime: process.version }, 1);
   }
 
   /** `route` is the path as it is documented, never the one that was asked for. */

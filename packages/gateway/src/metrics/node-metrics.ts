@@ -128,14 +128,14 @@ export class NodeMetrics {
     this.#counter(
       'streampool_job_runs',
       'Runs of background jobs on this process.',
-      () => jobs()?.runs.map(({ name, runs }) => [{ job: name }, runs]),
-      ['job'],
+      () => jobs()?.runs.map(({ name, runs }) => [{ task: name }, runs]),
+      ['task'],
     );
     this.#counter(
       'streampool_job_failures',
       'Runs of background jobs that failed.',
-      () => jobs()?.runs.map(({ name, failures }) => [{ job: name }, failures]),
-      ['job'],
+      () => jobs()?.runs.map(({ name, failures }) => [{ task: name }, failures]),
+      ['task'],
     );
     this.#counter(
       'streampool_reaper_actions',

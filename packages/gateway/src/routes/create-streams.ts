@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@streampool/errors';
+import { type ErrorCode, StreampoolError } from '@streampool/errors';
 import { redactText, redactUrl } from '@streampool/redaction';
 import type { StreamDefinition } from '@streampool/state';
 import { type Call, type Route, route } from '../http/route.ts';
@@ -9,7 +9,7 @@ import {
   createTranscodeBody,
 } from '../schemas/stream-requests.ts';
 import { streamCreated, transcodeCreated } from '../schemas/stream-responses.ts';
-import { streamDefinition, transcodeDefinition } from '../streams/create-stream.ts';
+import { type PageChoice, streamDefinition, transcodeDefinition } from '../streams/create-stream.ts';
 import { redactLabels } from '../streams/shown.ts';
 import type { Services } from './services.ts';
 
@@ -25,8 +25,24 @@ const TEMPLATE_ERRORS: readonly ErrorCode[] = [
   'FFMPEG_MISSING',
 ];
 
+/** What is on a page goes out as it comes in, where nobody asks for more. */
+const COPY = '-c copy -f mpegts';
+
 export function createRoutes(services: Services): Route[] {
   const { state, config, signer, transcode } = services;
+
+  /** @throws StreampoolError RESOLVER_MISSING, RESOLVER_ARGUMENT_FORBIDDEN */
+  const pageOf = async ({
+    resolver: name,
+    resolver_args,
+    cookies,
+  }: CreateTranscodeBody): Promise<PageChoice | undefined> => {
+    if (!name) return undefined;
+    if (!services.pages) throw new StreampoolError('RESOLVER_MISSING', `${name} is not installed here`);
+    const args = resolver_args?.trim() || 'best';
+    await services.pages.check(name, args);
+    return { name, args, ...(cookies?.trim() && { cookies: services.pages.seal(cookies) }) };
+  };
 
   /** What both kinds of creation answer. */
   const created = (definition: StreamDefinition, body: CreateStreamBody | CreateTranscodeBody) => {
@@ -91,19 +107,21 @@ export function createRoutes(services: Services): Route[] {
       description:
         'All viewers of the same URL, profile, variables and headers share one FFmpeg, which starts with the first viewer.',
       body: createTranscodeBody,
-      errors: TEMPLATE_ERRORS,
+      errors: [...TEMPLATE_ERRORS, 'RESOLVER_MISSING', 'RESOLVER_ARGUMENT_FORBIDDEN'],
       answers: { 200: { description: 'The stream and where to watch it', schema: transcodeCreated } },
       async handle({ body, context }) {
+        const page = await pageOf(body);
         const resolved = transcode.resolve({
-          profile: body.profile ?? 'default',
+          profile: body.profile ?? (page ? COPY : 'default'),
           variables: body.profile_variables ?? {},
           ...(body.output_format && { outputFormat: body.output_format }),
         });
-        const definition = transcodeDefinition(body, resolved, options());
+        const definition = transcodeDefinition(body, resolved, options(), page);
         const { created: isNew } = await keep(definition, context.log);
         return {
           ...created(definition, body),
-          stream_type: 'transcoded',
+          stream_type: page ? 'resolver' : 'transcoded',
+          ...(page && { resolver: page.name, resolver_args: redactText(page.args) }),
           playlist_url: null,
           format: resolved.format,
           profile: resolved.profile,

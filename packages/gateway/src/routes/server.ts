@@ -71,8 +71,8 @@ export function serverRoutes(services: Services): Route[] {
         return {
           version,
           ffmpeg_version: ffmpegVersion ?? null,
-          streamlink_version: null,
-          ytdlp_version: null,
+          streamlink_version: services.pages?.versions.streamlink ?? null,
+          ytdlp_version: services.pages?.versions.ytdlp ?? null,
           hardware_acceleration: {
             enabled: hardware !== undefined,
             type: hardware?.type ?? null,

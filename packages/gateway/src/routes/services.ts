@@ -3,12 +3,14 @@ import type { StreamEngineApi } from '@streampool/streaming';
 import type { Metrics } from '../metrics/metrics.ts';
 import type {
   GatewayConfig,
+  PageApi,
   Peers,
   ProbeUrl,
   TranscodeApi,
   ViewerAdmission,
   ViewerRedirect,
 } from '../options.ts';
+import type { SessionKeeper } from '../sessions/session-keeper.ts';
 import type { Endings } from '../streams/endings.ts';
 import type { LiveView } from '../streams/live-view.ts';
 import type { UrlSigner } from '../streams/signed-url.ts';
@@ -20,11 +22,13 @@ export interface Services {
   readonly engine: StreamEngineApi;
   readonly transcode: TranscodeApi;
   readonly probe: ProbeUrl;
+  readonly pages?: PageApi;
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
   readonly live: LiveView;
   readonly signer: UrlSigner;
   readonly endings: Endings;
+  readonly sessions: SessionKeeper;
   readonly timelines: Timelines;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;

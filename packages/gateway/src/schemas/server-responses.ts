@@ -40,8 +40,8 @@ export const readinessAnswer = z.object({ status: z.literal('ready'), state_ms: 
 export const infoAnswer = z.object({
   version: z.string(),
   ffmpeg_version: z.string().nullable(),
-  streamlink_version: z.null(),
-  ytdlp_version: z.null(),
+  streamlink_version: z.string().nullable().describe('Null where it is not installed, or not to be used'),
+  ytdlp_version: z.string().nullable(),
   hardware_acceleration: z.object({
     enabled: z.boolean(),
     type: z.string().nullable(),

@@ -80,9 +80,22 @@ export const createTranscodeBody = z
         .regex(/^[a-z0-9_]{1,32}$/, { error: 'must be the name of an FFmpeg format' })
         .nullish(),
       resolver: z
-        .null({ error: 'is not supported' })
-        .optional()
-        .describe('Not supported: give the media URL itself'),
+        .enum(['streamlink', 'ytdlp'], { error: 'must be streamlink or ytdlp' })
+        .nullish()
+        .describe(
+          'The URLs are those of pages, on which this program finds the media; it is copied where no profile is named',
+        ),
+      resolver_args: z
+        .string({ error: 'must be a string' })
+        .max(2_048)
+        .nullish()
+        .describe('A quality of streamlink or a format of yt-dlp, and options that only choose'),
+      cookies: z
+        .string({ error: 'must be a string' })
+        .max(256 * 1024)
+        .nullish()
+        .describe('For the page, in Netscape’s format; kept sealed'),
+      cookies_path: z.null({ error: 'is not supported: send what is in the file as cookies' }).optional(),
     },
     { error: 'must be a JSON object (send Content-Type: application/json)' },
   )

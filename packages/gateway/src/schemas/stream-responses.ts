@@ -26,12 +26,14 @@ export const streamCreated = z
 export const transcodeCreated = z
   .object({
     ...created,
-    stream_type: z.literal('transcoded'),
+    stream_type: z.enum(['transcoded', 'resolver']),
     playlist_url: z.string().nullable(),
     format: z.string(),
     profile: z.string(),
     profile_variables: labels,
     ffmpeg_args: z.array(z.string()),
+    resolver: z.string().optional(),
+    resolver_args: z.string().optional(),
     dropped_options: z
       .array(z.object({ option: z.string(), reason: z.string() }))
       .describe('Options of the template that are not used, and why'),

@@ -27,19 +27,34 @@ export function streamDefinition(body: CreateStreamBody, options: DefinitionOpti
   };
 }
 
-/** The definition of a stream that FFmpeg makes. */
+/** How the media on a page is found; cookies sealed. */
+export interface PageChoice {
+  readonly name: string;
+  readonly args: string;
+  readonly cookies?: string;
+}
+
+/** The definition of a stream that FFmpeg makes. `page`: of a page in the place of media. */
 export function transcodeDefinition(
   body: CreateTranscodeBody,
   resolved: ResolvedTranscode,
   options: DefinitionOptions,
+  page?: PageChoice,
 ): StreamDefinition {
   const source = sourceOf(body);
   const { args: ffmpegArgs, format } = resolved;
+  const resolver = page && { resolver: [page.name, page.args, page.cookies ?? ''] };
   return {
     ...source,
-    // Clients look for transcoded streams by this label.
-    metadata: { transcoding: 'true', profile: resolved.profile, ...source.metadata },
-    id: streamId({ kind: 'transcode', ...source, ffmpegArgs, format }, options.sharing),
+    // Clients look for transcoded streams by these labels.
+    metadata: {
+      transcoding: 'true',
+      profile: resolved.profile,
+      ...(page && { resolver: page.name, resolver_args: page.args }),
+      ...source.metadata,
+    },
+    ...(page && { resolver: page }),
+    id: streamId({ kind: 'transcode', ...source, ffmpegArgs, format, ...resolver }, options.sharing),
     kind: 'transcode',
     streamType: 'direct',
     profile: resolved.profile,

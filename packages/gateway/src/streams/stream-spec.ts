@@ -1,5 +1,6 @@
 import type { StreamDefinition } from '@streampool/state';
 import type { StreamSpec } from '@streampool/streaming';
+import type { ResolverChoice } from '@streampool/upstream';
 import { detectionOf } from './detection-spec.ts';
 import { contentTypeOf } from './stream-type.ts';
 
@@ -13,6 +14,7 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
       url: definition.url,
       headers: definition.headers,
       userAgent: definition.userAgent ?? defaultUserAgent,
+      ...(definition.resolver && { resolver: definition.resolver as ResolverChoice }),
     },
     failoverUrls: definition.failoverUrls,
     ...(definition.failoverResolverUrl !== undefined && {

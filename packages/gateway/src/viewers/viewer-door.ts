@@ -127,18 +127,23 @@ export class ViewerDoor {
     definition: StreamDefinition,
     query: URLSearchParams,
   ): Promise<void> {
-    const { engine, config, admission } = this.#services;
+    const { engine, config, admission, sessions } = this.#services;
     const viewer = viewerIdentity(req, query, this.#addressOf);
     const readsInPlaces =
       definition.kind === 'direct' && (req.headers.range !== undefined || isFile(definition.url));
-    if (viewer.chosen && !readsInPlaces) this.#replaceOlder(viewer, req);
     res.setHeader('X-Client-ID', viewer.clientId);
+    const isWatching = req.method !== 'HEAD';
     let outcome = 'ok';
+    let isLetIn = false;
     try {
       const { chosen, ...identity } = viewer;
+      if (isWatching) await sessions.start(viewer, definition.id);
+      isLetIn = isWatching;
+      if (chosen && !readsInPlaces) this.#replaceOlder(viewer, req);
       await admission?.check(definition);
       const spec = streamSpec(definition, config.defaultUserAgent);
       await engine.watch(spec, { ...identity, requestId: context.id, req, res });
+      isLetIn &&= res.headersSent;
       if (!res.headersSent) outcome = 'left';
       else if (res.socket === null && !res.writableFinished) this.#onHandedOver(req);
     } catch (error) {

@@ -46,6 +46,8 @@ export interface UpstreamFetcher {
   fetch(request: FetchRequest, options: FetchOptions): Promise<FetchedResponse>;
   /** Closes kept connections that nobody uses. */
   closeIdle(): void;
+  /** The most connections at once, whatever the host. May be changed; those that are in use are left. */
+  maxConnections: number;
   /** Connections now open. */
   readonly openConnections: number;
   /** Idempotent: ends all connections. Settles once they are closed. */

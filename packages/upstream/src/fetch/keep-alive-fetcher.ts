@@ -27,18 +27,24 @@ export class KeepAliveFetcher implements UpstreamFetcher {
   readonly #context: FetchContext;
   readonly #connections: KeptConnections;
   readonly #permits: Permits;
-  readonly #most: number;
   readonly #closing = new AbortController();
 
   constructor(context: FetchContext, { maxConnections = 2, keepAliveMs = 15_000 }: FetcherOptions = {}) {
     this.#context = context;
-    this.#most = maxConnections;
     this.#connections = new KeptConnections(context, keepAliveMs);
     this.#permits = new Permits(maxConnections);
   }
 
   get openConnections(): number {
     return this.#connections.openConnections;
+  }
+
+  get maxConnections(): number {
+    return this.#permits.most;
+  }
+
+  set maxConnections(most: number) {
+    this.#permits.most = most;
   }
 
   async fetch(request: FetchRequest, { timeouts, signal }: FetchOptions): Promise<FetchedResponse> {
@@ -75,7 +81,7 @@ export class KeepAliveFetcher implements UpstreamFetcher {
     for (;;) {
       this.#enter(target, visited);
       if (request.fresh) this.#connections.closeIdle(target);
-      this.#connections.makeRoom(target, this.#most);
+      this.#connections.makeRoom(target, this.#permits.most);
       const message = await exchange({
         ...{ connections: this.#connections, target, timeouts, signal, fresh: request.fresh === true },
         headers: requestHeaders(request, target, withCredentials),

@@ -6,12 +6,21 @@ interface Waiting {
 
 /** At most so many at once; who waits is served in turn. */
 export class Permits {
-  readonly #most: number;
+  #most: number;
   #taken = 0;
   readonly #waiting: Waiting[] = [];
 
   constructor(most: number) {
     this.#most = most;
+  }
+
+  get most(): number {
+    return this.#most;
+  }
+
+  set most(most: number) {
+    this.#most = most;
+    this.#serve();
   }
 
   /**
@@ -60,7 +69,11 @@ export class Permits {
       if (!isHeld) return;
       isHeld = false;
       this.#taken -= 1;
-      if (this.#taken < this.#most) this.#waiting.shift()?.grant();
+      this.#serve();
     };
+  }
+
+  #serve(): void {
+    while (this.#taken < this.#most && this.#waiting.length > 0) this.#waiting.shift()?.grant();
   }
 }

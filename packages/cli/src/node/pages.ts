@@ -1,0 +1,69 @@
+import { StreampoolError } from '@streampool/errors';
+import type { PageApi } from '@streampool/gateway';
+import { findPrograms, ProgramResolver, removeLeftCookies, resolverArguments } from '@streampool/resolver';
+import { Seal } from '@streampool/sealing';
+import type { AddressGuard } from '@streampool/upstream';
+import type { Config } from '../config/settings.ts';
+import type { Teardown } from '../serve/teardown.ts';
+import type { InstallationSecret } from './secrets.ts';
+
+/** How a node looks at pages: for its data plane, and for the API that takes streams of them. */
+export interface Pages {
+  readonly api: PageApi;
+  resolver(guard: AddressGuard): ProgramResolver;
+}
+
+/** What cookies are sealed for. */
+const COOKIES = 'cookies';
+
+/** Looks in the background which of the programs are there. */
+export function openPages(
+  config: Config,
+  { secret, teardown }: { secret: InstallationSecret; teardown: Teardown },
+): Pages {
+  const { streamlinkEnabled, streamlinkPath, ytdlpEnabled, ytdlpPath, resolverTimeoutMs } = config;
+  const programs = {
+    ...(streamlinkEnabled && { streamlink: streamlinkPath }),
+    ...(ytdlpEnabled && { ytdlp: ytdlpPath }),
+  };
+  const seal = new Seal(secret.key('cookies'));
+  const closing = new AbortController();
+  teardown.add('pages', async () => closing.abort());
+  let versions: PageApi['versions'] = {};
+  const looked = findPrograms(programs, closing.signal).then((found) => {
+    versions = found;
+  });
+  void removeLeftCookies(isAlive);
+  return {
+    api: {
+      get versions() {
+        return versions;
+      },
+      async check(name, args) {
+        await looked;
+        if (versions[name] === undefined)
+          throw new StreampoolError('RESOLVER_MISSING', `${name} is not installed here, or not to be used`);
+        resolverArguments(name, args);
+      },
+      seal: (cookies) => seal.seal(cookies, COOKIES),
+    },
+    resolver(guard) {
+      const resolver = new ProgramResolver({
+        ...{ guard, programs, deadlineMs: resolverTimeoutMs },
+        openCookies: (sealed) => seal.open(sealed, COOKIES),
+      });
+      teardown.add('resolver', () => resolver.close());
+      return resolver;
+    },
+  };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // Somebody else's process is one that is there.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,256 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { HlsAnswer, HlsRequest } from '@streampool/hls';
+import { type HlsEdge, sendBody } from '@streampool/hls-edge';
+import type { StreamDefinition } from '@streampool/state';
+import type { Logger } from 'pino';
+import { allowOtherOrigins } from '../http/cross-origin.ts';
+import { sendError } from '../http/error-response.ts';
+import { beginRequest, type RequestContext } from '../http/request-context.ts';
+import { streamNotFound } from '../routes/read-streams.ts';
+import type { Services } from '../routes/services.ts';
+import { type AddressOf, addressReader, type ViewerIdentity } from '../viewers/viewer-identity.ts';
+import { splitQuery } from './carried-query.ts';
+import { Definitions } from './definitions.ts';
+import { hlsHead } from './hls-head.ts';
+import { hlsStreamOf } from './hls-stream.ts';
+import { hlsViewer } from './hls-viewer.ts';
+import { ladderPlaylist, variantPath } from './ladder.ts';
+
+export interface HlsDoorOptions {
+  readonly services: Services;
+  readonly edge: HlsEdge;
+  readonly log: Logger;
+}
+
+/** A request as far as the door understands it. */
+interface Knock {
+  readonly streamId: string;
+  /** Below the stream's folder. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+}
+
+const ENTRY = 'playlist.m3u8';
+const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
+
+/**
+ * Where players get HLS: `GET` and `HEAD /hls/{id}/playlist.m3u8` and what is below. In front of the application, like the
+ * {@link ViewerDoor}. Every playlist, segment and part that a player asks for says that it is still there.
+ */
+export class HlsDoor {
+  readonly #services: Services;
+  readonly #edge: HlsEdge;
+  readonly #log: Logger;
+  readonly #addressOf: AddressOf;
+  readonly #definitions: Definitions;
+  readonly #path: RegExp;
+
+  constructor({ services, edge, log }: HlsDoorOptions) {
+    this.#services = services;
+    this.#edge = edge;
+    this.#log = log;
+    this.#addressOf = addressReader(services.config.trustedProxies);
+    this.#definitions = new Definitions(services.state);
+    edge.onStop((streamId) => this.#definitions.forget(streamId));
+    const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
+    this.#path = new RegExp(`^(?:${prefix})?/hls/([^/?#]+)/([^?#]+)(?:\\?(.*))?$`, 's');
+  }
+
+  /** Serves the request if it is one for HLS. False: it is somebody else's. */
+  serve(req: IncomingMessage, res: ServerResponse): boolean {
+    if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+    const [, id, path, query] = this.#path.exec(req.url ?? '') ?? [];
+    if (id === undefined || path === undefined) return false;
+    const context = beginRequest(req, res, this.#log);
+    const knock = { streamId: decoded(id), path, query: new URLSearchParams(query) };
+    this.#answer(req, res, context, knock).catch((error) => {
+      if (!req.socket.destroyed) sendError(res, error);
+    });
+    return true;
+  }
+
+  async #answer(
+    req: IncomingMessage,
+    res: ServerResponse,
+    context: RequestContext,
+    knock: Knock,
+  ): Promise<void> {
+    const { redirect } = this.#services;
+    const { streamId, path, query } = knock;
+    allowOtherOrigins(req, res);
+    const viewer = hlsViewer(req, query, streamId, this.#addressOf);
+    const isKnown = this.#edge.audience.has(streamId, viewer.clientId);
+    this.#checkSignature(knock, isKnown);
+    const definition = await this.#definitions.get(streamId);
+    if (!definition) throw streamNotFound();
+    res.setHeader('X-Stream-ID', streamId);
+    res.setHeader('X-Client-ID', viewer.clientId);
+    if (redirect && path === ENTRY) {
+      await this.#redirect(res, definition, viewer, query);
+      return;
+    }
+    const isPlaylist = /\.m3u8?$/i.test(path);
+    const isStart = !isKnown && isPlaylist;
+    let outcome = 'ok';
+    try {
+      await this.#admit(viewer, definition, { isKnown, isStart, isEntry: path === ENTRY });
+      await this.#serve(req, res, knock, definition, viewer);
+    } catch (error) {
+      outcome = isStreampoolError(error) ? error.code : 'INTERNAL';
+      if (req.socket.destroyed) outcome = 'left';
+      throw error;
+    } finally {
+      if (isStart) this.#note(context, definition, viewer, outcome);
+    }
+  }
+
+  /**
+   * An address is good for a while; whoever began in time may go on beyond it.
+   * @throws StreampoolError SIGNATURE_INVALID
+   */
+  #checkSignature({ streamId, query }: Knock, isKnown: boolean): void {
+    try {
+      this.#services.signer.check(streamId, query.get('expires'), query.get('signature'));
+    } catch (error) {
+      if (isKnown && isStreampoolError(error, 'SIGNATURE_INVALID') && error.info.expired === true) return;
+      throw error;
+    }
+  }
+
+  /** @throws StreampoolError SHUTTING_DOWN, VIEWER_ENDED, USER_LIMIT, CAPACITY_EXHAUSTED */
+  async #admit(
+    viewer: ViewerIdentity,
+    definition: StreamDefinition,
+    { isKnown, isStart, isEntry }: { isKnown: boolean; isStart: boolean; isEntry: boolean },
+  ): Promise<void> {
+    const { admission, isClosing, sessions } = this.#services;
+    const { id } = definition;
+    if (!isKnown && isClosing())
+      throw new StreampoolError('SHUTTING_DOWN', 'This server is shutting down', { retryAfterSeconds: 1 });
+    this.#edge.audience.check({ ...viewer, streamId: id }, { entry: isEntry });
+    if (isStart) {
+      await admission?.check({ id, kind: definition.kind === 'transcode' ? 'transcode' : 'shared' });
+      await sessions?.start(viewer, id);
+      if (viewer.chosen) this.#replaceOlder(viewer, id);
+      return;
+    }
+    const outcome = await sessions?.touch(viewer, id);
+    if (outcome !== undefined && outcome !== 'ok')
+      throw new StreampoolError('VIEWER_ENDED', 'This viewer watches something else, or was ended', {
+        info: { reason: outcome },
+      });
+  }
+
+  async #serve(
+    req: IncomingMessage,
+    res: ServerResponse,
+    knock: Knock,
+    definition: StreamDefinition,
+    viewer: ViewerIdentity,
+  ): Promise<void> {
+    const { own, carried } = splitQuery(knock.query);
+    const left = new AbortController();
+    res.once('close', () => left.abort());
+    const answer = await this.#ask(definition, knock.path, own, req.headers.range, left.signal);
+    const seen = { ...viewer, streamId: definition.id };
+    const isPlaylist = answer.kind === 'playlist';
+    if (answer.status < 400)
+      this.#edge.audience.touch(seen, { isPlaylist, targetDurationMs: answer.targetDurationMs });
+    const isSigned = this.#services.signer.query('') !== '';
+    const body = await hlsHead(req, res, answer, { carried, isSigned });
+    if (req.method === 'HEAD') {
+      res.end();
+      return;
+    }
+    await sendBody(res, body, {
+      stuckMs: this.#services.config.facts.clientTimeoutMs,
+      onSent: (bytes) => this.#edge.sent(seen, bytes),
+    });
+  }
+
+  async #ask(
+    definition: StreamDefinition,
+    path: string,
+    query: URLSearchParams,
+    range: string | undefined,
+    signal: AbortSignal,
+  ): Promise<HlsAnswer> {
+    const { variants } = definition;
+    let [asked, below] = [definition, path];
+    if (variants) {
+      if (path === ENTRY) return ladderAnswer(definition);
+      const place = variantPath(path);
+      const variant = place && variants[place.index];
+      const inner = variant && (await this.#definitions.get(variant.streamId));
+      if (!inner) throw new StreampoolError('NOT_FOUND', 'The stream has no such variant');
+      [asked, below] = [inner, place.rest];
+    }
+    const stream = hlsStreamOf(asked, this.#services.config.defaultUserAgent);
+    const request: HlsRequest = { path: below, query, ...(range !== undefined && { range }) };
+    const { answer } = await this.#edge.answer(stream, request, signal);
+    return answer;
+  }
+
+  /** Sends the player to a worker, as the viewer that it is here. Everything else follows from there. */
+  async #redirect(
+    res: ServerResponse,
+    definition: StreamDefinition,
+    viewer: ViewerIdentity,
+    query: URLSearchParams,
+  ): Promise<void> {
+    const { redirect, redirectSigner } = this.#services;
+    const target = await redirect!.target(definition.variants?.[0]?.streamId ?? definition.id);
+    const to = splitQuery(query).own;
+    for (const [name, value] of new URLSearchParams(redirectSigner.query(definition.id))) to.set(name, value);
+    to.set('client_id', viewer.clientId);
+    if (viewer.username !== undefined) to.set('username', viewer.username);
+    res.statusCode = 307;
+    res.setHeader('Location', `${target}/hls/${encodeURIComponent(definition.id)}/${ENTRY}?${to}`);
+    res.setHeader('Cache-Control', 'no-store');
+    res.setHeader('Content-Length', 0);
+    res.end();
+  }
+
+  /** One player, one stream: what it watched until now under the id it chose is over. */
+  #replaceOlder({ clientId }: ViewerIdentity, streamId: string): void {
+    const { engine, endings } = this.#services;
+    this.#edge.audience.moveTo(streamId, clientId);
+    const elsewhere = engine.viewers().some((it) => it.clientId === clientId && it.streamId !== streamId);
+    if (elsewhere) engine.disconnect(clientId);
+    void endings.elsewhere(clientId);
+  }
+
+  #note(
+    context: RequestContext,
+    { id, kind }: StreamDefinition,
+    viewer: ViewerIdentity,
+    outcome: string,
+  ): void {
+    const ms = performance.now() - context.startedMs;
+    this.#services.metrics.observeStart({ kind, outcome }, ms);
+    const { clientId, ip, userAgent } = viewer;
+    context.log.info(
+      { streamId: id, clientId, outcome, ms: Math.round(ms), ip, userAgent, hls: true },
+      'viewer',
+    );
+  }
+}
+
+function ladderAnswer({ variants = [] }: StreamDefinition): HlsAnswer {
+  return {
+    status: 200,
+    kind: 'playlist',
+    contentType: PLAYLIST_TYPE,
+    maxAgeMs: 0,
+    body: Buffer.from(ladderPlaylist(variants)),
+  };
+}
+
+function decoded(id: string): string {
+  try {
+    return decodeURIComponent(id);
+  } catch {
+    return id;
+  }
+}

@@ -1,0 +1,80 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { StreampoolError } from '@streampool/errors';
+import type { HlsAnswer, HlsBody } from '@streampool/hls';
+import { byteSlice } from './byte-slice.ts';
+import { carryQuery } from './carried-query.ts';
+import { compressed } from './compressed.ts';
+
+export interface HeadOptions {
+  /** The query that URIs in a playlist need for this viewer; empty: none. */
+  readonly carried: string;
+  /** Addresses are good for some viewers and for a while: no cache but the viewer's own may keep what is there. */
+  readonly isSigned: boolean;
+}
+
+/**
+ * Sets status and headers of an answer to a player, and returns the body to send: the answer's own, or with what is the
+ * viewer's, or compressed, or the range of it that was asked for. @throws StreampoolError RANGE_NOT_SATISFIABLE
+ */
+export async function hlsHead(
+  req: IncomingMessage,
+  res: ServerResponse,
+  answer: HlsAnswer,
+  { carried, isSigned }: HeadOptions,
+): Promise<Buffer | HlsBody> {
+  const { status, contentType, headers = {}, kind, maxAgeMs } = answer;
+  res.statusCode = status;
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.setHeader('Content-Type', contentType);
+  if (kind === 'playlist') return playlistHead(req, res, answer, carried);
+  const seconds = Math.floor(maxAgeMs / 1_000);
+  const visibility = isSigned ? 'private' : 'public';
+  res.setHeader('Cache-Control', seconds > 0 ? `${visibility}, max-age=${seconds}` : 'no-cache');
+  return mediaHead(req, res, answer);
+}
+
+async function playlistHead(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { body }: HlsAnswer,
+  carried: string,
+): Promise<Buffer> {
+  if (!Buffer.isBuffer(body)) throw new TypeError('a playlist must be whole');
+  const own = carried === '' ? body : Buffer.from(carryQuery(body.toString(), carried));
+  const gzipped = await compressed(req, own);
+  // Players must ask here again: that is how they are known to be there.
+  res.setHeader('Cache-Control', 'no-cache');
+  res.setHeader('Vary', 'Accept-Encoding');
+  if (gzipped) res.setHeader('Content-Encoding', 'gzip');
+  res.setHeader('Content-Length', (gzipped ?? own).length);
+  return gzipped ?? own;
+}
+
+function mediaHead(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { status, body }: HlsAnswer,
+): Buffer | HlsBody {
+  const { range } = req.headers;
+  const whole = status === 200 && range !== undefined ? wholeOf(body) : undefined;
+  const slice = whole && range !== undefined ? byteSlice(range, whole.length) : 'none';
+  res.setHeader('Accept-Ranges', 'bytes');
+  if (!whole || slice === 'none') {
+    if (body.length !== undefined) res.setHeader('Content-Length', body.length);
+    return body;
+  }
+  if (slice === 'unsatisfiable') {
+    res.setHeader('Content-Range', `bytes */${whole.length}`);
+    throw new StreampoolError('RANGE_NOT_SATISFIABLE', 'There are no such bytes');
+  }
+  const part = whole.subarray(slice.start, slice.end + 1);
+  res.statusCode = 206;
+  res.setHeader('Content-Range', `bytes ${slice.start}-${slice.end}/${whole.length}`);
+  res.setHeader('Content-Length', part.length);
+  return part;
+}
+
+/** Of a body that is still growing there is no end to count from: the whole of it is the answer (RFC 9110 §14.2 allows that). */
+function wholeOf(body: Buffer | HlsBody): Buffer | undefined {
+  return Buffer.isBuffer(body) ? body : (body as HlsBody & { whole?(): Buffer | undefined }).whole?.();
+}

@@ -1,0 +1,33 @@
+import type { StreamVariant } from '@streampool/state';
+
+/** Of a variant that says nothing of its bit rate; RFC 8216 §4.3.4.2 demands a number. */
+const UNKNOWN_BANDWIDTH = 2_000_000;
+
+/** Where the playlist of the n-th variant is, relative to the ladder's own. */
+export function variantUri(index: number): string {
+  return `variant/${index}/playlist.m3u8`;
+}
+
+/** Which variant a path below a ladder's folder belongs to, and what of it is asked for. */
+export function variantPath(path: string): { index: number; rest: string } | undefined {
+  const [, index, rest] = /^variant\/(\d{1,2})\/(.+)$/s.exec(path) ?? [];
+  return index === undefined || rest === undefined ? undefined : { index: Number(index), rest };
+}
+
+/** The multivariant playlist over the streams of a ladder (RFC 8216 §4.3.4), in the order they were asked for. */
+export function ladderPlaylist(variants: readonly StreamVariant[]): string {
+  const lines = variants.flatMap(
+    ({ name, bandwidth, averageBandwidth, resolution, codecs, frameRate }, index) => {
+      const attributes = [
+        `BANDWIDTH=${bandwidth ?? UNKNOWN_BANDWIDTH}`,
+        ...(averageBandwidth === undefined ? [] : [`AVERAGE-BANDWIDTH=${averageBandwidth}`]),
+        ...(codecs === undefined ? [] : [`CODECS="${codecs}"`]),
+        ...(resolution === undefined ? [] : [`RESOLUTION=${resolution}`]),
+        ...(frameRate === undefined ? [] : [`FRAME-RATE=${frameRate.toFixed(3)}`]),
+        `NAME="${name.replace(/["\r\n]/g, '')}"`,
+      ];
+      return [`#EXT-X-STREAM-INF:${attributes.join(',')}`, variantUri(index)];
+    },
+  );
+  return `${['#EXTM3U', '#EXT-X-VERSION:3', '#EXT-X-INDEPENDENT-SEGMENTS', ...lines].join('\n')}\n`;
+}

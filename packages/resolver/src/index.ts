@@ -1,0 +1,4 @@
+export { type ResolverArguments, resolverArguments } from './arguments.ts';
+export { removeLeftCookies } from './cookie-file.ts';
+export { findPrograms } from './find-programs.ts';
+export { ProgramResolver, type ProgramResolverOptions } from './page-resolver.ts';
