@@ -71,8 +71,8 @@ test('every node says in its metrics how it takes part', async () => {
     expect(lines).toContain('streampool_draining 0');
     for (const name of [
       'reaper_actions_total',
-      'job_runs_total{job="reaper"}',
-      'job_runs_total{job="orphans"}',
+      'job_runs_total{task="reaper"}',
+      'job_runs_total{task="orphans"}',
     ]) {
       expect(lines.some((line) => line.startsWith(`streampool_${name}`))).toBe(node.role === 'worker');
     }
