@@ -12,9 +12,13 @@ export interface HlsRequest {
 
 /** How far a stream's media playlist had come, so that its numbers never go back (RFC 8216 §6.2.2). */
 export interface HlsResume {
-  /** Of the newest segment. */
+  /** Of the newest segment, also of one that is known by its first parts only. */
   readonly mediaSequence: number;
   readonly discontinuitySequence: number;
+  /** Wall clock of its end, ms since the epoch. */
+  readonly endMs?: number;
+  /** Of the playlist, which must not change (§6.2.1). */
+  readonly targetDurationS?: number;
 }
 
 /** A body that may still be growing while it is read. */

@@ -9,6 +9,7 @@ export { buildPatSection, buildPmtSection, buildTables, packetizeSection } from 
 export { PesGate, type PesGateOptions } from './gate/pes-gate.ts';
 export { NULL_PID, PACKET_SIZE, PAT_PID, SYNC_BYTE } from './packet.ts';
 export { PacketAligner } from './packet-aligner.ts';
+export { findPesTimes, type PesTimes } from './pes.ts';
 export { crc32 } from './psi/crc32.ts';
 export { mainStream, mainVideo } from './psi/main-stream.ts';
 export { parseProgramAssociation } from './psi/program-association.ts';
@@ -17,7 +18,7 @@ export { parseProgramMap } from './psi/program-map.ts';
 export type { FeedOptions, SplicerFeed } from './splice/feed.ts';
 export type { EmitPackets, OutputMarks, Seam } from './splice/output.ts';
 export { TsSplicer, type TsSplicerOptions } from './splice/ts-splicer.ts';
-export { addTicks, TICKS_PER_SECOND, tickDifference } from './timestamps.ts';
+export { addTicks, readTimestamp, TICKS_PER_SECOND, tickDifference } from './timestamps.ts';
 export { TsScanner, type TsScannerEvents } from './ts-scanner.ts';
 export type * from './types.ts';
 export type { TimeFault } from './verify/time-checker.ts';

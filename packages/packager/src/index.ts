@@ -4,4 +4,5 @@ export {
   type PackagerSettings,
   type PackagerSnapshot,
 } from './options.ts';
-export type { SegmentStorageOptions, StorageSnapshot } from './store/segment-storage.ts';
+export { Packager } from './packager.ts';
+export { SegmentStorage, type SegmentStorageOptions, type StorageSnapshot } from './store/segment-storage.ts';

@@ -1,7 +1,7 @@
 import type { HlsResume } from '@streampool/hls';
 import type { Clock, Tap, TapSink } from '@streampool/streaming';
 import type { Logger } from 'pino';
-import type { SegmentStorageOptions } from './store/segment-storage.ts';
+import type { SegmentStorage } from './store/segment-storage.ts';
 
 /** Times in ms. */
 export interface PackagerSettings {
@@ -30,7 +30,7 @@ export interface PackagerOptions {
   readonly tap: (sink: TapSink) => Promise<Tap>;
   readonly settings: PackagerSettings;
   /** One per process. */
-  readonly storage: SegmentStorageOptions;
+  readonly storage: SegmentStorage;
   readonly log: Logger;
   readonly clock?: Clock;
   /** Partial segments for everybody, not only for those who ask with `ll=1`. */

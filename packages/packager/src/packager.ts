@@ -1,0 +1,394 @@
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import {
+  type HlsAnswer,
+  type HlsBody,
+  type HlsOrigin,
+  type HlsRequest,
+  type HlsResume,
+  PLAYLIST_TYPE,
+} from '@streampool/hls';
+import { type Clock, systemClock, type Tap, type TapEnd } from '@streampool/streaming';
+import { targetDuration } from './cutting/cut-rules.ts';
+import { type CutSegment, SegmentCutter } from './cutting/segment-cutter.ts';
+import type { PackagerOptions, PackagerSnapshot } from './options.ts';
+import { readPlaylistRequest } from './playlist/playlist-request.ts';
+import { PlaylistText } from './playlist/playlist-text.ts';
+import { resourceAt } from './playlist/resource-path.ts';
+import type { SegmentShelf } from './store/segment-storage.ts';
+import { Waiters } from './waiters.ts';
+import { type FirstNumbers, firstNumbers } from './window/first-numbers.ts';
+import { LiveWindow } from './window/live-window.ts';
+import { MediaWallClock } from './window/wall-clock.ts';
+
+const SEGMENT_TYPE = 'video/mp2t';
+/** How long a segment may become before it is known how long segments are, at least, ms. */
+const FIRST_LIMIT_MS = 6_000;
+/** While there are fewer, segments may be short: somebody waits for the first picture. */
+const HURRIED_SEGMENTS = 2;
+/** Of the newest, in memory: what players at the live end ask for. */
+const HOT_SEGMENTS = 6;
+/** A blocking reload waits for so many target durations at most (rfc8216bis §6.2.5.2). */
+const BLOCK_FOR = 3;
+/** How far ahead a blocking reload may be, in segments (§6.2.5.2). */
+const AHEAD = 2;
+/** Blocking reloads that ask for the same are the same. */
+const SHARED_MS = 1_000;
+
+/** A new beginning of the numbers makes new ones of these. */
+interface Numbered {
+  readonly window: LiveWindow;
+  readonly shelf: SegmentShelf;
+  readonly text: PlaylistText;
+}
+
+/**
+ * One pool as HLS: segments cut from what enters its ring, in a window that players can go back in. All work is done once,
+ * however many ask.
+ */
+export class Packager implements HlsOrigin {
+  readonly #options: PackagerOptions;
+  readonly #clock: Clock;
+  readonly #cutter: SegmentCutter;
+  readonly #waiters: Waiters;
+  readonly closed: Promise<void>;
+  #setClosed: () => void = () => {};
+  #numbered: Numbered;
+  #wall: MediaWallClock;
+  #tap: Tap | undefined;
+  /** What the ring held is being cut: nobody knows yet how far behind it is. */
+  #pending: CutSegment[] | undefined = [];
+  #resume: HlsResume | undefined;
+  #first: (FirstNumbers & { readonly goesOn: boolean }) | undefined;
+  #targetDurationS: number | undefined;
+  #ended = false;
+  #failure: StreampoolError | undefined;
+  #isClosed = false;
+  #askedMs: number;
+  #cancelIdle: () => void = () => {};
+  #segmentsCut = 0;
+  #discontinuities = 0;
+  readonly #answered = { playlists: 0, media: 0, mediaBytes: 0 };
+
+  constructor(options: PackagerOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#askedMs = this.#clock.now();
+    this.#resume = options.resume;
+    this.#waiters = new Waiters(this.#clock);
+    this.#wall = new MediaWallClock(options.resume?.endMs);
+    this.#numbered = this.#begin();
+    this.closed = new Promise((resolve) => {
+      this.#setClosed = resolve;
+    });
+    const { segmentMs, partMs } = options.settings;
+    this.#cutter = new SegmentCutter({
+      segmentMs,
+      partMs,
+      limitMs: () => 1000 * (this.#targetDurationS ?? this.#resume?.targetDurationS ?? this.#firstLimitS),
+      hurried: () => !this.#pending && this.#segmentsCut < HURRIED_SEGMENTS,
+      onOpened: () => {},
+      onPart: () => this.#changed(),
+      onClosed: (segment) => {
+        this.#segmentsCut += 1;
+        if (segment.discontinuity) this.#discontinuities += 1;
+        if (this.#pending) this.#pending.push(segment);
+        else this.#publish(segment, segment.durationMs);
+      },
+    });
+    this.#watchIdle();
+    void this.#open();
+  }
+
+  async answer(request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    this.#askedMs = this.#clock.now();
+    this.#heed(request.resume);
+    if (this.#failure) throw this.#failure;
+    const resource = resourceAt(request.path);
+    switch (resource?.kind) {
+      case 'playlist':
+        return this.#playlist(request.query, signal);
+      case 'segment':
+        return this.#media(this.#shelved(resource.mediaSequence));
+      case 'part':
+        return this.#media(await this.#part(resource.mediaSequence, resource.part, signal));
+      default:
+        throw new StreampoolError('NOT_FOUND', 'the stream has nothing of this name');
+    }
+  }
+
+  close(): Promise<void> {
+    this.#shut(new StreampoolError('STREAM_STOPPED', 'the stream is delivered as HLS no more'));
+    return this.closed;
+  }
+
+  snapshot(): PackagerSnapshot {
+    const { window, shelf } = this.#numbered;
+    const { mediaSequence, discontinuitySequence } = this.#progress(false) ?? {};
+    return {
+      streamId: this.#options.streamId,
+      segments: window.listed.length,
+      keptSegments: window.keptSegments,
+      ...shelf.snapshot,
+      windowMs: window.durationMs,
+      mediaSequence,
+      discontinuitySequence,
+      targetDurationMs: this.#targetDurationS === undefined ? undefined : this.#targetDurationS * 1000,
+      segmentsCut: this.#segmentsCut,
+      discontinuities: this.#discontinuities,
+      playlistsAnswered: this.#answered.playlists,
+      mediaAnswered: this.#answered.media,
+      mediaBytesAnswered: this.#answered.mediaBytes,
+    };
+  }
+
+  get #firstLimitS(): number {
+    return Math.ceil(Math.max(FIRST_LIMIT_MS, this.#options.settings.segmentMs * 1.5) / 1000);
+  }
+
+  #begin(): Numbered {
+    const { streamId, settings, storage } = this.#options;
+    const shelf = storage.open({
+      streamId,
+      hotSegments: HOT_SEGMENTS,
+      onLost: (index) => {
+        window.lose(index);
+        this.#changed();
+      },
+    });
+    const window = new LiveWindow({ windowMs: settings.windowMs, onGone: (index) => shelf.remove(index) });
+    return { window, shelf, text: new PlaylistText() };
+  }
+
+  async #open(): Promise<void> {
+    try {
+      const tap = await this.#options.tap({
+        run: (run) => {
+          if (!this.#isClosed) this.#cutter.run(run);
+        },
+        ended: (end) => this.#onEnded(end),
+      });
+      if (this.#isClosed) tap.close();
+      else this.#tap = tap;
+    } catch (error) {
+      this.#shut(
+        isStreampoolError(error)
+          ? error
+          : new StreampoolError('INTERNAL', 'the stream cannot be read', { cause: error }),
+      );
+    }
+    this.#publishPending();
+  }
+
+  #publishPending(): void {
+    const pending = this.#pending ?? [];
+    this.#pending = undefined;
+    let behindMs = pending.reduce((sum, { durationMs }) => sum + durationMs, this.#cutter.openMs);
+    for (const segment of pending) {
+      this.#publish(segment, behindMs);
+      behindMs -= segment.durationMs;
+    }
+  }
+
+  #publish(segment: CutSegment, behindMs: number): void {
+    if (this.#isClosed) return;
+    const { window, shelf } = this.#numbered;
+    const { durationMs, independent, discontinuity, parts, bytes } = segment;
+    const wallMs = this.#wall.place(durationMs, {
+      nowMs: this.#clock.wallNow(),
+      behindMs,
+      isNew: discontinuity,
+    });
+    shelf.put(window.nextIndex, bytes);
+    window.add({ durationMs, independent, discontinuity, parts, wallMs }, this.#clock.now());
+    this.#changed();
+  }
+
+  #changed(): void {
+    const { window, text } = this.#numbered;
+    text.changed(window.listed[0]?.index ?? 0);
+    this.#waiters.look();
+  }
+
+  #onEnded({ reason, error }: TapEnd): void {
+    this.#tap = undefined;
+    if (this.#isClosed) return;
+    this.#cutter.end();
+    this.#publishPending();
+    if (reason === 'ended' && this.#numbered.window.listed.length > 0) {
+      this.#ended = true;
+      this.#changed();
+    } else
+      this.#shut(error ?? new StreampoolError('STREAM_FAILED', 'the stream ended before its first picture'));
+  }
+
+  /** What is known of an earlier owner may come with any request. */
+  #heed(resume: HlsResume | undefined): void {
+    if (!resume || (this.#resume && resume.mediaSequence <= this.#resume.mediaSequence)) return;
+    if (this.#first) {
+      // Of our own last segment, or of the one after, whose parts are known.
+      if (resume.mediaSequence <= this.#first.mediaSequence + this.#numbered.window.nextIndex) return;
+      this.#numbered.shelf.close();
+      this.#numbered = this.#begin();
+      this.#first = undefined;
+    }
+    this.#resume = resume;
+  }
+
+  async #playlist(query: URLSearchParams, signal: AbortSignal): Promise<HlsAnswer> {
+    const { settings, lowLatency = false } = this.#options;
+    const wanted = readPlaylistRequest(query, lowLatency);
+    const hasSegment = (): boolean => this.#numbered.window.listed.length > 0;
+    if (!(await this.#waiters.until(hasSegment, settings.startTimeoutMs, signal)))
+      throw new StreampoolError(
+        'STREAM_START_TIMEOUT',
+        `no segment within ${settings.startTimeoutMs / 1000} s`,
+      );
+    this.#fix();
+    if (wanted.until) await this.#reach(wanted.until, signal);
+    this.#answered.playlists += 1;
+    const { window, text } = this.#numbered;
+    const body = text.of(wanted, {
+      listed: window.listed,
+      durationMs: window.durationMs,
+      first: this.#first!,
+      goesOn: this.#first!.goesOn,
+      targetDurationS: this.#targetDurationS!,
+      partTargetMs: this.#cutter.partTargetMs,
+      open: this.#cutter.open,
+      openWallMs: this.#wall.endMs,
+      nextIndex: window.nextIndex,
+      ended: this.#ended,
+    });
+    const targetDurationMs = this.#targetDurationS! * 1000;
+    const progress = this.#progress(wanted.lowLatency);
+    return {
+      status: 200,
+      kind: 'playlist',
+      contentType: PLAYLIST_TYPE,
+      maxAgeMs: wanted.until ? SHARED_MS : wanted.lowLatency ? settings.partMs / 4 : targetDurationMs / 8,
+      body,
+      targetDurationMs,
+      ...(progress && { progress }),
+    };
+  }
+
+  /** From the first playlist on these stay as they are. */
+  #fix(): void {
+    const { window } = this.#numbered;
+    this.#first ??= {
+      ...firstNumbers(this.#resume, this.#clock.wallNow()),
+      goesOn: this.#resume !== undefined,
+    };
+    this.#targetDurationS ??= Math.max(
+      this.#resume?.targetDurationS ?? 0,
+      targetDuration(this.#options.settings.segmentMs, {
+        gopMs: this.#cutter.gopMs,
+        longestMs: Math.max(this.#cutter.openMs, this.#cutter.longestMs),
+      }),
+    );
+    if (window.listed.length === 0) throw new StreampoolError('INTERNAL', 'a playlist without segments');
+  }
+
+  #progress(withParts: boolean): HlsResume | undefined {
+    const { window } = this.#numbered;
+    const newest = window.listed.at(-1);
+    if (!newest || !this.#first || this.#targetDurationS === undefined) return undefined;
+    const open = withParts && !this.#ended ? this.#cutter.open : undefined;
+    const isNamed = open !== undefined && open.parts.length > 0;
+    return {
+      mediaSequence: this.#first.mediaSequence + newest.index + (isNamed ? 1 : 0),
+      discontinuitySequence:
+        this.#first.discontinuitySequence + newest.discontinuities + (isNamed && open.discontinuity ? 1 : 0),
+      endMs: Math.round(
+        newest.wallMs +
+          newest.durationMs +
+          (isNamed ? open.parts.reduce((sum, { durationMs }) => sum + durationMs, 0) : 0),
+      ),
+      targetDurationS: this.#targetDurationS,
+    };
+  }
+
+  /** Waits for a blocking reload's segment or part. The playlist is answered as it is, if that does not come. */
+  async #reach(
+    { mediaSequence, part }: { mediaSequence: number; part?: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#ended) return;
+    const next = (): number => this.#first!.mediaSequence + this.#numbered.window.nextIndex;
+    if (mediaSequence > next() - 1 + AHEAD)
+      throw new StreampoolError('INVALID_REQUEST', `segment ${mediaSequence} is too far ahead`);
+    const isThere = (): boolean => {
+      if (this.#ended || !this.#first || mediaSequence < next()) return true;
+      return mediaSequence === next() && part !== undefined && part < (this.#cutter.open?.parts.length ?? 0);
+    };
+    await this.#waiters.until(isThere, BLOCK_FOR * 1000 * this.#targetDurationS!, signal);
+    // Everything may have begun anew meanwhile.
+    if (!this.#first || this.#numbered.window.listed.length === 0)
+      throw new StreampoolError('STREAM_START_TIMEOUT', 'there is no segment yet');
+  }
+
+  #shelved(mediaSequence: number): Buffer | HlsBody {
+    const body = this.#first && this.#numbered.shelf.get(mediaSequence - this.#first.mediaSequence);
+    if (!body) throw new StreampoolError('NOT_FOUND', 'the segment is not there, or no longer');
+    return body;
+  }
+
+  /** The part that comes next is waited for: playlists name it beforehand. */
+  async #part(mediaSequence: number, part: number, signal: AbortSignal): Promise<Buffer> {
+    const first = this.#first;
+    const missing = new StreampoolError('NOT_FOUND', 'the part is not there, or no longer');
+    if (!first) throw missing;
+    const next = (): number => first.mediaSequence + this.#numbered.window.nextIndex;
+    const open = (): number => this.#cutter.open?.parts.length ?? 0;
+    if (mediaSequence === next() && part === open() && !this.#ended)
+      await this.#waiters.until(
+        () => this.#first !== first || mediaSequence < next() || part < open() || this.#ended,
+        BLOCK_FOR * 1000 * this.#targetDurationS!,
+        signal,
+      );
+    if (this.#first !== first) throw missing;
+    if (mediaSequence === next()) {
+      const segment = this.#cutter.open;
+      const cut = segment?.parts[part];
+      if (!segment || !cut) throw missing;
+      return segment.bytesOf(cut);
+    }
+    const index = mediaSequence - first.mediaSequence;
+    const { window, shelf } = this.#numbered;
+    const { listed } = window;
+    const cut = listed[index - (listed[0]?.index ?? 0)]?.parts[part];
+    const bytes = cut && shelf.get(index);
+    if (!cut || !Buffer.isBuffer(bytes)) throw missing;
+    return bytes.subarray(cut.from, cut.to);
+  }
+
+  #media(body: Buffer | HlsBody): HlsAnswer {
+    this.#answered.media += 1;
+    this.#answered.mediaBytes += body.length ?? 0;
+    const maxAgeMs = this.#options.settings.windowMs;
+    return { status: 200, kind: 'media', contentType: SEGMENT_TYPE, maxAgeMs, body };
+  }
+
+  #watchIdle(): void {
+    const { idleMs } = this.#options.settings;
+    const look = (): void => {
+      const silentMs = this.#clock.now() - this.#askedMs;
+      if (silentMs >= idleMs && this.#waiters.size === 0)
+        this.#shut(new StreampoolError('STREAM_STOPPED', 'nobody has asked for a while'));
+      else this.#cancelIdle = this.#clock.after(Math.max(1, idleMs - silentMs), look);
+    };
+    this.#cancelIdle = this.#clock.after(idleMs, look);
+  }
+
+  #shut(error: StreampoolError): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#failure = error;
+    this.#cancelIdle();
+    this.#tap?.close();
+    this.#tap = undefined;
+    this.#waiters.fail(error);
+    this.#numbered.shelf.close();
+    this.#setClosed();
+  }
+}
