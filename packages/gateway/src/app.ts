@@ -13,14 +13,17 @@ import { clientRoutes } from './routes/clients.ts';
 import { createRoutes } from './routes/create-streams.ts';
 import { deleteRoutes } from './routes/delete-streams.ts';
 import { drillRoutes } from './routes/drill.ts';
+import { eventRoutes } from './routes/events.ts';
 import { failoverRoutes } from './routes/failover.ts';
 import { providerRoutes } from './routes/providers.ts';
 import { readRoutes } from './routes/read-streams.ts';
 import { serverRoutes } from './routes/server.ts';
 import { serviceDiscoveryRoutes } from './routes/service-discovery.ts';
 import type { Services } from './routes/services.ts';
+import { sessionRoutes } from './routes/sessions.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { timelineRoutes } from './routes/timelines.ts';
+import { userRoutes } from './routes/users.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { workerRoutes } from './routes/workers.ts';
 
@@ -41,11 +44,14 @@ export function allRoutes(services: Services): Route[] {
     ...drillRoutes(services),
     ...clientRoutes(services),
     ...timelineRoutes(services),
+    ...eventRoutes(services),
     ...statsRoutes(services),
     ...serverRoutes(services),
     ...workerRoutes(services),
     ...serviceDiscoveryRoutes(services),
     ...providerRoutes(services),
+    ...sessionRoutes(services),
+    ...userRoutes(services),
   ];
 }
 

@@ -1,8 +1,12 @@
 import type { Server } from 'node:http';
+import { EventFeed } from '@streampool/events';
 import type { Express } from 'express';
 import { gatewayApp } from './app.ts';
+import { EventStreams } from './events/event-streams.ts';
+import { HlsDoor } from './hls/hls-door.ts';
 import { loggable } from './http/loggable-error.ts';
 import { HttpServer } from './http-server.ts';
+import { EventMeter } from './metrics/event-metrics.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { SessionMeter } from './metrics/session-metrics.ts';
 import type { GatewayOptions } from './options.ts';
@@ -36,8 +40,11 @@ export interface Gateway {
 export function createGateway(options: GatewayOptions): Gateway {
   const { config, engine, state, nodeDoor } = options;
   const log = options.log.child({}, { serializers: { err: loggable } });
+  const feed = options.events ?? new EventFeed({ state, log });
+  const eventStreams = new EventStreams({ feed });
   const sessionMeter = new SessionMeter(() => sessions.active);
-  const meters = [...(options.meters ?? []), sessionMeter];
+  const eventMeter = new EventMeter(() => eventStreams.listeners, feed);
+  const meters = [...(options.meters ?? []), sessionMeter, eventMeter];
   const metrics = new Metrics(engine, options.version, { figures: options.figures, meters });
   let closing: Promise<void> | undefined;
   let leaving = false;
@@ -58,6 +65,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     sessions,
     endings: new Endings({ ...options, live }),
     timelines: new Timelines(options),
+    eventStreams,
     signer: viewerSigner(config),
     redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
     startedAtMs: Date.now(),
@@ -65,9 +73,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
   const app = gatewayApp(services, log);
   const door = new ViewerDoor({ services, log, onHandedOver: (req) => http.handOver(req.socket) });
+  const hlsDoor = options.hls && new HlsDoor({ services, log, edge: options.hls });
   const http: HttpServer = new HttpServer((req, res) => {
     if (nodeDoor?.serve(req, res, () => http.handOver(req.socket))) return;
-    if (!door.serve(req, res)) app(req, res);
+    if (!hlsDoor?.serve(req, res) && !door.serve(req, res)) app(req, res);
   });
   const unlisten = engine.on('viewer_detached', (viewer) => {
     log.info(
@@ -94,6 +103,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       leaving = false;
     },
     close() {
+      eventStreams.close();
       closing ??= http.close(config.closeTimeoutMs).then(() => {
         unlisten();
         sessions.close();

@@ -17,4 +17,5 @@ export { type SharingStrategy, type StreamIdentity, streamId } from './stream-id
 export type * from './timeline/entry.ts';
 export { type Cause, type Explanation, explain } from './timeline/explain.ts';
 export { complete, foldKey, isAgain, merged, TIMELINE } from './timeline/fold.ts';
+export { TouchGroups, type TouchGroupsOptions } from './touch-groups.ts';
 export type * from './webhooks.ts';

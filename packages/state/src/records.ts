@@ -3,6 +3,20 @@
 export type StreamKind = 'direct' | 'shared' | 'transcode';
 export type StreamState = 'idle' | 'starting' | 'live' | 'switching' | 'draining' | 'stopped' | 'failed';
 
+/** One of several qualities of the same thing; each is a stream of its own. Figures are what its profile says, in bit/s. */
+export interface StreamVariant {
+  readonly streamId: string;
+  /** Of its profile. */
+  readonly name: string;
+  readonly bandwidth?: number;
+  readonly averageBandwidth?: number;
+  /** `<width>x<height>` */
+  readonly resolution?: string;
+  /** RFC 6381 */
+  readonly codecs?: string;
+  readonly frameRate?: number;
+}
+
 /** What somebody asked for. Holds credentials: never shown; operators see {@link StreamRecord.url}, redacted. */
 export interface StreamDefinition {
   /** 32 hex digits: a hash of everything that changes the stream's bytes. */
@@ -22,6 +36,8 @@ export interface StreamDefinition {
   readonly profileVariables?: Readonly<Record<string, string>>;
   readonly ffmpegArgs?: readonly string[];
   readonly format?: string;
+  /** A ladder: nothing plays it by itself, players choose among these (RFC 8216 §4.3.4.2). */
+  readonly variants?: readonly StreamVariant[];
   /** Per-stream settings that are kept for the parts that use them (silence detection, strict_live_ts, …). */
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   readonly createdAtMs: number;

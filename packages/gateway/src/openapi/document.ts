@@ -5,7 +5,7 @@ import { errorAnswer } from '../schemas/stream-responses.ts';
 
 type Json = Record<string, unknown>;
 
-const TAGS = ['Streams', 'Watching', 'Clients', 'Providers', 'Server'];
+const TAGS = ['Streams', 'Watching', 'Clients', 'Sessions', 'Users', 'Providers', 'Server'];
 const ANY_ROUTE: readonly ErrorCode[] = ['INTERNAL'];
 const WITH_TOKEN: readonly ErrorCode[] = ['TOKEN_MISSING', 'TOKEN_WRONG'];
 const WITH_INPUT: readonly ErrorCode[] = ['VALIDATION_FAILED'];

@@ -5,6 +5,8 @@ import { streamParams } from '../schemas/stream-requests.ts';
 const SOURCE_ERRORS: readonly ErrorCode[] = [
   'STREAM_NOT_FOUND',
   'SIGNATURE_INVALID',
+  'USER_LIMIT',
+  'VIEWER_ENDED',
   'RANGE_NOT_SATISFIABLE',
   'UPSTREAM_CONNECT_FAILED',
   'UPSTREAM_STATUS',
@@ -42,7 +44,8 @@ export const watchRoutes: readonly Route[] = [
     summary: 'Watch a stream',
     description:
       'Query: `client_id` names the player (a newer connection under the same id ends the older one), `username`, `user` or ' +
-      '`u` the person; the header X-Username goes before those. Answers X-Client-ID and X-Stream-ID. ' +
+      '`u` the person; the header X-Username goes before those. A person has one viewing session per address: a newer one ' +
+      'ends what was watched from there, and at the limit of sessions 429 is answered. Answers X-Client-ID and X-Stream-ID. ' +
       'A source that cannot be opened answers 502, 503 or 504 with the reason.',
     params: streamParams,
     errors: SOURCE_ERRORS,

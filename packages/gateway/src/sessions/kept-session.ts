@@ -9,7 +9,7 @@ export interface Attendance {
   session: KeptSession;
   /** The engine has it: it has a socket, or is counted as one that asks again and again. */
   isHere: boolean;
-  /** How often it has come, and the engine has said neither that it is here nor why not. */
+  /** Starts that were granted and have not been settled. */
   coming: number;
   /** When it asked for something last, or left; monotonic, ms. */
   heardAt: number;

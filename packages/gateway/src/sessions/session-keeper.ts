@@ -73,7 +73,6 @@ export class SessionKeeper {
         const attendance = this.#attendances.get(keyOf(streamId, clientId));
         if (!attendance) return;
         attendance.isHere = true;
-        attendance.coming = Math.max(0, attendance.coming - 1);
         // Replaced while it was on its way in.
         if (attendance.session.over !== undefined) this.#endHere(attendance);
       }),
@@ -95,7 +94,7 @@ export class SessionKeeper {
 
   /**
    * A viewer wants to begin. What its user watched from there until now is over, wherever its viewers are; the same player
-   * on the same stream goes on with the session it has.
+   * on the same stream goes on with the session it has. Granted: {@link SessionKeeper.settle} has to follow.
    * @throws StreampoolError USER_LIMIT; VIEWER_ENDED: another player took its place, or an operator ended it, a moment ago
    */
   async start(viewer: ViewerIdentity, streamId: string): Promise<void> {
@@ -135,7 +134,6 @@ export class SessionKeeper {
     // Heard of for the first time after long: others may have come in the meantime.
     const isFresh = now - Math.max(attendance.heardAt, session.renewedAt) < this.#options.settings.timeoutMs;
     attendance.heardAt = now;
-    if (isGone(attendance)) attendance.coming = 1;
     if (session.over === undefined && now - session.renewedAt >= COALESCE_MS) {
       session.asking ??= this.#renew(session, isFresh).finally(() => {
         delete session.asking;
@@ -145,8 +143,8 @@ export class SessionKeeper {
     return attendance.session.over ?? 'ok';
   }
 
-  /** A viewer that was let in does not come after all, or has gone without the engine's having had it. */
-  leave({ clientId }: Pick<ViewerIdentity, 'clientId'>, streamId: string): void {
+  /** To be called once after each start that was granted, when the engine has the viewer, or it is clear that it will not. */
+  settle({ clientId }: Pick<ViewerIdentity, 'clientId'>, streamId: string): void {
     const attendance = this.#attendances.get(keyOf(streamId, clientId));
     if (!attendance) return;
     attendance.coming = Math.max(0, attendance.coming - 1);

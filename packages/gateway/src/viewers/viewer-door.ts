@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { StreamDefinition } from '@streampool/state';
 import type { Logger } from 'pino';
+import { isProxiedHls } from '../hls/hls-stream.ts';
 import { allowOtherOrigins } from '../http/cross-origin.ts';
 import { sendError } from '../http/error-response.ts';
 import { beginRequest, type RequestContext } from '../http/request-context.ts';
@@ -80,10 +81,14 @@ export class ViewerDoor {
       throw new StreampoolError('SHUTTING_DOWN', 'This server is shutting down', { retryAfterSeconds: 1 });
     }
     signer.check(knock.streamId, knock.query.get('expires'), knock.query.get('signature'));
-    const definition = await state.getDefinition(knock.streamId);
-    if (!definition) throw streamNotFound();
-    res.setHeader('X-Stream-ID', definition.id);
-    if (redirect) await this.#redirect(req, res, context, definition, knock.query, redirect);
+    const asked = await state.getDefinition(knock.streamId);
+    // Of a ladder its first rung: this player cannot choose.
+    const first = asked?.variants?.[0]?.streamId;
+    const definition = first === undefined ? asked : await state.getDefinition(first);
+    if (!asked || !definition) throw streamNotFound();
+    res.setHeader('X-Stream-ID', asked.id);
+    if (isProxiedHls(definition)) toPlaylist(req, res, definition);
+    else if (redirect) await this.#redirect(req, res, context, definition, knock.query, redirect);
     else if (req.method === 'HEAD' && definition.kind !== 'direct') describeEndless(definition, res);
     else await this.#play(req, res, context, definition, knock.query);
   }
@@ -132,24 +137,27 @@ export class ViewerDoor {
     const readsInPlaces =
       definition.kind === 'direct' && (req.headers.range !== undefined || isFile(definition.url));
     res.setHeader('X-Client-ID', viewer.clientId);
-    const isWatching = req.method !== 'HEAD';
-    let outcome = 'ok';
+    // Who asks for the head does not watch; without a name nobody has a session.
+    const hasSession = req.method !== 'HEAD' && viewer.username !== undefined;
     let isLetIn = false;
+    let outcome = 'ok';
     try {
       const { chosen, ...identity } = viewer;
-      if (isWatching) await sessions.start(viewer, definition.id);
-      isLetIn = isWatching;
+      if (hasSession) {
+        await sessions.start(viewer, definition.id);
+        isLetIn = true;
+      }
       if (chosen && !readsInPlaces) this.#replaceOlder(viewer, req);
       await admission?.check(definition);
       const spec = streamSpec(definition, config.defaultUserAgent);
       await engine.watch(spec, { ...identity, requestId: context.id, req, res });
-      isLetIn &&= res.headersSent;
       if (!res.headersSent) outcome = 'left';
       else if (res.socket === null && !res.writableFinished) this.#onHandedOver(req);
     } catch (error) {
       outcome = req.socket.destroyed ? 'left' : isStreampoolError(error) ? error.code : 'INTERNAL';
       if (outcome !== 'left') throw error;
     } finally {
+      if (isLetIn) sessions.settle(viewer, definition.id);
       if (this.#starting.get(viewer.clientId) === req) this.#starting.delete(viewer.clientId);
       this.#note(context, definition, viewer, outcome);
     }
@@ -189,6 +197,20 @@ function decoded(id: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What a provider delivers as playlists, players get as playlists; the address is relative, so that any prefix stays. */
+function toPlaylist(req: IncomingMessage, res: ServerResponse, { id }: StreamDefinition): void {
+  const [path = '', query] = (req.url ?? '').split('?', 2);
+  const up = path.endsWith('/') ? '../../' : '../';
+  res.statusCode = 307;
+  res.setHeader(
+    'Location',
+    `${up}hls/${encodeURIComponent(id)}/playlist.m3u8${query === undefined ? '' : `?${query}`}`,
+  );
+  res.setHeader('Cache-Control', 'no-store');
+  res.setHeader('Content-Length', 0);
+  res.end();
 }
 
 /** The head of a live stream, without starting it: players ask before they play, and some ask again and again. */
