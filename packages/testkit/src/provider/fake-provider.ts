@@ -62,9 +62,13 @@ export class FakeProvider {
     });
   }
 
-  /** `keepAliveMs`: how long a connection is kept without a request. */
-  static async start({ port = 0, keepAliveMs = 1_000 } = {}): Promise<FakeProvider> {
+  /** `keepAliveMs`: how long a connection is kept without a request; `cors`: pages of other origins may read it. */
+  static async start({ port = 0, keepAliveMs = 1_000, cors = false } = {}): Promise<FakeProvider> {
     const provider = new FakeProvider();
+    if (cors)
+      provider.#server.prependListener('request', (_, response) => {
+        response.setHeader('access-control-allow-origin', '*');
+      });
     provider.#server.keepAliveTimeout = keepAliveMs;
     provider.#port = port;
     await provider.accept();
