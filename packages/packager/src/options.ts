@@ -12,7 +12,7 @@ export interface PackagerSettings {
   readonly windowMs: number;
   /** From a request to the first segment. */
   readonly startTimeoutMs: number;
-  /** Without any request for this long it closes itself. */
+  /** Without any request for this long, and for three target durations, it closes itself. */
   readonly idleMs: number;
 }
 

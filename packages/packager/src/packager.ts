@@ -29,6 +29,8 @@ const HURRIED_SEGMENTS = 2;
 const HOT_SEGMENTS = 6;
 /** A blocking reload waits for so many target durations at most (rfc8216bis §6.2.5.2). */
 const BLOCK_FOR = 3;
+/** A player that has been silent for so many target durations has left. */
+const PATIENT_FOR = 3;
 /** How far ahead a blocking reload may be, in segments (§6.2.5.2). */
 const AHEAD = 2;
 /** Blocking reloads that ask for the same are the same. */
@@ -370,14 +372,16 @@ export class Packager implements HlsOrigin {
   }
 
   #watchIdle(): void {
-    const { idleMs } = this.#options.settings;
+    const { idleMs: leastMs } = this.#options.settings;
     const look = (): void => {
+      // Players ask for the playlist once per target duration, or hardly less often.
+      const idleMs = Math.max(leastMs, PATIENT_FOR * 1000 * (this.#targetDurationS ?? 0));
       const silentMs = this.#clock.now() - this.#askedMs;
       if (silentMs >= idleMs && this.#waiters.size === 0)
         this.#shut(new StreampoolError('STREAM_STOPPED', 'nobody has asked for a while'));
       else this.#cancelIdle = this.#clock.after(Math.max(1, idleMs - silentMs), look);
     };
-    this.#cancelIdle = this.#clock.after(idleMs, look);
+    this.#cancelIdle = this.#clock.after(leastMs, look);
   }
 
   #shut(error: StreampoolError): void {

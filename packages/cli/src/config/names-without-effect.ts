@@ -32,9 +32,8 @@ export const NAMES_WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   STRICT_LIVE_TS_PREBUFFER_SIZE: 'viewers start at the newest keyframe',
   REDIS_ENABLED: 'streampool serve needs no Redis; streampool gateway and streampool worker use it',
   REDIS_URL: 'streampool serve needs no Redis; streampool gateway and streampool worker use it',
-  HLS_TEMP_DIR: 'there is no HLS output yet',
-  HLS_GC_ENABLED: 'there is no HLS output yet',
-  HLS_WAIT_TIME: 'there is no HLS output yet',
+  HLS_GC_ENABLED: 'segments are always removed when nobody can want them any more',
+  HLS_WAIT_TIME: 'set STREAM_TIMEOUT',
 };
 
 /** Those that are set in this environment; Redis only where it is really asked for. */

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { DEFAULT_USER_AGENT } from '@streampool/upstream';
 import { z } from 'zod';
 import { DETECTION_SETTINGS } from './detection-settings.ts';
+import { HLS_SETTINGS } from './hls-settings.ts';
 import { OBSERVABILITY_SETTINGS } from './observability-settings.ts';
 import { providerLimits } from './provider-limits.ts';
 import { RESOLVER_SETTINGS } from './resolver-settings.ts';
@@ -17,6 +18,7 @@ export interface Setting<T> {
     | 'Streaming'
     | 'Providers'
     | 'Detection'
+    | 'HLS'
     | 'Resolvers'
     | 'FFmpeg'
     | 'State'
@@ -295,6 +297,7 @@ export const SETTINGS = {
     type: flag,
     default: 'true',
   }),
+  ...HLS_SETTINGS,
   ...DETECTION_SETTINGS,
   ...RESOLVER_SETTINGS,
   ffmpegPath: setting({

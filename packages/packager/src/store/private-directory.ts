@@ -1,18 +1,18 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 
-const NAME = /^streampool-(.+)-(\d+)-(\d+)$/;
+const NAME = /^streampool-(.+)-(\d+)-(\d+)-[^-]+$/;
 
 /**
  * Makes a directory of this process alone below `root`. Its name says whose it is: host, process id and the time the process
  * was started, since ids are given out again.
  */
 export async function openPrivateDirectory(root: string): Promise<string> {
-  const path = join(root, `streampool-${hostname()}-${process.pid}-${(await startOf(process.pid)) ?? 0}`);
   await mkdir(root, { recursive: true });
-  await mkdir(path, { mode: 0o700, recursive: true });
-  return path;
+  const name = `streampool-${hostname()}-${process.pid}-${(await startOf(process.pid)) ?? 0}-`;
+  // The last letters nobody can guess: below a directory that is everybody's, nobody can have made it before.
+  return mkdtemp(join(root, name));
 }
 
 /**
