@@ -197,6 +197,8 @@ export class EdgeStream {
   #start(key: string, request: HlsRequest): Flight {
     const abort = new AbortController();
     const promise = this.#fetch(request, abort.signal).finally(() => {
+      // Its body may still be coming in.
+      flight.isWanted = true;
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     });
     promise.catch(() => {});
@@ -210,7 +212,10 @@ export class EdgeStream {
     const { clock, settings } = this.#options;
     const hasOlder = isPlaylistPath(request.path) && this.#known.newest(request) !== undefined;
     const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
-    const cancel = hasOlder ? clock.after(settings.playlistPatienceMs, () => resolve(undefined)) : () => {};
+    // Who asks for a playlist that does not exist yet wants to wait for it.
+    const isBlocking = request.query.has('_HLS_msn');
+    const patienceMs = isBlocking ? settings.startTimeoutMs : settings.playlistPatienceMs;
+    const cancel = hasOlder ? clock.after(patienceMs, () => resolve(undefined)) : () => {};
     const leave = (): void => reject(new StreampoolError('STREAM_STOPPED', 'the viewer has left'));
     signal.addEventListener('abort', leave, { once: true });
     if (signal.aborted) leave();
@@ -315,8 +320,8 @@ export class EdgeStream {
         return answer.kind === 'playlist' ? this.#known.note(request, answer, origin).answer : answer;
       } catch (error) {
         // It closed itself in this moment, for want of viewers.
-        const wasClosing = this.#origin?.origin !== origin && !this.#closed && !signal.aborted;
-        if (!wasClosing || attempt > 0 || isStreampoolError(error, 'NOT_FOUND')) throw error;
+        const hadClosed = isStreampoolError(error, 'STREAM_STOPPED') && this.#origin?.origin !== origin;
+        if (!hadClosed || attempt > 0 || this.#closed || signal.aborted) throw error;
       }
     }
   }

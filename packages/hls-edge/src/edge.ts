@@ -41,6 +41,7 @@ export class HlsEdge implements StreamCarrier {
   /** When a stream was first asked for, and last; and what has been sent to its viewers. */
   readonly #books = new Map<string, { startedAt: number; lastAccess: number; bytesOut: number }>();
   readonly #requests = new Map<HlsAnswer['kind'], Map<CacheOutcome, number>>();
+  readonly #stopListeners = new Set<(streamId: string) => void>();
   readonly #cache: EdgeCache;
   readonly #client: OwnerClient | undefined;
   readonly #emit: EmitEngineEvent;
@@ -68,6 +69,11 @@ export class HlsEdge implements StreamCarrier {
         answerMs: settings.startTimeoutMs + ANSWER_GRACE_MS,
         clock,
       });
+  }
+
+  /** `listener` is told of every stream that is stopped by request, before its viewers end. */
+  onStop(listener: (streamId: string) => void): void {
+    this.#stopListeners.add(listener);
   }
 
   /** Tells listeners of the engine what happened to an origin of this node. */
@@ -126,6 +132,7 @@ export class HlsEdge implements StreamCarrier {
   }
 
   async stop(streamId: string, reason: DetachReason): Promise<number> {
+    for (const listener of this.#stopListeners) listener(streamId);
     const stream = this.#streams.get(streamId);
     this.#streams.delete(streamId);
     const viewers = this.audience.end(streamId, reason);

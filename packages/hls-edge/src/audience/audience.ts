@@ -49,7 +49,7 @@ export class HlsAudience {
   /** By stream, then by client id. */
   readonly #streams = new Map<string, Map<string, Presence>>();
   /** Viewers that were ended, with when they were last heard of. */
-  readonly #ended = new Map<string, number>();
+  readonly #ended = new Map<string, { readonly viewer: HlsViewer; readonly heardMs: number }>();
   #cancelLook: (() => void) | undefined;
   #closed = false;
 
@@ -90,15 +90,15 @@ export class HlsAudience {
   check(viewer: HlsViewer, { entry }: { entry: boolean }): void {
     if (this.has(viewer.streamId, viewer.clientId)) return;
     const key = keyOf(viewer);
-    const heardMs = this.#ended.get(key);
-    if (heardMs === undefined) return;
+    const ended = this.#ended.get(key);
+    if (ended === undefined) return;
     const now = this.#options.clock.now();
-    const quietMs = now - heardMs;
+    const quietMs = now - ended.heardMs;
     if (quietMs >= REMEMBER_MS || (entry && quietMs >= QUIET_MS)) {
       this.#ended.delete(key);
       return;
     }
-    this.#remember(key, now);
+    this.#remember(viewer, now);
     throw new StreampoolError('VIEWER_ENDED', 'This viewer was ended; to watch again, begin anew');
   }
 
@@ -136,6 +136,7 @@ export class HlsAudience {
     this.#streams.set(viewer.streamId, presences);
     presences.set(viewer.clientId, come);
     this.#ended.delete(keyOf(viewer));
+    this.#forgive(viewer);
     emit('viewer_attached', snapshotOf(come));
     onChange?.(viewer.streamId);
     this.#cancelLook ??= clock.after(LOOK_EVERY_MS, () => this.#look());
@@ -155,6 +156,14 @@ export class HlsAudience {
     const found = [...this.#streams.values()].flatMap((presences) => presences.get(clientId) ?? []);
     for (const presence of found) this.#leave(presence, 'kicked');
     return found.length > 0;
+  }
+
+  /** A player that chose its id begins to watch this stream: it has left what it watched before. */
+  moveTo(streamId: string, clientId: string): void {
+    for (const [other, presences] of [...this.#streams]) {
+      const presence = presences.get(clientId);
+      if (presence && other !== streamId) this.#leave(presence, 'left');
+    }
   }
 
   /** Ends all viewers of a stream; with how many there were. */
@@ -187,15 +196,25 @@ export class HlsAudience {
     const presences = this.#streams.get(viewer.streamId);
     if (!presences?.delete(viewer.clientId)) return;
     if (presences.size === 0) this.#streams.delete(viewer.streamId);
-    if (reason === 'kicked') this.#remember(keyOf(viewer), this.#options.clock.now());
+    if (reason === 'kicked') this.#remember(viewer, this.#options.clock.now());
     this.#options.emit('viewer_detached', { ...snapshotOf(presence), reason });
     this.#options.onChange?.(viewer.streamId);
   }
 
-  #remember(key: string, now: number): void {
+  /** Whoever watches something else now does not go on with what was ended, and may come back to it at once. */
+  #forgive({ ip, userAgent, username, streamId }: HlsViewer): void {
+    if (this.#ended.size === 0) return;
+    for (const [key, { viewer }] of this.#ended) {
+      const isSame = viewer.ip === ip && viewer.userAgent === userAgent && viewer.username === username;
+      if (isSame && viewer.streamId !== streamId) this.#ended.delete(key);
+    }
+  }
+
+  #remember(viewer: HlsViewer, now: number): void {
+    const key = keyOf(viewer);
     this.#ended.delete(key);
-    this.#ended.set(key, now);
-    for (const [oldest, heardMs] of this.#ended) {
+    this.#ended.set(key, { viewer, heardMs: now });
+    for (const [oldest, { heardMs }] of this.#ended) {
       if (this.#ended.size <= MOST_REMEMBERED && now - heardMs < REMEMBER_MS) break;
       this.#ended.delete(oldest);
     }

@@ -61,15 +61,39 @@ export function readAnswer(
   };
 }
 
-/** `<media sequence>/<discontinuity sequence>`. */
-export function resumeText({ mediaSequence, discontinuitySequence }: HlsResume): string {
-  return `${mediaSequence}/${discontinuitySequence}`;
+/** Names of its fields on the wire. */
+const RESUME = {
+  mediaSequence: 'segment',
+  discontinuitySequence: 'discontinuity',
+  endMs: 'end',
+  targetDurationS: 'target',
+} as const satisfies Record<keyof HlsResume, string>;
+
+/** `segment=…&discontinuity=…` and the like. */
+export function resumeText(resume: HlsResume): string {
+  const fields = Object.entries(RESUME).flatMap(([field, name]) => {
+    const value = resume[field as keyof HlsResume];
+    return value === undefined ? [] : [`${name}=${value}`];
+  });
+  return fields.join('&');
 }
 
+/** The reverse; undefined where the two numbers are not there. */
 export function readResume(text: string | string[] | undefined): HlsResume | undefined {
-  const [, media, discontinuity] = /^(\d{1,15})\/(\d{1,15})$/.exec(String(text)) ?? [];
-  if (media === undefined) return undefined;
-  return { mediaSequence: Number(media), discontinuitySequence: Number(discontinuity) };
+  const fields = new URLSearchParams(typeof text === 'string' ? text : '');
+  const number = (name: string): number | undefined => {
+    const value = fields.get(name);
+    return value !== null && /^\d{1,15}(?:\.\d{1,6})?$/.test(value) ? Number(value) : undefined;
+  };
+  const mediaSequence = number(RESUME.mediaSequence);
+  const discontinuitySequence = number(RESUME.discontinuitySequence);
+  if (mediaSequence === undefined || discontinuitySequence === undefined) return undefined;
+  const [endMs, targetDurationS] = [number(RESUME.endMs), number(RESUME.targetDurationS)];
+  return {
+    ...{ mediaSequence, discontinuitySequence },
+    ...(endMs !== undefined && { endMs }),
+    ...(targetDurationS !== undefined && { targetDurationS }),
+  };
 }
 
 function numberOf(text: string | string[] | undefined): number | undefined {

@@ -44,7 +44,10 @@ export function keepInFront(
     head: withTargetOf(next.head, [...kept, ...next.segments]),
     mediaSequence: oldest.sequence,
     discontinuitySequence: oldest.discontinuity - ownMarks,
-    segments: [withState(former, oldest), ...kept.slice(1), seam, ...next.segments.slice(1)],
+    segments: [
+      ...[withState(former, oldest), ...kept.slice(1)].map(withoutParts),
+      ...[seam, ...next.segments.slice(1)],
+    ],
   };
 }
 
@@ -79,6 +82,11 @@ function withState(former: MediaPlaylist, oldest: ListedSegment): ListedSegment 
   const own = new Set(oldest.lines.flatMap((line) => CARRIED_ON.exec(line)?.[0] ?? []));
   const brought = [...inForce].flatMap(([tag, line]) => (own.has(tag) ? [] : [line]));
   return { ...oldest, lines: [...brought, ...oldest.lines] };
+}
+
+/** Partial segments are of use at the live end only, and not kept. */
+function withoutParts(segment: ListedSegment): ListedSegment {
+  return { ...segment, lines: segment.lines.filter((line) => !line.startsWith('#EXT-X-PART:')) };
 }
 
 /** A key holds until another one comes (§4.3.2.4): what is not encrypted any more has to say so. */
