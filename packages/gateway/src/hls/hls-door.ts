@@ -101,7 +101,10 @@ export class HlsDoor {
       if (req.socket.destroyed) outcome = 'left';
       throw error;
     } finally {
-      if (isStart) this.#note(context, definition, viewer, outcome);
+      if (isStart) {
+        this.#services.sessions.settle(viewer, streamId);
+        this.#note(context, definition, viewer, outcome);
+      }
     }
   }
 
@@ -128,15 +131,17 @@ export class HlsDoor {
     const { id } = definition;
     if (!isKnown && isClosing())
       throw new StreampoolError('SHUTTING_DOWN', 'This server is shutting down', { retryAfterSeconds: 1 });
-    this.#edge.audience.check({ ...viewer, streamId: id }, { entry: isEntry });
+    // Who was replaced and begins anew may be zapping back: that is for its session to say.
+    if (!isEntry || !sessions.wasReplaced(viewer, id))
+      this.#edge.audience.check({ ...viewer, streamId: id }, { entry: isEntry });
     if (isStart) {
       await admission?.check({ id, kind: definition.kind === 'transcode' ? 'transcode' : 'shared' });
-      await sessions?.start(viewer, id);
+      await sessions.start(viewer, id);
       if (viewer.chosen) this.#replaceOlder(viewer, id);
       return;
     }
-    const outcome = await sessions?.touch(viewer, id);
-    if (outcome !== undefined && outcome !== 'ok')
+    const outcome = await sessions.touch(viewer, id);
+    if (outcome !== 'ok')
       throw new StreampoolError('VIEWER_ENDED', 'This viewer watches something else, or was ended', {
         info: { reason: outcome },
       });

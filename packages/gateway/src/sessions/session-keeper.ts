@@ -143,6 +143,12 @@ export class SessionKeeper {
     return attendance.session.over ?? 'ok';
   }
 
+  /** Another viewer has its place: whether it may have it back is decided by its next start. */
+  wasReplaced({ clientId, username }: ViewerIdentity, streamId: string): boolean {
+    const attendance = this.#attendances.get(keyOf(streamId, clientId));
+    return attendance?.session.over === 'replaced' && attendance.watching.user === username;
+  }
+
   /** To be called once after each start that was granted, when the engine has the viewer, or it is clear that it will not. */
   settle({ clientId }: Pick<ViewerIdentity, 'clientId'>, streamId: string): void {
     const attendance = this.#attendances.get(keyOf(streamId, clientId));
