@@ -50,11 +50,7 @@ async function playlistHead(
   return gzipped ?? own;
 }
 
-function mediaHead(
-  req: IncomingMessage,
-  res: ServerResponse,
-  { status, body }: HlsAnswer,
-): Buffer | HlsBody {
+function mediaHead(req: IncomingMessage, res: ServerResponse, { status, body }: HlsAnswer): Buffer | HlsBody {
   const { range } = req.headers;
   const whole = status === 200 && range !== undefined ? wholeOf(body) : undefined;
   const slice = whole && range !== undefined ? byteSlice(range, whole.length) : 'none';

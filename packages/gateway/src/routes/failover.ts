@@ -1,6 +1,7 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { redactUrl } from '@streampool/redaction';
 import type { FailoverResult } from '@streampool/streaming';
+import { isProxiedHls } from '../hls/hls-stream.ts';
 import { type Route, route } from '../http/route.ts';
 import { failoverBody, streamParams } from '../schemas/stream-requests.ts';
 import { failedOver } from '../schemas/stream-responses.ts';
@@ -63,7 +64,7 @@ export function failoverRoutes({ state, live, engine, peers, endings, nodeId }: 
         const isElsewhere = peers && owner !== '' && owner !== nodeId;
         const wish = index === undefined ? {} : { index };
         const result =
-          definition.kind === 'direct'
+          definition.kind === 'direct' && !isProxiedHls(definition)
             ? await everywhere(id, owner, index ?? ((before?.record.failoverIndex ?? 0) + 1) % urls.length)
             : isElsewhere
               ? await peers.failover(owner, id, wish)

@@ -1,5 +1,6 @@
 import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
+import { LADDER_LABEL } from '../hls/ladder.ts';
 import type { Peers } from '../options.ts';
 import type { LiveView } from './live-view.ts';
 
@@ -66,6 +67,7 @@ export class Endings {
    */
   async stream(streamId: string): Promise<number | undefined> {
     const { state, engine, live, peers } = this.#options;
+    const rungs = await this.#rungsOf(streamId);
     const before = peers && (await live.stream(streamId));
     const nodes = before ? await this.nodesOf(streamId, before.record.owner) : [];
     const existed = await state.removeStream(streamId);
@@ -73,7 +75,16 @@ export class Endings {
       engine.stop(streamId),
       ...nodes.map((node) => peers?.stop(node, streamId)),
     ]);
+    await Promise.all(rungs.map((rung) => this.stream(rung)));
     return existed ? Math.max(here, before?.viewers ?? 0) : undefined;
+  }
+
+  /** The streams that are there for a ladder only. */
+  async #rungsOf(streamId: string): Promise<string[]> {
+    const { state } = this.#options;
+    const { variants = [] } = (await state.getDefinition(streamId)) ?? {};
+    const rungs = await Promise.all(variants.map((variant) => state.getDefinition(variant.streamId)));
+    return rungs.flatMap((rung) => (rung?.metadata[LADDER_LABEL] === streamId ? [rung.id] : []));
   }
 
   /** The other nodes that play a stream: its owner, and whoever has viewers (relays end with their owner, but not if it is dead or stuck). */

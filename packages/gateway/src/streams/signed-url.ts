@@ -1,16 +1,36 @@
 import { createHmac } from 'node:crypto';
 import { StreampoolError } from '@streampool/errors';
-import { equalInConstantTime } from '../http/token-check.ts';
+import { equalInConstantTime } from '../access/api-tokens.ts';
+
+/** Whom an address is for. Absent: whoever has it. */
+export interface SignedFor {
+  readonly user?: string | undefined;
+  readonly address?: string | undefined;
+}
 
 /** Makes and checks addresses of streams that are good for a while, so that knowing an id is not enough to watch. */
 export interface UrlSigner {
+  /** False: nothing is signed, and everything passes. */
+  readonly on: boolean;
   /** The query to append, `?expires=…&signature=…`; empty where signing is off. */
-  query(streamId: string): string;
-  /** @throws StreampoolError SIGNATURE_INVALID */
-  check(streamId: string, expires: string | null, signature: string | null): void;
+  query(streamId: string, bound?: SignedFor, ttlMs?: number): string;
+  /**
+   * `bound` is the query's parameter of that name, `viewer` who asks.
+   * @throws StreampoolError SIGNATURE_INVALID
+   */
+  check(
+    streamId: string,
+    expires: string | null,
+    signature: string | null,
+    bound?: string | null,
+    viewer?: SignedFor,
+  ): void;
 }
 
-const OFF: UrlSigner = { query: () => '', check: () => {} };
+const OFF: UrlSigner = { on: false, query: () => '', check: () => {} };
+
+/** What `bound` says: `u` the user's name, `a` the address, both `ua`. */
+const BOUND = /^(?:u|a|ua)$/;
 
 /** `now` in ms since the epoch. Without a secret nothing is signed and everything passes. */
 export function urlSigner(
@@ -19,22 +39,43 @@ export function urlSigner(
   now: () => number = Date.now,
 ): UrlSigner {
   if (!secret) return OFF;
-  const sign = (streamId: string, expires: string): string =>
-    createHmac('sha256', secret).update(`stream\n${streamId}\n${expires}`).digest('base64url');
+  const sign = (streamId: string, expires: string, bound: string, { user, address }: SignedFor): string => {
+    // What is bound to nobody is signed as ever: addresses that are in use stay good.
+    const text =
+      bound === ''
+        ? `stream\n${streamId}\n${expires}`
+        : `stream-for\n${JSON.stringify([
+            ...[streamId, expires, bound],
+            bound.includes('u') ? (user ?? '') : '',
+            bound.includes('a') ? (address ?? '') : '',
+          ])}`;
+    return createHmac('sha256', secret).update(text).digest('base64url');
+  };
   return {
-    query(streamId) {
-      const expires = String(Math.ceil((now() + ttlMs) / 1000));
-      return `?expires=${expires}&signature=${sign(streamId, expires)}`;
+    on: true,
+    query(streamId, whom = {}, forMs = ttlMs) {
+      const expires = String(Math.ceil((now() + forMs) / 1000));
+      const bound = (whom.user === undefined ? '' : 'u') + (whom.address === undefined ? '' : 'a');
+      const signature = sign(streamId, expires, bound, whom);
+      return `?expires=${expires}&signature=${signature}${bound && `&bound=${bound}`}`;
     },
-    check(streamId, expires, signature) {
-      if (!expires || !signature || !equalInConstantTime(signature, sign(streamId, expires))) {
+    check(streamId, expires, signature, bound = null, viewer = {}) {
+      const isFit = bound === null || BOUND.test(bound);
+      if (
+        !expires ||
+        !signature ||
+        !isFit ||
+        !equalInConstantTime(signature, sign(streamId, expires, bound ?? '', viewer))
+      ) {
         throw new StreampoolError(
           'SIGNATURE_INVALID',
           'This address is not signed, or its signature is wrong',
         );
       }
       if (!(Number(expires) * 1000 > now())) {
-        throw new StreampoolError('SIGNATURE_INVALID', 'This address has expired');
+        throw new StreampoolError('SIGNATURE_INVALID', 'This address has expired', {
+          info: { expired: true },
+        });
       }
     },
   };
@@ -55,9 +96,10 @@ export function viewerSigner(
   if (streamUrlSecret || !redirectSecret) return urlSigner(streamUrlSecret, streamUrlTtlMs, now);
   const redirected = urlSigner(redirectSecret, REDIRECT_TTL_MS, now);
   return {
+    on: false,
     query: () => '',
-    check(streamId, expires, signature) {
-      if (signature !== null) redirected.check(streamId, expires, signature);
+    check(streamId, expires, signature, bound, viewer) {
+      if (signature !== null) redirected.check(streamId, expires, signature, bound, viewer);
     },
   };
 }
