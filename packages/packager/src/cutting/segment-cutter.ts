@@ -44,6 +44,9 @@ export interface CutterOptions {
   readonly onClosed: (segment: CutSegment) => void;
 }
 
+/** GOPs that are looked at. */
+const GOPS = 16;
+
 /** A place where something may end. */
 interface Mark {
   readonly offset: number;
@@ -164,32 +167,39 @@ export class SegmentCutter {
     const ptsMs = this.#clock.ms(pts);
     const dtsMs = candidate?.dtsMs ?? (known ? this.#clock.ms(known.dts) : ptsMs);
     this.#tables = point.tables;
-    const gopMs = this.#lastPointMs === undefined ? 0 : ptsMs - this.#lastPointMs;
-    this.#lastPointMs = ptsMs;
-    if (gopMs > 0) this.#gops = [...this.#gops.slice(-15), gopMs];
     const open = this.#open;
-    if (open) {
-      const elapsedMs = ptsMs - open.startMs;
-      const limitMs = this.#options.limitMs();
-      const leaps = elapsedMs <= 0 || elapsedMs > limitMs;
-      if (
-        !leaps &&
-        !cutsAt({ ...this.#options, elapsedMs, limitMs, gopMs: this.gopMs, hurried: this.#hurried })
-      ) {
-        if (unit) this.#onUnit(unit, true);
-        return;
-      }
-      const tail = candidate ? open.bytes.split(candidate.position) : undefined;
-      if (leaps) this.#breakOff();
-      else this.#close(elapsedMs);
-      this.#start({ ptsMs, dtsMs, independent: true, ...(tail && { tail }) });
-    } else
-      this.#start({ ptsMs, dtsMs, independent: true, ...(candidate && { tail: candidate.bytes.finish() }) });
+    if (open && this.#goesOn(open, ptsMs)) {
+      if (unit) this.#onUnit(unit, true);
+      return;
+    }
+    this.#candidate = undefined;
+    const tail = candidate && (open ? open.bytes.split(candidate.position) : candidate.bytes.finish());
+    if (open) this.#endAt(open, ptsMs);
+    this.#start({ ptsMs, dtsMs, independent: true, ...(tail && { tail }) });
+    this.#lastPointMs = ptsMs;
     if (unit) this.#note(unit, dtsMs);
   }
 
-  get #hurried(): boolean {
-    return this.#options.hurried();
+  /** Whether the open segment holds more than the GOP that ends here. */
+  #goesOn(open: Growing, pointMs: number): boolean {
+    const { segmentMs, limitMs, hurried } = this.#options;
+    const elapsedMs = pointMs - open.startMs;
+    if (this.#leaps(elapsedMs)) return false;
+    if (this.#lastPointMs !== undefined && pointMs > this.#lastPointMs)
+      this.#gops = [...this.#gops.slice(1 - GOPS), pointMs - this.#lastPointMs];
+    this.#lastPointMs = pointMs;
+    const { gopMs } = this;
+    return !cutsAt({ elapsedMs, segmentMs, limitMs: limitMs(), gopMs, hurried: hurried() });
+  }
+
+  #leaps(elapsedMs: number): boolean {
+    return elapsedMs <= 0 || elapsedMs > this.#options.limitMs();
+  }
+
+  #endAt(open: Growing, pointMs: number): void {
+    const elapsedMs = pointMs - open.startMs;
+    if (this.#leaps(elapsedMs)) this.#breakOff();
+    else this.#close(elapsedMs);
   }
 
   #onUnit(unit: Unit, isKey = false): void {
