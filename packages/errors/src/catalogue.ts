@@ -8,6 +8,11 @@ export const ERRORS = {
   VALIDATION_FAILED: { status: 422, retryable: false },
   TOKEN_MISSING: { status: 401, retryable: false },
   TOKEN_WRONG: { status: 403, retryable: false },
+  /** The token is right, but not for this. */
+  SCOPE_MISSING: { status: 403, retryable: false },
+  RATE_LIMITED: { status: 429, retryable: true },
+  /** Addresses can be signed only with STREAM_URL_SECRET. */
+  SIGNING_OFF: { status: 409, retryable: false },
   SIGNATURE_INVALID: { status: 403, retryable: false },
   /** An address below `/hls/` that was not made here, or for another stream. */
   HLS_TOKEN_INVALID: { status: 404, retryable: false },

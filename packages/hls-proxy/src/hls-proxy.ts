@@ -1,55 +1,460 @@
-import { StreampoolError } from '@streampool/errors';
-import type { HlsAnswer, HlsOrigin, HlsRequest } from '@streampool/hls';
-import type { FailoverResult, PoolSnapshot } from '@streampool/streaming';
-import type { HlsProxyOptions, HlsProxyStatistics } from './options.ts';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import {
+  type HlsAnswer,
+  type HlsOrigin,
+  type HlsRequest,
+  PLAYLIST_TYPE,
+  type ReadSegment,
+} from '@streampool/hls';
+import {
+  type Clock,
+  type FailoverResult,
+  type PoolSnapshot,
+  PoolStateMachine,
+  systemClock,
+} from '@streampool/streaming';
+import { BodyStore } from './cache/body-store.ts';
+import { HlsCache } from './cache/hls-cache.ts';
+import type { HlsProxyEvents, HlsProxyOptions, HlsProxyStatistics } from './options.ts';
+import type { Rendition, RenditionLoad } from './playlist/rendition.ts';
+import { PlaylistRewriter } from './playlist/rewriter.ts';
+import { StreamNumbers } from './playlist/stream-numbers.ts';
+import { Renditions } from './renditions.ts';
+import type { SourceTurn } from './source/source-turn.ts';
+import { StreamSources } from './source/stream-sources.ts';
+import { Statistics } from './statistics.ts';
+import { Addresses } from './token/addresses.ts';
+import type { BodyResource } from './token/resource.ts';
+import { within } from './within.ts';
 
-/** Delivers one provider's HLS stream to everybody who asks, as if they were one viewer. */
+/** A live playlist that does not move on for so many target durations has stalled. */
+const STALL_TARGETS = 3;
+/** A player that asks for nothing for so many target durations is gone. */
+const IDLE_TARGETS = 3;
+/** Listed segments in a row that cannot be had, until another source is looked for. */
+const LOST_SEGMENTS = 2;
+/** How long a player waits for another source before it is given the playlist as it was, in target durations, ms at most. */
+const PATIENCE = { targets: 0.5, mostMs: 3_000, leastMs: 500 };
+/** So soon whoever was given an old playlist may ask again. */
+const STALE_AGE_MS = 250;
+/** Answers that cannot change are given to others for so long. */
+const LASTING_MS = 60_000;
+
+/**
+ * Delivers one provider's HLS stream to everybody who asks, as if they were one viewer: each resource is fetched once, under
+ * addresses that tell nothing and that nobody can make up, and goes on under the same numbers whichever of its sources plays.
+ */
 export class HlsProxy implements HlsOrigin {
   readonly closed: Promise<void>;
   readonly #options: HlsProxyOptions;
+  readonly #clock: Clock;
+  readonly #addresses: Addresses;
+  readonly #sources: StreamSources;
+  readonly #renditions: Renditions;
+  readonly #bodies: BodyStore;
+  readonly #cache: HlsCache;
+  readonly #statistics = new Statistics();
+  readonly #state: PoolStateMachine;
+  readonly #closing = new AbortController();
+  readonly #refreshing = new Map<string, Promise<RenditionLoad>>();
+  readonly #startedAt: number;
   #settle: () => void = () => {};
+  #ending: Promise<void> | undefined;
+  #accessMs: number;
+  #cancelIdle: () => void;
 
-  /** Opens nothing: the first request does. */
+  /** Opens nothing: the first request does. @throws TypeError for a secret that is none */
   constructor(options: HlsProxyOptions) {
+    const { spec, clock = systemClock, cache = new HlsCache() } = options;
     this.#options = options;
+    this.#clock = clock;
+    this.#cache = cache;
+    this.#startedAt = clock.wallNow();
+    this.#accessMs = clock.now();
+    this.#addresses = new Addresses(options.tokenSecret, spec.id);
+    this.#state = new PoolStateMachine((from, to, reason) =>
+      this.#emit('pool_state', { streamId: spec.id, from, to, reason }),
+    );
+    this.#sources = this.#makeSources();
+    this.#bodies = this.#makeBodies();
+    this.#renditions = new Renditions({
+      rewriter: new PlaylistRewriter(this.#addresses),
+      numbers: new StreamNumbers(),
+      clock,
+      isHeld: (url, segment) => this.#bodies.holds(url, rangeOf(segment)),
+    });
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
+    this.#cancelIdle = this.#watchIdle();
   }
 
-  /** See {@link HlsOrigin.answer}. */
-  answer(_request: HlsRequest, _signal: AbortSignal): Promise<HlsAnswer> {
-    return Promise.reject(new StreampoolError('NOT_FOUND', 'nothing is delivered yet'));
+  async answer(request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    if (this.#ending) throw new StreampoolError('STREAM_STOPPED', 'the stream has ended');
+    this.#touch();
+    const asked = this.#addresses.resolve(request.path);
+    if (this.#state.state === 'idle') this.#state.move('starting', 'first request');
+    if (asked.kind === 'entry')
+      return this.#answerPlaylist(this.#renditions.at(request.path, undefined), request, signal);
+    if (asked.kind === 'playlist')
+      return this.#answerPlaylist(this.#renditions.at(request.path, asked), request, signal);
+    return this.#answerBody(asked, request.range, signal);
   }
 
   /**
    * Changes over to another source. `index`: 0 is the primary URL, n the n-th failover URL; the next one by default.
    * @throws StreampoolError FAILOVER_NOT_CONFIGURED, INVALID_REQUEST, SWITCH_SUPERSEDED, or why the other source cannot be played: then everything is as it was
    */
-  failover(_options: { readonly index?: number } = {}): Promise<FailoverResult> {
-    return Promise.reject(new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL'));
+  async failover({ index }: { readonly index?: number } = {}): Promise<FailoverResult> {
+    const { spec, settings } = this.#options;
+    const alternatives = 1 + spec.failoverUrls.length;
+    if (alternatives < 2 && spec.resolverUrl === undefined)
+      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
+    if (index !== undefined && index >= alternatives)
+      throw new StreampoolError('INVALID_REQUEST', `the stream has sources 0 to ${alternatives - 1}`);
+    const deadline = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(settings.streamTimeoutMs)]);
+    await this.#sources.switchTo(index, (turn) => this.#lookAt(turn), deadline);
+    // Players need not find out by themselves.
+    for (const rendition of this.#followed()) void this.#refresh(rendition).catch(() => {});
+    const { index: failoverIndex, attempts: failoverAttempts } = this.#sources;
+    const url = this.#sources.namedUrl(failoverIndex);
+    return { failoverIndex, failoverAttempts, ...(url !== undefined && { url }) };
   }
 
   /** As of a pool; `viewers` is 0: who watches is known to the audience. */
   snapshot(): PoolSnapshot {
     const { id: streamId, kind } = this.#options.spec;
+    const { bytesIn, bytesOut } = this.#statistics;
+    const { index: failoverIndex, attempts, lastError } = this.#sources;
+    const idleMs = this.#clock.now() - this.#accessMs;
     return {
-      ...{ streamId, kind, state: 'idle', viewers: 0, lastAccess: 0, bytesIn: 0, bytesOut: 0 },
-      ...{ failoverIndex: 0, failoverAttempts: 0, restarts: 0, ringBytes: 0 },
+      ...{ streamId, kind, state: this.#state.state, viewers: 0, startedAt: this.#startedAt },
+      lastAccess: Math.round(this.#clock.wallNow() - idleMs),
+      ...{ bytesIn, bytesOut, failoverIndex, failoverAttempts: attempts, restarts: attempts, ringBytes: 0 },
+      ...(lastError && { lastError: lastError.message }),
     };
   }
 
   statistics(): HlsProxyStatistics {
-    const none = { hit: 0, shared: 0, miss: 0 };
-    return {
-      requests: { playlist: none, media: none, key: none, data: none },
-      ...{ bytesIn: 0, bytesOut: 0, fetches: 0, failedFetches: 0, prefetches: 0 },
-    };
+    return this.#statistics.snapshot();
   }
 
   /** Idempotent: ends fetches and gives the provider's slot back. */
   close(): Promise<void> {
-    this.#settle();
-    return this.closed;
+    return this.#end('stopped', 'closed');
   }
+
+  async #answerPlaylist(rendition: Rendition, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    const awaited = awaitedBy(request.query);
+    if (awaited && rendition.isKnown) await this.#waitFor(rendition, awaited, signal);
+    else if (rendition.freshForMs(this.#sources.current) > 0) this.#statistics.count('playlist', 'hit');
+    else await this.#freshen(rendition, request, signal);
+    const { timeline, isMultivariant } = rendition;
+    const isDelta = request.query.has('_HLS_skip') && !isMultivariant;
+    const body = isDelta ? Buffer.from(timeline.render(true)) : rendition.body;
+    const freshMs = rendition.freshForMs(this.#sources.current);
+    const { progress, list } = timeline;
+    this.#statistics.bytesOut += body.length;
+    return {
+      ...{ status: 200, kind: 'playlist', contentType: PLAYLIST_TYPE, body },
+      maxAgeMs: Math.min(LASTING_MS, freshMs > 0 ? Math.ceil(freshMs) : STALE_AGE_MS),
+      ...(list && !isMultivariant && { targetDurationMs: rendition.targetDurationMs }),
+      ...(progress && !isMultivariant && { progress }),
+    };
+  }
+
+  /** Waits for a playlist, or for a better one than what is there: but not so long that players run dry. */
+  async #freshen(rendition: Rendition, { resume }: HlsRequest, signal: AbortSignal): Promise<void> {
+    const { settings } = this.#options;
+    const refreshed = this.#refresh(rendition, resume);
+    if (!rendition.isKnown) {
+      const isThere = await within(refreshed, settings.streamTimeoutMs, this.#clock, signal);
+      if (!isThere)
+        throw new StreampoolError('STREAM_START_TIMEOUT', 'the provider has sent no playlist in time');
+      return;
+    }
+    const { targets, mostMs, leastMs } = PATIENCE;
+    const patienceMs = Math.max(leastMs, Math.min(mostMs, rendition.targetDurationMs * targets));
+    await within(refreshed, patienceMs, this.#clock, signal);
+  }
+
+  /** One load at a time, by whichever source plays. @throws StreampoolError why there is none, or it has no such playlist */
+  #refresh(rendition: Rendition, resume?: HlsRequest['resume']): Promise<RenditionLoad> {
+    const known = this.#refreshing.get(rendition.path);
+    if (known) {
+      this.#statistics.count('playlist', 'shared');
+      return known;
+    }
+    const refreshing = this.#load(rendition, resume);
+    this.#refreshing.set(rendition.path, refreshing);
+    const over = (): void => void this.#refreshing.delete(rendition.path);
+    refreshing.then(over, over);
+    return refreshing;
+  }
+
+  async #load(rendition: Rendition, resume: HlsRequest['resume']): Promise<RenditionLoad> {
+    for (;;) {
+      const turn = await this.#sources.ready(this.#closing.signal);
+      try {
+        const load = await rendition.load(turn, resume);
+        this.#onLoad(turn, rendition, load);
+        return load;
+      } catch (error) {
+        if (!this.#sources.isCurrent(turn)) continue;
+        const reason = asStreampoolError(error);
+        this.#statistics.failedFetches += 1;
+        if (!this.#isToBlame(turn, rendition, reason)) throw reason;
+        this.#sources.lost(turn, reason);
+      }
+    }
+  }
+
+  /** Whether what is wrong with a playlist is wrong with its source. */
+  #isToBlame(turn: SourceTurn, rendition: Rendition, { code }: StreampoolError): boolean {
+    if (code === 'NOT_FOUND' || code === 'CAPACITY_EXHAUSTED' || !rendition.isMain) return false;
+    const recentlyMs = STALL_TARGETS * rendition.targetDurationMs;
+    const now = this.#clock.now();
+    // One variant of several: players have the others.
+    return !this.#renditions
+      .all()
+      .some(
+        (other) =>
+          other !== rendition &&
+          other.isMain &&
+          !other.isMultivariant &&
+          other.loadedAtMs >= Math.max(turn.beganMs, now - recentlyMs),
+      );
+  }
+
+  #onLoad(turn: SourceTurn, rendition: Rendition, load: RenditionLoad): void {
+    if (load.kind === 'multivariant' || !this.#sources.isCurrent(turn)) return;
+    const { list, movedAtMs } = rendition.timeline;
+    const hasMoved = load.taken !== 'same' && load.taken !== 'stale';
+    if (hasMoved || list?.isEnded) this.#sources.played(turn);
+    if (list?.canBlockReload) turn.connection.allowMore();
+    if (hasMoved) this.#prefetch(rendition);
+    if (hasMoved || list?.isEnded || !rendition.isMain) return;
+    const stillMs = this.#clock.now() - Math.max(movedAtMs, turn.beganMs);
+    if (stillMs < STALL_TARGETS * rendition.targetDurationMs) return;
+    const seconds = Math.round(stillMs / 1000);
+    this.#sources.lost(
+      turn,
+      new StreampoolError('UPSTREAM_TIMEOUT', `The provider's playlist has not moved on for ${seconds} s`),
+    );
+  }
+
+  /** A blocking reload (rfc8216bis §6.2.5.2): by the provider's own where it offers that, else by asking again. */
+  async #waitFor(
+    rendition: Rendition,
+    awaited: { readonly sequence: number; readonly part: number | undefined },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { timeline } = rendition;
+    const waitMs = STALL_TARGETS * rendition.targetDurationMs;
+    const deadline = this.#clock.now() + waitMs;
+    const newest = timeline.progress?.mediaSequence ?? 0;
+    if (awaited.sequence > newest + 2) return;
+    while (!timeline.has(awaited.sequence, awaited.part) && this.#clock.now() < deadline) {
+      signal.throwIfAborted();
+      const turn = this.#sources.current;
+      const { list } = timeline;
+      const sequence = timeline.toProvider(awaited.sequence);
+      if (turn?.connection.mayBlock && list?.canBlockReload && sequence >= 0) {
+        const blocking = { awaited: { sequence, part: awaited.part }, waitMs };
+        const load = rendition
+          .load(turn, undefined, blocking)
+          .then((loaded) => this.#onLoad(turn, rendition, loaded));
+        const isThere = await within(
+          load.then(() => true),
+          deadline - this.#clock.now(),
+          this.#clock,
+          signal,
+        ).catch((error: unknown) => {
+          if (signal.aborted) throw error;
+          return false;
+        });
+        if (isThere) continue;
+      }
+      const pauseMs = Math.max(
+        rendition.freshForMs(turn),
+        (list?.partTargetMs ?? rendition.targetDurationMs) / 2,
+        50,
+      );
+      await within(new Promise(() => {}), pauseMs, this.#clock, signal);
+      await within(this.#refresh(rendition), waitMs, this.#clock, signal);
+    }
+    this.#statistics.count('playlist', 'shared');
+  }
+
+  async #answerBody(
+    resource: BodyResource,
+    range: string | undefined,
+    signal: AbortSignal,
+  ): Promise<HlsAnswer> {
+    const rendition = this.#renditions.listing(resource.url);
+    if (rendition) rendition.followedAtMs = this.#clock.now();
+    const { found, outcome } = await this.#bodies.get({ resource, range }, signal);
+    this.#statistics.count(resource.kind, outcome);
+    if (rendition?.timeline.list?.isEnded) this.#prefetchAfter(rendition, resource.url);
+    const { status, contentType, headers, body, freshUntilMs } = found;
+    return {
+      ...{ status, contentType, kind: resource.kind === 'media' ? 'media' : 'other', headers },
+      maxAgeMs: Math.max(0, Math.floor(freshUntilMs - this.#clock.now())),
+      body,
+    };
+  }
+
+  /** The newest segment of a live playlist that somebody follows, before it is asked for. */
+  #prefetch(rendition: Rendition): void {
+    const newest = rendition.timeline.segments.at(-1);
+    const isFollowed =
+      this.#clock.now() - rendition.followedAtMs <= STALL_TARGETS * rendition.targetDurationMs;
+    if (isFollowed && newest && !rendition.timeline.list?.isEnded) this.#fetchAhead(rendition, newest);
+  }
+
+  /** The next one of what does not change any more. */
+  #prefetchAfter(rendition: Rendition, url: string): void {
+    const place = rendition.placeOf(url);
+    const next = place === undefined ? undefined : rendition.timeline.segments[place + 1];
+    if (next && this.#sources.current?.connection.isFree) this.#fetchAhead(rendition, next);
+  }
+
+  #fetchAhead(rendition: Rendition, segment: ReadSegment): void {
+    const url = rendition.urlOf(segment);
+    const range = rangeOf(segment);
+    if (url === undefined || this.#bodies.knows(url, range)) return;
+    this.#statistics.prefetches += 1;
+    const wanted = { resource: { kind: 'media', url }, range, isPrefetch: true } as const;
+    this.#bodies.get(wanted, this.#closing.signal).catch(() => {});
+  }
+
+  /** Whether a source that is to take over has what is watched. @throws StreampoolError why not */
+  async #lookAt(turn: SourceTurn): Promise<void> {
+    await turn.loader.load(turn.url, turn.signal);
+  }
+
+  #followed(): Rendition[] {
+    const sinceMs = this.#clock.now() - this.#idleMs();
+    return this.#renditions.all().filter(({ followedAtMs }) => followedAtMs >= sinceMs);
+  }
+
+  #makeSources(): StreamSources {
+    const { spec, client, settings, health, random } = this.#options;
+    return new StreamSources({
+      ...{ spec, client, settings, health, random, clock: this.#clock },
+      events: {
+        noted: (note) => this.#emit('noted', { ...note, streamId: spec.id }),
+        lost: (error) => {
+          if (this.#state.state === 'live') this.#state.move('switching', error.code);
+        },
+        playing: ({ index, reason, gapMs }) => {
+          if (this.#state.state !== 'live') this.#state.move('live', reason ?? 'the playlist is there');
+          if (reason !== undefined)
+            this.#emit('source_switched', { streamId: spec.id, reason, gapMs, failoverIndex: index });
+        },
+        failed: (error) => void this.#end('failed', error.code),
+      },
+      onPlaylist: (outcome, bytes) => {
+        if (outcome !== 'miss') return;
+        this.#statistics.count('playlist', 'miss');
+        this.#statistics.bytesIn += bytes;
+      },
+      onFetch: () => {
+        this.#statistics.fetches += 1;
+      },
+      onTaken: () => void this.#end('stopped', 'PROVIDER_LIMIT'),
+    });
+  }
+
+  #makeBodies(): BodyStore {
+    return new BodyStore({
+      ...{ streamId: this.#options.spec.id, cache: this.#cache, clock: this.#clock },
+      ready: (signal) => this.#sources.ready(signal),
+      // As long as it is listed, and for players that are a window behind.
+      keepMs: (url) => {
+        const rendition = this.#renditions.listing(url);
+        return rendition ? 2 * rendition.timeline.durationMs : 0;
+      },
+      onBytes: (bytes) => {
+        this.#statistics.bytesIn += bytes;
+      },
+      onRead: (bytes) => {
+        this.#statistics.bytesOut += bytes;
+        this.#touch();
+      },
+      onEnd: ({ turn, url, error }) => this.#onBody(turn, url, error),
+    });
+  }
+
+  #onBody(turn: SourceTurn | undefined, url: string, error: StreampoolError | undefined): void {
+    if (!error) {
+      if (turn) turn.lostSegments = 0;
+      return;
+    }
+    this.#statistics.failedFetches += 1;
+    const isListed = this.#renditions.listing(url) !== undefined;
+    if (!turn || !isListed || error.code === 'CAPACITY_EXHAUSTED') return;
+    turn.lostSegments += 1;
+    if (turn.lostSegments >= LOST_SEGMENTS) this.#sources.lost(turn, error);
+  }
+
+  #emit<K extends keyof HlsProxyEvents>(event: K, ...args: HlsProxyEvents[K]): void {
+    this.#options.emit?.(event, ...args);
+  }
+
+  #touch(): void {
+    this.#accessMs = this.#clock.now();
+  }
+
+  /** Players poll once in a target duration at most, so silence is judged by that. */
+  #idleMs(): number {
+    const targets = this.#renditions.all().map(({ targetDurationMs }) => IDLE_TARGETS * targetDurationMs);
+    return Math.max(this.#options.settings.sharedStreamTimeoutMs, ...targets);
+  }
+
+  #watchIdle(): () => void {
+    const left = this.#accessMs + this.#idleMs() - this.#clock.now();
+    return this.#clock.after(Math.max(1, left), () => {
+      if (this.#clock.now() - this.#accessMs >= this.#idleMs())
+        void this.#end('stopped', 'nobody asks any more');
+      else this.#cancelIdle = this.#watchIdle();
+    });
+  }
+
+  #end(state: 'stopped' | 'failed', reason: string): Promise<void> {
+    this.#ending ??= this.#close(state, reason);
+    return this.#ending;
+  }
+
+  async #close(state: 'stopped' | 'failed', reason: string): Promise<void> {
+    // Whoever waits is told why by the sources.
+    await Promise.resolve();
+    this.#cancelIdle();
+    this.#closing.abort(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
+    this.#bodies.close();
+    await this.#sources.close();
+    if (state === 'failed' && this.#state.state === 'idle') this.#state.move('stopped', reason);
+    else if (!this.#state.isFinal) this.#state.move(state, reason);
+    this.#settle();
+  }
+}
+
+/** As players write it, so that what was fetched ahead is what they ask for. */
+function rangeOf({ byteRange }: ReadSegment): string | undefined {
+  return byteRange && `bytes=${byteRange.offset}-${byteRange.offset + byteRange.length - 1}`;
+}
+
+function awaitedBy(query: URLSearchParams): { sequence: number; part: number | undefined } | undefined {
+  const sequence = query.get('_HLS_msn');
+  const part = query.get('_HLS_part');
+  if (sequence === null || !/^\d{1,15}$/.test(sequence)) return undefined;
+  return {
+    sequence: Number(sequence),
+    part: part !== null && /^\d{1,9}$/.test(part) ? Number(part) : undefined,
+  };
+}
+
+function asStreampoolError(error: unknown): StreampoolError {
+  if (isStreampoolError(error)) return error;
+  return new StreampoolError('INTERNAL', 'the playlist could not be read', { cause: error });
 }

@@ -2,6 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { StreampoolError } from '@streampool/errors';
+import type { AddressJudge } from '../address-guard.ts';
 import type { TargetUrl } from '../http/target-url.ts';
 import { connectError } from '../socket/connect-error.ts';
 import type { UpstreamTimeouts } from '../types.ts';
@@ -13,6 +14,8 @@ export interface FetchExchange {
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly timeouts: UpstreamTimeouts;
   readonly fresh: boolean;
+  /** Decides which address is connected to. */
+  readonly judge: AddressJudge;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -36,12 +39,12 @@ export async function exchange(options: FetchExchange): Promise<IncomingMessage>
 }
 
 function send(options: FetchExchange): { promise: Promise<IncomingMessage>; wasReused: () => boolean } {
-  const { connections, target, headers, timeouts, fresh, signal } = options;
+  const { connections, target, headers, timeouts, fresh, judge, signal } = options;
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   let phase: 'connecting' | 'waiting' | 'over' = 'connecting';
   let timer: NodeJS.Timeout | undefined;
   const request: ClientRequest = (target.secure ? httpsRequest : httpRequest)({
-    ...connections.requestOptions(target, fresh),
+    ...connections.requestOptions(target, { fresh, judge }),
     headers: headers.flat(),
   });
   const settle = (): void => {

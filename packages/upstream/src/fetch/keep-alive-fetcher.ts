@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
 import { redactUrl } from '@streampool/redaction';
+import type { AddressJudge } from '../address-guard.ts';
 import { contentCoding } from '../http/content-decoder.ts';
 import { requestHeaders } from '../http/request-head.ts';
 import { parseTargetUrl, resolveLocation, sharesCredentials, type TargetUrl } from '../http/target-url.ts';
@@ -78,12 +79,15 @@ export class KeepAliveFetcher implements UpstreamFetcher {
     const visited = new Set<string>();
     let target = parseTargetUrl(request.url);
     let withCredentials = sharesCredentials(owner, target);
+    // What is fetched with a stream's credentials is what that stream's playlist names.
+    let from = owner.hostname === target.hostname ? undefined : owner.hostname;
     for (;;) {
-      this.#enter(target, visited);
+      const judge = this.#context.guard.toward(target.hostname, from);
+      this.#enter(target, visited, judge);
       if (request.fresh) this.#connections.closeIdle(target);
       this.#connections.makeRoom(target, this.#permits.most);
       const message = await exchange({
-        ...{ connections: this.#connections, target, timeouts, signal, fresh: request.fresh === true },
+        ...{ connections: this.#connections, target, timeouts, signal, judge, fresh: request.fresh === true },
         headers: requestHeaders(request, target, withCredentials),
       });
       const { location } = message.headers;
@@ -91,6 +95,7 @@ export class KeepAliveFetcher implements UpstreamFetcher {
         return { message, url: target.href };
       const next = resolveLocation(Buffer.from(location, 'latin1').toString('utf8'), target);
       await discard(message);
+      from = target.hostname;
       target = next;
       withCredentials &&= sharesCredentials(owner, target);
     }
@@ -133,7 +138,7 @@ export class KeepAliveFetcher implements UpstreamFetcher {
     };
   }
 
-  #enter(target: TargetUrl, visited: Set<string>): void {
+  #enter(target: TargetUrl, visited: Set<string>, judge: AddressJudge): void {
     if (visited.has(target.href) || visited.size > MAX_REDIRECTS) {
       const what = visited.has(target.href) ? 'in a circle' : `more than ${MAX_REDIRECTS} times`;
       throw new StreampoolError(
@@ -142,7 +147,7 @@ export class KeepAliveFetcher implements UpstreamFetcher {
       );
     }
     visited.add(target.href);
-    const refusal = this.#context.guard.refusalOfHost(target.hostname, target.port);
+    const refusal = judge.refusalOfHost(target.hostname, target.port);
     if (refusal) throw refusal;
   }
 }

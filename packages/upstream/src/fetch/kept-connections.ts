@@ -2,7 +2,7 @@ import { Agent as HttpAgent, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { AddressGuard } from '../address-guard.ts';
+import type { AddressGuard, AddressJudge } from '../address-guard.ts';
 import type { TargetUrl } from '../http/target-url.ts';
 import type { ConnectionCounters } from '../socket/connection-counters.ts';
 import type { FreshNames } from '../socket/fresh-names.ts';
@@ -40,15 +40,18 @@ export class KeptConnections {
   }
 
   /** What `http.request` or `https.request` is to be told of the target. */
-  requestOptions(target: TargetUrl, fresh: boolean): RequestOptions & { rejectUnauthorized: boolean } {
-    const { guard, names, verifyTls } = this.#context;
+  requestOptions(
+    target: TargetUrl,
+    { fresh, judge }: { fresh: boolean; judge: AddressJudge },
+  ): RequestOptions & { rejectUnauthorized: boolean } {
+    const { names, verifyTls } = this.#context;
     return {
       agent: target.secure ? this.#secure : this.#plain,
       host: target.hostname,
       port: target.port,
       path: target.path,
       setHost: false,
-      lookup: guardedLookup(guard, target.port, fresh ? names.lookup : undefined),
+      lookup: guardedLookup(judge, target.port, fresh ? names.lookup : undefined),
       // Providers' heads are as they are; see ResponseHeadParser.
       insecureHTTPParser: true,
       maxHeaderSize: MAX_HEAD_BYTES,
@@ -111,12 +114,15 @@ export class KeptConnections {
   }
 
   #opened(socket: Socket, { host, port }: { host: string; port: number }): void {
-    const { counters, names } = this.#context;
+    const { counters, guard, names } = this.#context;
     const name = `${host}:${port}`;
     this.#hosts.set(socket, name);
     counters.opened(name);
     socket.setNoDelay(true);
-    socket.once('connect', () => names.connected(host, socket.remoteAddress));
+    socket.once('connect', () => {
+      names.connected(host, socket.remoteAddress);
+      guard.connected(host, socket.remoteAddress);
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#open.set(socket, promise);
     socket.once('close', () => {

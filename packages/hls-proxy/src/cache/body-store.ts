@@ -1,0 +1,322 @@
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { Clock } from '@streampool/streaming';
+import { canJudge, type FetchedResponse, mediaRefusal, mediaTypeOf } from '@streampool/upstream';
+import type { CacheOutcome } from '../options.ts';
+import type { SourceTurn } from '../source/source-turn.ts';
+import type { BodyResource } from '../token/resource.ts';
+import { freshForMs } from './freshness.ts';
+import { GrowingBody } from './growing-body.ts';
+import type { CachedResource, HlsCache } from './hls-cache.ts';
+
+export interface BodyStoreOptions {
+  readonly streamId: string;
+  readonly cache: HlsCache;
+  readonly clock: Clock;
+  /** The source that plays. @throws StreampoolError why there is none */
+  readonly ready: (signal: AbortSignal) => Promise<SourceTurn>;
+  /** For how long it is kept however little its provider wants that, ms: it is part of what plays. 0: it is not. */
+  readonly keepMs: (url: string) => number;
+  readonly onBytes: (bytes: number) => void;
+  readonly onRead: (bytes: number) => void;
+  /** How a fetch ended. `turn`: the source that it went to. */
+  readonly onEnd: (end: { turn: SourceTurn | undefined; url: string; error?: StreampoolError }) => void;
+}
+
+export interface Wanted {
+  readonly resource: BodyResource;
+  /** The value of a Range header. */
+  readonly range?: string | undefined;
+  /** Nobody has asked for it yet: it is fetched to its end all the same. */
+  readonly isPrefetch?: boolean;
+}
+
+export interface Found {
+  readonly found: CachedResource;
+  readonly outcome: CacheOutcome;
+}
+
+interface Pending {
+  readonly promise: Promise<CachedResource>;
+  readonly abort: AbortController;
+  waiting: number;
+  isPrefetch: boolean;
+}
+
+/** A body that its provider has said nothing of. */
+const DEFAULT_FRESH_MS = 10 * 60_000;
+/** So long even what is not to be kept: those who ask for it together are one viewer. */
+const LEAST_FRESH_MS = 10_000;
+const WINDOW_BYTES = 2 * 1024 * 1024;
+const PATIENCE_MS = 15_000;
+const ATTEMPTS = 2;
+
+/** Segments, keys and the like: each fetched once for all who ask, and kept for those who come later. */
+export class BodyStore {
+  readonly #options: BodyStoreOptions;
+  readonly #pending = new Map<string, Pending>();
+  readonly #closing = new AbortController();
+  /** Ends the fetch of a body that still grows. */
+  readonly #growing = new Map<CachedResource, () => void>();
+
+  constructor(options: BodyStoreOptions) {
+    this.#options = options;
+  }
+
+  /** It is all here. */
+  holds(url: string, range?: string): boolean {
+    const { cache, clock } = this.#options;
+    return cache.get(this.#keyOf(url, range), clock.now())?.body.isWhole ?? false;
+  }
+
+  /** It is here, or on its way. */
+  knows(url: string, range?: string): boolean {
+    const key = this.#keyOf(url, range);
+    return this.#pending.has(key) || this.#options.cache.get(key, this.#options.clock.now()) !== undefined;
+  }
+
+  /**
+   * Resolves when the body begins to arrive.
+   * @throws StreampoolError NOT_FOUND, RANGE_NOT_SATISFIABLE, UPSTREAM_*; the signal's reason
+   */
+  async get({ resource, range, isPrefetch = false }: Wanted, signal: AbortSignal): Promise<Found> {
+    const { cache, clock } = this.#options;
+    const { url } = resource;
+    const key = this.#keyOf(url, range);
+    const now = clock.now();
+    const cached = cache.get(key, now);
+    if (cached) return { found: cached, outcome: cached.body.isOver ? 'hit' : 'shared' };
+    const whole = range === undefined ? undefined : cache.get(this.#keyOf(url), now);
+    const slice = whole?.body.isWhole && whole.status === 200 ? sliceOf(whole, range!, clock) : undefined;
+    if (slice) return { found: slice, outcome: 'hit' };
+    const known = this.#pending.get(key);
+    const pending = known ?? this.#begin(key, resource, range);
+    pending.isPrefetch ||= isPrefetch;
+    return { found: await this.#wait(pending, signal), outcome: known ? 'shared' : 'miss' };
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#closing.abort(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
+    for (const stop of this.#growing.values()) stop();
+    this.#options.cache.clear(`${this.#options.streamId} `);
+  }
+
+  #keyOf(url: string, range = ''): string {
+    return `${this.#options.streamId} ${range} ${url}`;
+  }
+
+  #begin(key: string, resource: BodyResource, range: string | undefined): Pending {
+    const abort = new AbortController();
+    const signal = AbortSignal.any([abort.signal, this.#closing.signal]);
+    const promise = this.#fetch(key, resource, range, signal, () => pending.isPrefetch);
+    const pending: Pending = { promise, abort, waiting: 0, isPrefetch: false };
+    this.#pending.set(key, pending);
+    const over = (): void => void this.#pending.delete(key);
+    promise.then(over, over);
+    return pending;
+  }
+
+  /** Who leaves does not end it for the others; the last one does. */
+  #wait(pending: Pending, signal: AbortSignal): Promise<CachedResource> {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    pending.waiting += 1;
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        pending.waiting -= 1;
+        if (pending.waiting === 0 && !pending.isPrefetch) pending.abort.abort(signal.reason);
+        reject(signal.reason);
+      };
+      signal.addEventListener('abort', leave, { once: true });
+      pending.promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', leave));
+    });
+  }
+
+  async #fetch(
+    key: string,
+    resource: BodyResource,
+    range: string | undefined,
+    signal: AbortSignal,
+    isPrefetch: () => boolean,
+  ): Promise<CachedResource> {
+    const { onEnd, ready } = this.#options;
+    let turn: SourceTurn | undefined;
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        turn = await ready(signal);
+        const either = AbortSignal.any([signal, turn.signal]);
+        const request = { url: resource.url, fresh: attempt > 1, ...(range !== undefined && { range }) };
+        const response = await turn.connection.fetch(request, either);
+        return await this.#accept(key, resource, response, turn, isPrefetch);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        const isOther = turn?.signal.aborted === true;
+        const reason = asStreampoolError(error);
+        if (attempt < ATTEMPTS && (isOther || isWorthAnother(reason))) continue;
+        onEnd({ turn: isOther ? undefined : turn, url: resource.url, error: reason });
+        throw asked(reason);
+      }
+    }
+  }
+
+  async #accept(
+    key: string,
+    resource: BodyResource,
+    response: FetchedResponse,
+    turn: SourceTurn,
+    isPrefetch: () => boolean,
+  ): Promise<CachedResource> {
+    const { cache, clock, keepMs, onRead } = this.#options;
+    const { status, headers } = response;
+    const chunks = response.body[Symbol.asyncIterator]();
+    const start: Buffer[] = [];
+    try {
+      if (status !== 200 && status !== 206)
+        throw new StreampoolError('UPSTREAM_STATUS', `The provider answered ${status}`, {
+          info: { upstreamStatus: status },
+        });
+      if (resource.kind === 'media') await judge(chunks, start, headers['content-type']);
+    } catch (error) {
+      response.close();
+      void chunks.return?.();
+      throw error;
+    }
+    const contentRange = headers['content-range'];
+    const ownMs = freshForMs(headers, clock.wallNow());
+    const found: CachedResource = {
+      status,
+      contentType: typeOf(resource, headers['content-type']),
+      headers: status === 206 && contentRange !== undefined ? { 'content-range': contentRange } : {},
+      freshUntilMs: clock.now() + Math.max(LEAST_FRESH_MS, keepMs(resource.url), ownMs ?? DEFAULT_FRESH_MS),
+      body: new GrowingBody({
+        length: response.contentLength,
+        mostKept: cache.mostKept,
+        windowBytes: WINDOW_BYTES,
+        patienceMs: PATIENCE_MS,
+        clock,
+        onRead,
+        onAbandoned: () => {
+          if (!isPrefetch() || !found.body.isKept) this.#growing.get(found)?.();
+        },
+      }),
+    };
+    cache.put(key, found);
+    void this.#pump(key, found, response, chunks, start, turn, resource.url);
+    return found;
+  }
+
+  async #pump(
+    key: string,
+    found: CachedResource,
+    response: FetchedResponse,
+    chunks: AsyncIterator<Buffer>,
+    start: readonly Buffer[],
+    turn: SourceTurn,
+    url: string,
+  ): Promise<void> {
+    const { cache, onBytes, onEnd } = this.#options;
+    const { body } = found;
+    let isStopped = false;
+    this.#growing.set(found, () => {
+      isStopped = true;
+      body.end(new StreampoolError('STREAM_STOPPED', 'nobody reads it any more'));
+      response.close();
+    });
+    let error: StreampoolError | undefined;
+    try {
+      for (const chunk of start) {
+        onBytes(chunk.length);
+        await body.push(chunk);
+      }
+      for (;;) {
+        const next = await chunks.next();
+        if (next.done || isStopped) break;
+        onBytes(next.value.length);
+        await body.push(next.value);
+        cache.trim();
+      }
+    } catch (reason) {
+      error = asStreampoolError(reason);
+    }
+    this.#growing.delete(found);
+    void chunks.return?.();
+    if (isStopped) {
+      cache.delete(key, found);
+      return;
+    }
+    body.end(error);
+    if (error || !body.isWhole) cache.delete(key, found);
+    onEnd({ turn, url, ...(error && { error }) });
+  }
+}
+
+/** Reads until it is clear that this is media. @throws StreampoolError UPSTREAM_NOT_MEDIA, what breaks it off */
+async function judge(
+  chunks: AsyncIterator<Buffer>,
+  start: Buffer[],
+  contentType: string | undefined,
+): Promise<void> {
+  let bytes = Buffer.alloc(0);
+  while (!canJudge(bytes) || bytes.length === 0) {
+    const next = await chunks.next();
+    if (next.done) break;
+    start.push(next.value);
+    bytes = Buffer.concat([bytes, next.value]);
+  }
+  const refusal = mediaRefusal(contentType, bytes);
+  if (refusal) throw refusal;
+}
+
+function typeOf({ kind, url }: BodyResource, contentType: string | undefined): string {
+  if (kind === 'media') return mediaTypeOf(contentType, url);
+  if (kind === 'key') return 'application/octet-stream';
+  return contentType ?? 'application/octet-stream';
+}
+
+/** A part of what is here as a whole. Undefined for anything but one range of bytes that is within it. */
+function sliceOf(whole: CachedResource, range: string, clock: Clock): CachedResource | undefined {
+  const bytes = whole.body.bytes();
+  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range.trim()) ?? [];
+  if (from === '' && to === '') return undefined;
+  const start = from === '' ? Math.max(0, bytes.length - Number(to)) : Number(from);
+  const end = from === '' || to === '' ? bytes.length - 1 : Math.min(Number(to), bytes.length - 1);
+  if (start > end) throw new StreampoolError('RANGE_NOT_SATISFIABLE', `the body has ${bytes.length} bytes`);
+  const body = new GrowingBody({
+    ...{
+      length: end - start + 1,
+      mostKept: bytes.length,
+      windowBytes: bytes.length,
+      patienceMs: PATIENCE_MS,
+    },
+    ...{ clock, onAbandoned: () => {} },
+  });
+  void body.push(bytes.subarray(start, end + 1));
+  body.end();
+  return {
+    status: 206,
+    contentType: whole.contentType,
+    headers: { 'content-range': `bytes ${start}-${end}/${bytes.length}` },
+    body,
+    freshUntilMs: whole.freshUntilMs,
+  };
+}
+
+function asStreampoolError(error: unknown): StreampoolError {
+  if (isStreampoolError(error)) return error;
+  return new StreampoolError('INTERNAL', 'a resource could not be fetched', { cause: error });
+}
+
+/** A cut or a hiccup of the server: the next answer may be the right one. */
+function isWorthAnother(error: StreampoolError): boolean {
+  const status = error.info.upstreamStatus;
+  if (typeof status === 'number') return status >= 500;
+  return error.code === 'UPSTREAM_CUT' || error.code === 'UPSTREAM_CONNECT_FAILED';
+}
+
+/** What a player is told. */
+function asked(error: StreampoolError): StreampoolError {
+  const status = error.info.upstreamStatus;
+  if (status === 404 || status === 410)
+    return new StreampoolError('NOT_FOUND', 'the provider has it no longer', { cause: error });
+  if (status === 416) return new StreampoolError('RANGE_NOT_SATISFIABLE', 'the provider has no such range');
+  return error;
+}

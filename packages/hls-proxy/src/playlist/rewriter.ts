@@ -1,0 +1,90 @@
+import { type ReadSegment, readMultivariant, rewritePlaylist } from '@streampool/hls';
+import type { LoadedPlaylist } from '../source/playlist-loader.ts';
+import { type Addresses, folderFrom, placeOf } from '../token/addresses.ts';
+import { kindOf, type PlaylistResource } from '../token/resource.ts';
+
+export interface RewriteContext {
+  /** Where the playlist stands. */
+  readonly path: string;
+  /** The source that it came from. */
+  readonly source: number;
+  readonly variables?: Readonly<Record<string, string>> | undefined;
+}
+
+export interface Rewritten {
+  readonly text: string;
+  /** The provider's URL of a segment. */
+  readonly urlOf: (segment: Pick<ReadSegment, 'uri'>) => string | undefined;
+}
+
+const MOST_KNOWN = 1_000;
+
+/** Which server of a provider is asked is not the player's affair any more. */
+const STEERING = /^[ \t]*#EXT-X-CONTENT-STEERING:.*(?:\r\n|\n|\r|$)/gm;
+
+/** Puts our addresses in the place of the provider's. */
+export class PlaylistRewriter {
+  readonly #addresses: Addresses;
+  /** Playlists by their URL, as multivariant playlists have named them: so that reports about them name them alike. */
+  readonly #known = new Map<string, PlaylistResource>();
+
+  constructor(addresses: Addresses) {
+    this.#addresses = addresses;
+  }
+
+  /** @throws StreampoolError UPSTREAM_NOT_MEDIA */
+  rewrite({ text, baseUrl, isMultivariant }: LoadedPlaylist, context: RewriteContext): Rewritten {
+    if (isMultivariant) this.#learn(text, baseUrl, context.source);
+    const folder = folderFrom(context.path);
+    const paths = new Map<string, string>();
+    const urls = new Map<string, string>();
+    const rewritten = rewritePlaylist(text.replace(STEERING, ''), {
+      baseUrl,
+      ...(context.variables && { variables: context.variables }),
+      rewriteUri: (url, role) => {
+        const isPlaylist = kindOf(role) === 'playlist';
+        const cached = isPlaylist ? undefined : paths.get(`${role} ${url}`);
+        if (cached !== undefined) return cached;
+        const path = isPlaylist
+          ? this.#addresses.playlistPath(this.#resourceOf(url, context))
+          : this.#addresses.bodyPath(url, role);
+        const uri = folder + path;
+        paths.set(`${role} ${url}`, uri);
+        urls.set(uri, url);
+        return uri;
+      },
+    });
+    return { text: rewritten, urlOf: ({ uri }) => urls.get(uri) };
+  }
+
+  #resourceOf(url: string, { source, variables }: RewriteContext): PlaylistResource {
+    const known = this.#known.get(url);
+    if (known) return known;
+    const place = { role: 'playlist', place: 0, bandwidth: 0 } as const;
+    return { kind: 'playlist', url, source, place, ...(variables && { variables }) };
+  }
+
+  #learn(text: string, baseUrl: string, source: number): void {
+    const { playlists, variables } = readMultivariant(text, baseUrl);
+    const named = new Map<string, PlaylistResource>();
+    for (const playlist of playlists) {
+      // The same playlist may be named by several variants.
+      if (named.has(playlist.url)) continue;
+      named.set(playlist.url, {
+        kind: 'playlist',
+        url: playlist.url,
+        source,
+        place: placeOf(playlist),
+        variables,
+      });
+    }
+    for (const [url, resource] of named) {
+      this.#known.delete(url);
+      this.#known.set(url, resource);
+    }
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= MOST_KNOWN) break;
+      this.#known.delete(oldest);
+    }
+  }
+}

@@ -1,0 +1,83 @@
+import type { ReadPlaylist, ReadSegment } from '@streampool/hls';
+
+/** A segment with our numbers. */
+export interface Listed {
+  readonly segment: ReadSegment;
+  /** Which stretch of which source it belongs to. */
+  readonly stretch: string;
+  /** The provider's own number. */
+  readonly number: number;
+  readonly sequence: number;
+  /** Of the segment, its own tag counted. */
+  readonly discontinuity: number;
+  /** It has an EXT-X-DISCONTINUITY of its own. */
+  readonly isMarked: boolean;
+  /** It needs one. */
+  readonly needsMark: boolean;
+}
+
+const SKIP_VERSION = 9;
+
+/** The playlist of these segments, with the head and the tail of the source that plays now. */
+export function writeTimeline(list: ReadPlaylist, listed: readonly Listed[], skip: boolean): string {
+  const lines: string[] = [];
+  const first = listed[0];
+  const skipped = skip ? skippable(list, listed) : 0;
+  const target = Math.max(
+    list.targetDurationMs / 1000,
+    ...listed.map(({ segment }) => Math.round(segment.durationMs / 1000)),
+  );
+  for (const line of list.head) {
+    if (/^#EXT-X-TARGETDURATION:/.test(line)) lines.push(`#EXT-X-TARGETDURATION:${target}`);
+    else if (/^#EXT-X-VERSION:/.test(line)) lines.push(withVersion(line, skipped));
+    else lines.push(line);
+  }
+  const isFirstMarked = first !== undefined && (first.isMarked || first.needsMark);
+  lines.push(`#EXT-X-MEDIA-SEQUENCE:${first?.sequence ?? list.mediaSequence}`);
+  lines.push(
+    `#EXT-X-DISCONTINUITY-SEQUENCE:${Math.max(0, (first?.discontinuity ?? 0) - (isFirstMarked ? 1 : 0))}`,
+  );
+  if (skipped > 0) lines.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}`);
+  listed.forEach((one, index) => {
+    if (index >= skipped) writeSegment(lines, one, listed[index - 1]);
+  });
+  lines.push(...list.tail);
+  return `${lines.join('\n')}\n`;
+}
+
+function writeSegment(lines: string[], one: Listed, before: Listed | undefined): void {
+  const { segment, needsMark } = one;
+  if (needsMark) lines.push('#EXT-X-DISCONTINUITY');
+  const isSeam = before?.stretch !== one.stretch;
+  const own = new Set(segment.lines.map((line) => line.trim()));
+  if (isSeam) {
+    const inForce = [...segment.keys, ...(segment.map === undefined ? [] : [segment.map])];
+    // What was in force before ends here.
+    if (before && before.segment.keys.length > 0 && segment.keys.length === 0)
+      lines.push('#EXT-X-KEY:METHOD=NONE');
+    lines.push(...inForce.filter((line) => !own.has(line)));
+  }
+  for (const line of segment.lines) lines.push(isSeam ? withOffset(line, segment) : line);
+}
+
+/** The offset of a byte range may only be left out where the range before it is listed (RFC 8216 §4.3.2.2). */
+function withOffset(line: string, { byteRange }: ReadSegment): string {
+  if (!byteRange || !/^#EXT-X-BYTERANGE:\s*\d+\s*$/.test(line)) return line;
+  return `#EXT-X-BYTERANGE:${byteRange.length}@${byteRange.offset}`;
+}
+
+/** How many segments are farther from the end than what the provider lets players skip. */
+function skippable({ canSkipUntilMs }: ReadPlaylist, listed: readonly Listed[]): number {
+  if (canSkipUntilMs === undefined || listed.some(({ stretch }) => stretch !== listed[0]?.stretch)) return 0;
+  let ms = 0;
+  for (let index = listed.length - 1; index >= 0; index -= 1) {
+    ms += listed[index]!.segment.durationMs;
+    if (ms > canSkipUntilMs) return index;
+  }
+  return 0;
+}
+
+function withVersion(line: string, skipped: number): string {
+  if (skipped === 0) return line;
+  return `#EXT-X-VERSION:${Math.max(SKIP_VERSION, Number(line.split(':')[1]) || 0)}`;
+}

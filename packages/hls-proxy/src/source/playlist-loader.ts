@@ -1,0 +1,166 @@
+import { StreampoolError } from '@streampool/errors';
+import { isMultivariant, isPlaylist } from '@streampool/hls';
+import type { Clock } from '@streampool/streaming';
+import { mediaRefusal, statusRefusal } from '@streampool/upstream';
+import { freshForMs } from '../cache/freshness.ts';
+import type { ProviderConnection } from './provider-connection.ts';
+
+/** A playlist as the provider sent it. */
+export interface LoadedPlaylist {
+  readonly text: string;
+  /** The URL that answered, after redirects. */
+  readonly baseUrl: string;
+  readonly isMultivariant: boolean;
+  /** Until when it need not be asked for again; monotonic ms. */
+  readonly freshUntilMs: number;
+}
+
+/** What a blocking reload waits for (rfc8216bis §6.2.5.2), in the provider's numbers. */
+export interface Awaited {
+  readonly sequence: number;
+  readonly part: number | undefined;
+}
+
+export interface PlaylistLoaderOptions {
+  readonly connection: ProviderConnection;
+  readonly clock: Clock;
+  readonly onOutcome: (outcome: 'hit' | 'shared' | 'miss', bytes: number) => void;
+}
+
+const MOST_BYTES = 8 * 1024 * 1024;
+/** Of all playlists of a stream that are kept. */
+const MOST_KEPT = 32 * 1024 * 1024;
+const MOST_PLAYLISTS = 128;
+/** What cannot change, or is only asked for once by each player. */
+const LASTING_MS = 10 * 60_000;
+const LEAST_FRESH_MS = 200;
+const DEFAULT_TARGET_MS = 6_000;
+
+/** The playlists of one source: each fetched once for all who ask, and not more often than one player would. */
+export class PlaylistLoader {
+  readonly #options: PlaylistLoaderOptions;
+  /** In the order of their last use. */
+  readonly #kept = new Map<string, LoadedPlaylist>();
+  readonly #loading = new Map<string, Promise<LoadedPlaylist>>();
+
+  constructor(options: PlaylistLoaderOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * `awaited`: the provider is asked to answer when it has that. `waitMs`: for as long as it may take then.
+   * @throws StreampoolError UPSTREAM_*, PROVIDER_LIMIT; the signal's reason
+   */
+  load(
+    url: string,
+    signal: AbortSignal,
+    blocking?: { readonly awaited: Awaited; readonly waitMs: number },
+  ): Promise<LoadedPlaylist> {
+    const { clock, onOutcome } = this.#options;
+    const kept = this.#kept.get(url);
+    if (kept && !blocking && kept.freshUntilMs > clock.now()) {
+      this.#keep(url, kept);
+      onOutcome('hit', kept.text.length);
+      return Promise.resolve(kept);
+    }
+    const asked = blocking ? withDirectives(url, blocking.awaited) : url;
+    const known = this.#loading.get(asked);
+    if (known) {
+      onOutcome('shared', 0);
+      return known;
+    }
+    const loading = this.#load(asked, signal, blocking?.waitMs ?? 0).then((loaded) => {
+      this.#keep(url, loaded);
+      return loaded;
+    });
+    this.#loading.set(asked, loading);
+    const over = (): void => void this.#loading.delete(asked);
+    loading.then(over, over);
+    return loading;
+  }
+
+  /** What is kept of it is not to be believed any more. */
+  forget(url: string): void {
+    this.#kept.delete(url);
+  }
+
+  async #load(url: string, signal: AbortSignal, waitMs: number): Promise<LoadedPlaylist> {
+    const { connection, clock, onOutcome } = this.#options;
+    const response = await connection.fetch({ url }, signal, waitMs > 0 ? { firstByteMs: waitMs } : {});
+    try {
+      const refusal = statusRefusal(response);
+      if (refusal) throw refusal;
+      const body = await collect(response.body);
+      const contentType = response.headers['content-type'];
+      if (!isPlaylist(contentType, body, response.url))
+        throw (
+          mediaRefusal(contentType, body) ??
+          new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sent something else instead of a playlist')
+        );
+      onOutcome('miss', body.length);
+      const text = body.toString('utf8');
+      const freshMs = freshMsOf(text, freshForMs(response.headers, clock.wallNow()));
+      return {
+        text,
+        baseUrl: response.url,
+        isMultivariant: isMultivariant(text),
+        freshUntilMs: clock.now() + freshMs,
+      };
+    } finally {
+      response.close();
+    }
+  }
+
+  #keep(url: string, loaded: LoadedPlaylist): void {
+    this.#kept.delete(url);
+    this.#kept.set(url, loaded);
+    let size = 0;
+    for (const { text } of this.#kept.values()) size += text.length;
+    for (const [oldest, { text }] of this.#kept) {
+      if ((size <= MOST_KEPT && this.#kept.size <= MOST_PLAYLISTS) || oldest === url) return;
+      size -= text.length;
+      this.#kept.delete(oldest);
+    }
+  }
+}
+
+/**
+ * A live playlist is fresh for half a target duration at most, which is how soon a player may ask again (RFC 8216 §6.3.4): with
+ * low latency until its next part. Multivariant playlists stay: some providers begin a session with each one they give.
+ */
+function freshMsOf(text: string, ownMs: number | undefined): number {
+  if (isMultivariant(text)) return Number.POSITIVE_INFINITY;
+  if (/^[ \t]*#EXT-X-ENDLIST/m.test(text)) return Math.max(LASTING_MS, ownMs ?? 0);
+  const partMs = numberOf(text, /^[ \t]*#EXT-X-PART-INF:.*PART-TARGET=([\d.]+)/m);
+  const targetMs = numberOf(text, /^[ \t]*#EXT-X-TARGETDURATION:\s*([\d.]+)/m) ?? DEFAULT_TARGET_MS;
+  const mostMs = Math.max(LEAST_FRESH_MS, (partMs ?? targetMs) / 2);
+  // "Not to be kept" is said of live playlists as a matter of course; it is no reason to ask for each viewer.
+  return ownMs === undefined || ownMs === 0 ? mostMs : Math.min(mostMs, Math.max(mostMs / 2, ownMs));
+}
+
+function numberOf(text: string, pattern: RegExp): number | undefined {
+  const seconds = Number.parseFloat(pattern.exec(text)?.[1] ?? '');
+  return seconds > 0 ? seconds * 1000 : undefined;
+}
+
+/** The query stays as it is: it may be signed. */
+function withDirectives(url: string, { sequence, part }: Awaited): string {
+  const [plain = '', fragment] = url.split('#', 2);
+  const directives = `_HLS_msn=${sequence}${part === undefined ? '' : `&_HLS_part=${part}`}`;
+  return `${plain}${plain.includes('?') ? '&' : '?'}${directives}${fragment === undefined ? '' : `#${fragment}`}`;
+}
+
+async function collect(body: AsyncIterable<Buffer>): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of body) {
+    size += piece.length;
+    if (size > MOST_BYTES)
+      throw new StreampoolError(
+        'UPSTREAM_NOT_MEDIA',
+        `The provider's playlist has more than ${MOST_BYTES} bytes`,
+      );
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces);
+}

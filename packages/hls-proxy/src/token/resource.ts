@@ -1,0 +1,40 @@
+import type { NestedPlaylist, UriRole } from '@streampool/hls';
+
+/** What a playlist is among its like, whichever source it comes from: so that it can be found again at another one. */
+export type PlaylistPlace = Omit<NestedPlaylist, 'url' | 'audioGroup'>;
+
+/** A playlist that another one names. */
+export interface PlaylistResource {
+  readonly kind: 'playlist';
+  readonly url: string;
+  /** The source whose playlist named it. */
+  readonly source: number;
+  readonly place: PlaylistPlace;
+  /** Of the playlist that named it, for EXT-X-DEFINE:IMPORT. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+/** Everything else: segments, parts and initialization sections; keys; session data. */
+export interface BodyResource {
+  readonly kind: 'media' | 'key' | 'data';
+  readonly url: string;
+}
+
+export type Resource = PlaylistResource | BodyResource;
+
+/** What a URI of that role leads to. A part and the hint that announced it are the same resource. */
+export function kindOf(role: UriRole): Resource['kind'] {
+  switch (role) {
+    case 'playlist':
+    case 'rendition':
+    case 'iframe':
+    case 'rendition-report':
+      return 'playlist';
+    case 'key':
+      return 'key';
+    case 'session-data':
+      return 'data';
+    default:
+      return 'media';
+  }
+}
