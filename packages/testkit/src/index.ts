@@ -13,11 +13,23 @@ export { readStamp, stampPacket } from './fixtures/stamps.ts';
 export { TsLoop, type TsLoopOptions } from './fixtures/ts-loop.ts';
 export type { BlackHole } from './network/delayed-pipe.ts';
 export { FaultyTcpProxy, type ProxyDelays } from './network/faulty-tcp-proxy.ts';
+export {
+  type BrowserPlayback,
+  type BrowserPlayer,
+  chromiumPath,
+  HlsBrowser,
+} from './player/browser/hls-browser.ts';
 export { HlsReader, type HlsReaderOptions, type HlsReport } from './player/hls/hls-reader.ts';
 export { PlaybackClock } from './player/hls/playback-clock.ts';
 export type { Playlist, SegmentEntry } from './player/hls/playlist.ts';
 export { PlaylistHistory } from './player/hls/playlist-history.ts';
 export { checkPlaylist } from './player/hls/playlist-rules.ts';
+export {
+  type HlsProgram,
+  installedPrograms,
+  type ProgramPlayback,
+  playWith,
+} from './player/hls/program-player.ts';
 export { type Download, download, type PlaybackEnd, Player, type PlayerOptions } from './player/player.ts';
 export { type FirstPicture, TsCheck } from './player/ts-check.ts';
 export {
