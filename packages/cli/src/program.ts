@@ -6,6 +6,7 @@ import { type DrillOptions, drillCommand } from './commands/drill.ts';
 import { nodeCommand } from './commands/node.ts';
 import { type Ask, clients, providers, status, streams, workers } from './commands/reports.ts';
 import { type ServeOptions, serveCommand } from './commands/serve.ts';
+import { sessions } from './commands/sessions.ts';
 import { type ShowOptions, showCommand } from './commands/show.ts';
 import { processSurroundings } from './commands/surroundings.ts';
 import { timeline } from './commands/timeline.ts';
@@ -75,6 +76,7 @@ export function program({ print, exit }: Terminal): Command {
     ['status', 'Print how a running server is doing', status],
     ['streams', 'List the streams of a running server', streams],
     ['clients', 'List the viewers of a running server', clients],
+    ['sessions', 'List who, by name, watches what from where', sessions],
     ['workers', 'List the workers of a running server', workers],
     ['providers', 'List the providers with a limit, and who uses their connections', providers],
   ];

@@ -27,6 +27,7 @@ test('--help documents every command, every option and every setting', async () 
     'status',
     'streams',
     'clients',
+    'sessions',
     'workers',
     'providers',
     'timeline',

@@ -7,6 +7,7 @@ import { HLS_SETTINGS } from './hls-settings.ts';
 import { OBSERVABILITY_SETTINGS } from './observability-settings.ts';
 import { providerLimits } from './provider-limits.ts';
 import { RESOLVER_SETTINGS } from './resolver-settings.ts';
+import { SESSION_SETTINGS } from './session-settings.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 
 /** One thing that can be set, by an environment variable of that name. */
@@ -19,6 +20,7 @@ export interface Setting<T> {
     | 'Providers'
     | 'Detection'
     | 'HLS'
+    | 'Sessions'
     | 'Resolvers'
     | 'FFmpeg'
     | 'State'
@@ -298,6 +300,7 @@ export const SETTINGS = {
     default: 'true',
   }),
   ...HLS_SETTINGS,
+  ...SESSION_SETTINGS,
   ...DETECTION_SETTINGS,
   ...RESOLVER_SETTINGS,
   ffmpegPath: setting({

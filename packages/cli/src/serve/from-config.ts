@@ -68,6 +68,14 @@ export function gatewayConfig(config: Config, { clustered = false } = {}): Gatew
     port: config.port,
     rootPath: config.rootPath,
     ...(config.apiToken !== undefined && { apiToken: config.apiToken }),
+    viewerAccess: config.viewerAccess,
+    rateLimits: {
+      api: config.rateLimitApi,
+      watch: config.rateLimitWatch,
+      failures: config.rateLimitFailures,
+    },
+    headersTimeoutMs: config.headersTimeoutMs,
+    requestTimeoutMs: config.requestTimeoutMs,
     trustedProxies: config.trustedProxies,
     ...(config.streamUrlSecret !== undefined && { streamUrlSecret: config.streamUrlSecret }),
     streamUrlTtlMs: config.streamUrlTtlMs,
@@ -75,6 +83,12 @@ export function gatewayConfig(config: Config, { clustered = false } = {}): Gatew
     bodyLimitBytes: BODY_LIMIT_BYTES,
     readyTimeoutMs: READY_TIMEOUT_MS,
     closeTimeoutMs: Math.round(config.shutdownTimeoutMs / 2),
+    sessions: {
+      timeoutMs: config.sessionTimeoutMs,
+      scope: config.sessionScope,
+      most: config.maxSessionsPerUser,
+      perUser: config.userLimits,
+    },
     facts: {
       clientTimeoutMs: config.clientTimeoutMs,
       streamTimeoutMs: config.streamTimeoutMs,
@@ -89,7 +103,11 @@ export function gatewayConfig(config: Config, { clustered = false } = {}): Gatew
 }
 
 /** When what a node does not speak of any more counts as gone. */
-export function expiry(config: Config): { leaseMs: number; clientTtlMs: number } {
+export function expiry(config: Config): { leaseMs: number; clientTtlMs: number; sessionTimeoutMs: number } {
   const missed = config.heartbeatIntervalMs * HEARTBEATS_PER_LEASE;
-  return { leaseMs: Math.max(LEAST_LEASE_MS, missed), clientTtlMs: Math.max(LEAST_CLIENT_TTL_MS, missed) };
+  return {
+    leaseMs: Math.max(LEAST_LEASE_MS, missed),
+    clientTtlMs: Math.max(LEAST_CLIENT_TTL_MS, missed),
+    sessionTimeoutMs: config.sessionTimeoutMs,
+  };
 }

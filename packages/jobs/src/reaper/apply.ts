@@ -15,6 +15,8 @@ export interface ApplyOutcome {
   streamsReowned: number;
   clientsRemoved: number;
   workersRemoved: number;
+  /** Viewing sessions that nobody renewed; each is told of by an event of its own. */
+  sessionsExpired: number;
   /** Planned, but somebody else had acted or the owner was back. */
   superseded: number;
   failed: number;
@@ -26,6 +28,7 @@ export function emptyOutcome(): ApplyOutcome {
     streamsReowned: 0,
     clientsRemoved: 0,
     workersRemoved: 0,
+    sessionsExpired: 0,
     superseded: 0,
     failed: 0,
   };

@@ -14,6 +14,8 @@ export interface ReaperOptions {
 /** A store that grows faster than it is swept must not keep one run going for ever. */
 const ROUNDS = 20;
 
+const SESSIONS_PER_STEP = 500;
+
 /**
  * Removes what dead nodes have left in the state: workers, ownerships, viewers. One run at a time is enough for a whole
  * cluster; several at once do no harm, since every step is checked by the store.
@@ -47,9 +49,21 @@ export class Reaper {
       add(outcome, done);
       if (!snapshot.truncated || actions.length === 0 || done.failed > 0) break;
     }
+    outcome.sessionsExpired = await this.#expireSessions(signal);
     add(this.#total, outcome);
     await this.#tell(outcome);
     return outcome;
+  }
+
+  /** In steps, since each holds up everybody else who writes to the state. */
+  async #expireSessions(signal: AbortSignal | undefined): Promise<number> {
+    let expired = 0;
+    for (let round = 0; round < ROUNDS * 10 && !signal?.aborted; round++) {
+      const some = await this.#options.state.expireSessions(SESSIONS_PER_STEP);
+      expired += some;
+      if (some < SESSIONS_PER_STEP) break;
+    }
+    return expired;
   }
 
   async #tell(outcome: ApplyOutcome): Promise<void> {

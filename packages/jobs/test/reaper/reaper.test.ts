@@ -28,6 +28,22 @@ beforeEach(async () => {
 
 afterEach(() => state.close());
 
+test('viewing sessions that nobody renews are gone after one run, however many', async () => {
+  const session = (id: string, user: string) => ({
+    ...{ id, user, ip: '192.0.2.7', place: '192.0.2.7', player: 'tv', streamId: 'kept', clientId: 'c' },
+    ...{ node: 'alive', userAgent: 'VLC', limit: 0, quietMs: 0 },
+  });
+  for (let i = 0; i < 1_200; i++) await state.startSession(session(`s${i}`, `user ${i}`));
+  for (let passed = 0; passed < 60_000; passed += LEASE_MS / 4) {
+    await advance(LEASE_MS / 4);
+    await state.heartbeat(beat('alive'));
+  }
+  await state.startSession(session('new', 'somebody'));
+  const reaper = new Reaper({ state, log });
+  expect(await reaper.run()).toMatchObject({ sessionsExpired: 1_200 });
+  expect((await state.listSessions()).items.map(({ id }) => id)).toEqual(['new']);
+});
+
 test('what a dead worker left is gone after one run, the rest is untouched', async () => {
   const reowned: [string, number][] = [];
   const reaper = new Reaper({ state, log, reown: async (...stream) => void reowned.push(stream) });
@@ -36,6 +52,7 @@ test('what a dead worker left is gone after one run, the rest is untouched', asy
     streamsReowned: 1,
     clientsRemoved: 1,
     workersRemoved: 1,
+    sessionsExpired: 0,
     superseded: 0,
     failed: 0,
   });

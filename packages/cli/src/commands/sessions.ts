@@ -1,0 +1,51 @@
+import { type Column, since, table } from '../output/table.ts';
+import type { Ask } from './reports.ts';
+
+interface ShownSession {
+  readonly session_id: string;
+  readonly username: string;
+  readonly ip_address: string;
+  readonly stream_id: string;
+  readonly node: string;
+  readonly user_agent: string;
+  readonly started_at: string;
+  readonly last_active: string;
+}
+
+interface Page {
+  readonly sessions: readonly ShownSession[];
+  readonly next?: string;
+}
+
+/** Pages that are read at most: a terminal is no place for more. */
+const MOST_PAGES = 20;
+
+/** Who, by name, watches what from where: the sessions of all nodes. */
+export const sessions: Ask = async (api) => {
+  const found: ShownSession[] = [];
+  let after: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const query = new URLSearchParams({ limit: '1000', ...(after !== undefined && { after }) });
+    const answer = await api.get<Page>(`/sessions?${query}`);
+    found.push(...answer.sessions);
+    after = answer.next;
+    if (after === undefined) break;
+  }
+  const nowMs = Date.now();
+  const columns: readonly Column<ShownSession>[] = [
+    { title: 'USER', cell: (session) => session.username },
+    { title: 'ADDRESS', cell: (session) => session.ip_address },
+    { title: 'STREAM', cell: (session) => session.stream_id },
+    { title: 'NODE', cell: (session) => session.node },
+    { title: 'FOR', cell: (session) => since(session.started_at, nowMs), align: 'right' },
+    { title: 'HEARD', cell: (session) => `${since(session.last_active, nowMs)} ago`, align: 'right' },
+    { title: 'SESSION', cell: (session) => session.session_id },
+    { title: 'PLAYER', cell: (session) => session.user_agent },
+  ];
+  const byUser = found.toSorted((a, b) => (a.username < b.username ? -1 : a.username > b.username ? 1 : 0));
+  return {
+    answer: { sessions: found, total: found.length, ...(after !== undefined && { next: after }) },
+    text: (width) =>
+      found.length === 0 ? 'No sessions.' : table(columns, byUser, width === undefined ? {} : { width }),
+  };
+};
