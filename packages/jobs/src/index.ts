@@ -7,3 +7,13 @@ export { InProcessScheduler, type InProcessSchedulerOptions } from './scheduler/
 export type { OnRun } from './scheduler/job-runner.ts';
 export { QueueScheduler, type QueueSchedulerOptions } from './scheduler/queue-scheduler.ts';
 export type { EveryOptions, Job, JobFigures, Scheduler } from './scheduler/scheduler.ts';
+export { InProcessTasks, type InProcessTasksOptions } from './tasks/in-process-tasks.ts';
+export { QueueTasks, type QueueTasksOptions } from './tasks/queue-tasks.ts';
+export {
+  type Attempt,
+  pauseAfter,
+  type Task,
+  type TaskFigures,
+  type TaskHandler,
+  type TaskQueue,
+} from './tasks/task-queue.ts';
