@@ -1,9 +1,9 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import type { HlsAnswer, HlsRequest, HlsResume } from '@streampool/hls';
+import type { HlsAnswer, HlsOrigin, HlsRequest, HlsResume } from '@streampool/hls';
 import type { Clock, Deposed, Ownership, Placement, RemotePlacement } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { EdgeCache } from './body/edge-cache.ts';
-import type { EdgeSettings, HlsEdgeOptions, HlsStream, PlayingOrigin } from './options.ts';
+import type { EdgeSettings, HlsEdgeOptions, HlsStream, OpenedOrigin } from './options.ts';
 import type { OwnerClient } from './owner/owner-client.ts';
 import { KnownPlaylists } from './playlist/known-playlists.ts';
 import { isPlaylistPath, requestKey, requestOf } from './request-key.ts';
@@ -59,7 +59,7 @@ export class EdgeStream {
   #stream: HlsStream;
   #place: RemotePlacement | undefined;
   #deposes: Deposed | undefined;
-  #origin: { readonly origin: PlayingOrigin; readonly epoch: number } | undefined;
+  #origin: (OpenedOrigin & { readonly epoch: number }) | undefined;
   /** Where the stream goes from here, though the cluster may not know yet. */
   #movedTo: { readonly place: RemotePlacement; readonly fromEpoch: number } | undefined;
   #newestEpoch = 0;
@@ -88,8 +88,9 @@ export class EdgeStream {
     return this.#stream;
   }
 
-  get origin(): PlayingOrigin | undefined {
-    return this.#origin?.origin;
+  /** What plays it here; undefined where nothing does, or a pool of the engine. */
+  get source(): OpenedOrigin['source'] {
+    return this.#origin?.source;
   }
 
   /** The epoch of the owner as far as it is known here; 0: it is not. */
@@ -362,15 +363,16 @@ export class EdgeStream {
     this.#start(key, next).isWanted = true;
   }
 
-  #originOf(epoch: number, request: HlsRequest): PlayingOrigin {
+  #originOf(epoch: number, request: HlsRequest): HlsOrigin {
     if (this.#origin) {
       if (this.#origin.epoch < epoch) this.#origin = { ...this.#origin, epoch };
       return this.#origin.origin;
     }
     const resume = this.#resumeOf(request);
-    const origin = this.#options.open(this.#stream, resume ? { resume } : {});
+    const opened = this.#options.open(this.#stream, resume ? { resume } : {});
+    const { origin } = opened;
     this.#place = undefined;
-    this.#origin = { origin, epoch };
+    this.#origin = { ...opened, epoch };
     void origin.closed.then(() => {
       if (this.#origin?.origin === origin) this.#origin = undefined;
     });

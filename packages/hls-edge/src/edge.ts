@@ -141,8 +141,7 @@ export class HlsEdge implements StreamCarrier {
   }
 
   async failover(streamId: string, index?: number): Promise<FailoverResult | undefined> {
-    const origin = this.#streams.get(streamId)?.origin;
-    return origin?.failover?.(index === undefined ? {} : { index });
+    return this.#streams.get(streamId)?.source?.failover(index === undefined ? {} : { index });
   }
 
   follow(streamId: string, epoch: number): void {
@@ -212,7 +211,7 @@ export class HlsEdge implements StreamCarrier {
     const viewers = this.audience.count(id);
     const relays = stream?.nodes ?? 0;
     const book = this.#books.get(id);
-    const own = stream?.origin?.snapshot?.();
+    const own = stream?.source?.snapshot();
     const shared = {
       viewers,
       bytesOut: book?.bytesOut ?? 0,

@@ -8,6 +8,7 @@ export {
   type HlsEdgeOptions,
   type HlsSource,
   type HlsStream,
-  type PlayingOrigin,
+  type OpenedOrigin,
+  type PlayedSource,
 } from './options.ts';
 export { answerHeaders, readResume, WIRE } from './owner/wire.ts';

@@ -41,18 +41,27 @@ export type HlsSource = 'playlist' | 'pool';
 export interface HlsStream {
   readonly spec: StreamSpec;
   readonly source: HlsSource;
+  /** Its players want to be as close to live as can be: parts of segments for everybody. */
+  readonly lowLatency?: boolean;
 }
 
-/** An origin that plays without a pool of the engine says of itself what a pool would say. */
-export interface PlayingOrigin extends HlsOrigin {
-  snapshot?(): PoolSnapshot;
-  failover?(options: { index?: number }): Promise<FailoverResult>;
+/** What plays a stream without a pool of the engine says of itself what a pool would say. */
+export interface PlayedSource {
+  snapshot(): PoolSnapshot;
+  /** @throws StreampoolError as `StreamEngineApi.failover` does */
+  failover(options: { index?: number }): Promise<FailoverResult>;
+}
+
+export interface OpenedOrigin {
+  readonly origin: HlsOrigin;
+  /** Absent: a pool of the engine plays the stream, and speaks for itself. */
+  readonly source?: PlayedSource;
 }
 
 export interface HlsEdgeOptions {
   readonly engine: Pick<StreamEngine, 'adopt'>;
   /** Makes what delivers a stream at the node that owns it. It opens nothing before it is asked. */
-  readonly open: (stream: HlsStream, how: { resume?: HlsResume }) => PlayingOrigin;
+  readonly open: (stream: HlsStream, how: { resume?: HlsResume }) => OpenedOrigin;
   readonly settings: EdgeSettings;
   readonly log: Logger;
   readonly clock?: Clock;

@@ -2,13 +2,12 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { StreampoolError } from '@streampool/errors';
-import type { HlsAnswer, HlsRequest, HlsResume } from '@streampool/hls';
+import type { HlsAnswer, HlsOrigin, HlsRequest, HlsResume } from '@streampool/hls';
 import {
   DEFAULT_EDGE_SETTINGS,
   type EdgeSettings,
   HlsEdge,
   type HlsStream,
-  type PlayingOrigin,
   type Served,
 } from '@streampool/hls-edge';
 import type { StreamDefinition } from '@streampool/state';
@@ -61,7 +60,7 @@ export class OwnerTable {
 }
 
 /** An origin in the test's hands: segments are named by their maker, so that one shows whose a segment is. */
-export class TestOrigin implements PlayingOrigin {
+export class TestOrigin implements HlsOrigin {
   readonly closed: Promise<void>;
   readonly asked: HlsRequest[] = [];
   readonly resumedAt: HlsResume | undefined;
@@ -140,7 +139,7 @@ export class HlsNode {
       open: (_stream, { resume }) => {
         const origin = new TestOrigin(`${name}${this.origins.length}`, resume);
         this.origins.push(origin);
-        return origin;
+        return { origin };
       },
       settings: { ...DEFAULT_EDGE_SETTINGS, playlistPatienceMs: 300, stallMs: 2_000, ...settings },
       log,

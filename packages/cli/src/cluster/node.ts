@@ -1,6 +1,13 @@
 import { hostname } from 'node:os';
 import { isStreampoolError } from '@streampool/errors';
-import { createGateway, type Gateway, type NodeDoor, streamSpec } from '@streampool/gateway';
+import {
+  createGateway,
+  type Gateway,
+  hlsStreamOf,
+  type LogLevelControl,
+  type NodeDoor,
+  streamSpec,
+} from '@streampool/gateway';
 import {
   InProcessScheduler,
   ProcessReaper,
@@ -15,6 +22,8 @@ import {
   ControlDoor,
   Departure,
   Drain,
+  HlsRelayDoor,
+  OperatorDoor,
   Peers,
   PlayingStreams,
   RelayDoor,
@@ -39,6 +48,7 @@ import type { RunningServer } from '../serve/serve.ts';
 import { Teardown } from '../serve/teardown.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { hasOtherGateway } from './other-gateway.ts';
+import { rateLimitStore } from './rate-limit-store.ts';
 import { redirectSecret, viewerRedirect } from './viewer-redirect.ts';
 
 /** A few of a load balancer's probes. */
@@ -52,6 +62,7 @@ export interface NodeOptions {
   readonly cluster: ClusterConfig;
   readonly log: Logger;
   readonly version: string;
+  readonly logLevel: LogLevelControl;
 }
 
 /**
@@ -71,7 +82,7 @@ export async function runNode(options: NodeOptions): Promise<RunningServer> {
 }
 
 async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<RunningServer, 'close'>> {
-  const { role, config, cluster, log, version } = options;
+  const { role, config, cluster, log, version, logLevel } = options;
   const { nodeId, redisUrl, internalToken } = cluster;
   const host = hostname();
   const prefix = config.redisKeyPrefix;
@@ -93,7 +104,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     cluster: { ownership: asked, node: nodeId, token: internalToken },
     slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
   });
-  const { slots, engine } = plane;
+  const { slots, engine, hls } = plane;
   if (role === 'gateway') meters.showNodes(state);
 
   const specOf = (definition: Parameters<typeof streamSpec>[0]) =>
@@ -103,17 +114,29 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const relayDoor = new RelayDoor({
     ...{ state, engine, specOf, peers, log, ownership: asked, token: internalToken },
   });
+  const operatorDoor = new OperatorDoor({
+    ...{ log, logLevel, token: internalToken },
+    report: () => gateway.report(),
+  });
+  const hlsDoor = new HlsRelayDoor({
+    ...{ state, peers, log, edge: hls, token: internalToken },
+    streamOf: (definition) => hlsStreamOf(definition, config.defaultUserAgent),
+  });
   const slotDoor = new SlotDoor({ slots, log, token: internalToken });
   const nodeDoor: NodeDoor = {
     serve: (req, res, handOver) =>
       controlDoor.serve(req, res) ||
+      operatorDoor.serve(req, res) ||
       slotDoor.serve(req, res) ||
-      (role === 'worker' && relayDoor.serve(req, res, handOver)),
+      (role === 'worker' && (hlsDoor.serve(req, res) || relayDoor.serve(req, res, handOver))),
   };
   const playing = new PlayingStreams(engine);
+  const limits = role === 'gateway' ? rateLimitStore(redisUrl) : undefined;
+  if (limits) teardown.add('limits', async () => limits.close());
   const gateway: Gateway = createGateway({
-    ...(await front(plane, { config, log, meters }, { worker: () => worker, jobs: () => jobs })),
-    ...{ state, log, version, nodeId },
+    ...(limits && { rateLimitStore: { redis: limits.redis, keyPrefix: prefix } }),
+    ...(await front(plane, { config, log, meters, teardown }, { worker: () => worker, jobs: () => jobs })),
+    ...{ state, log, version, nodeId, logLevel },
     config: {
       ...gatewayConfig(config, { clustered: true }),
       redirectSecret: redirectSecret(internalToken),
@@ -131,6 +154,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(error, config);
   });
+  plane.client.guard.refuseOwnPort(port);
 
   const { promise: dismissed, resolve: dismiss } = Promise.withResolvers<string>();
   // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.

@@ -53,6 +53,12 @@ export const HLS_SETTINGS = {
       'Directory for segments that memory is too small for; if not set, streampool-hls in the system’s temporary directory. Where it is full, players can go back less far',
     type: text('a path', /^[^\0]+$/),
   } as Omit<Setting<string>, 'default'> & { default?: never },
+  hlsCacheBytes: setting(
+    'HLS_CACHE_SIZE',
+    'The most memory that playlists and segments may take which were fetched from providers; as much again for those from the workers that play streams',
+    size(16 * MB, 1024 * 1024 * MB),
+    '128MB',
+  ),
   hlsViewerTimeoutMs: setting(
     'HLS_VIEWER_TIMEOUT',
     'A player that has asked for nothing for this long, and for three target durations, has left',

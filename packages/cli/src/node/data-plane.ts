@@ -1,4 +1,5 @@
 import type { PageApi } from '@streampool/gateway';
+import type { HlsEdge } from '@streampool/hls-edge';
 import type { ClusterState } from '@streampool/state';
 import { type ClusterOptions, SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
 import { Door, HttpUpstreamClient, type UpstreamTimeouts } from '@streampool/upstream';
@@ -7,6 +8,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { engineSettings } from '../serve/from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
+import { openHls } from './hls.ts';
 import { openPages } from './pages.ts';
 import type { InstallationSecret } from './secrets.ts';
 
@@ -35,6 +37,7 @@ export interface DataPlane {
   readonly client: HttpUpstreamClient;
   readonly health: SharedHealth;
   readonly engine: StreamEngine;
+  readonly hls: HlsEdge;
   /** Of opening an upstream. */
   readonly timeouts: UpstreamTimeouts;
 }
@@ -54,7 +57,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   const client = new HttpUpstreamClient({
     slots,
     pages: (guard) => pages.resolver(guard),
-    policy: { allowPrivate: config.allowPrivateUpstreams },
+    policy: { access: config.upstreamAccess },
     verifyTls: config.verifyUpstreamTls,
   });
   const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
@@ -77,5 +80,9 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());
-  return { secret, pages: pages.api, slots, client, health, engine, timeouts };
+  const hls = openHls({
+    ...{ config, secret, client, health, engine, log, teardown },
+    ...(cluster && { cluster }),
+  });
+  return { secret, pages: pages.api, slots, client, health, engine, hls, timeouts };
 }

@@ -1,12 +1,14 @@
-import type { GatewayOptions, NodeFigures } from '@streampool/gateway';
+import { type GatewayOptions, HlsMeter, type NodeFigures } from '@streampool/gateway';
 import type { Worker } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import type { JobsReport } from '../serve/jobs-report.ts';
 import { urlProbe } from '../serve/probe-url.ts';
+import type { Teardown } from '../serve/teardown.ts';
 import { transcoding } from '../serve/transcoding.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { NodeMeters } from './meters.ts';
+import { openTokens } from './token-file.ts';
 
 /** What comes after the gateway, which shows it; undefined until then. */
 export interface Behind {
@@ -17,18 +19,31 @@ export interface Behind {
 export type Front = Required<
   Pick<
     GatewayOptions,
-    'figures' | 'meters' | 'pages' | 'onProvidersChanged' | 'recall' | 'transcode' | 'probe' | 'engine'
+    | 'figures'
+    | 'meters'
+    | 'hls'
+    | 'pages'
+    | 'onProvidersChanged'
+    | 'recall'
+    | 'transcode'
+    | 'probe'
+    | 'engine'
+    | 'tokens'
   >
 >;
 
 /** What every gateway is made of, whatever else a node has. Looks once what this machine can do. */
 export async function front(
-  { pages, slots, client, health, engine, timeouts }: DataPlane,
-  { config, log, meters }: { config: Config; log: Logger; meters: NodeMeters },
+  { pages, slots, client, health, engine, hls, timeouts }: DataPlane,
+  { config, log, meters, teardown }: { config: Config; log: Logger; meters: NodeMeters; teardown: Teardown },
   { worker, jobs }: Behind,
 ): Promise<Front> {
+  const { tokens, close } = await openTokens(config, log);
+  teardown.add('tokens', async () => close());
   return {
     engine,
+    tokens,
+    hls,
     pages,
     figures(): NodeFigures | undefined {
       const figures = worker()?.figures();
@@ -43,7 +58,7 @@ export async function front(
         }
       );
     },
-    meters: meters.all(config),
+    meters: [...meters.all(config), new HlsMeter(hls)],
     onProvidersChanged: () => slots.refresh(),
     recall: (...asked) => worker()?.recall(...asked) ?? [],
     transcode: await transcoding(config, log),

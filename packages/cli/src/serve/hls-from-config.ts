@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DEFAULT_EDGE_SETTINGS, type EdgeSettings } from '@streampool/hls-edge';
 import type { PackagerSettings, SegmentStorageOptions } from '@streampool/packager';
 import type { Config } from '../config/settings.ts';
 
@@ -10,6 +11,16 @@ export function packagerSettings(config: Config): PackagerSettings {
     windowMs: config.hlsWindowMs,
     startTimeoutMs: config.streamTimeoutMs,
     idleMs: config.hlsViewerTimeoutMs,
+  };
+}
+
+export function edgeSettings(config: Config): EdgeSettings {
+  return {
+    ...DEFAULT_EDGE_SETTINGS,
+    cacheBytes: config.hlsCacheBytes,
+    viewerSilenceMs: config.hlsViewerTimeoutMs,
+    startTimeoutMs: config.streamTimeoutMs,
+    stallMs: config.stallTimeoutMs,
   };
 }
 

@@ -6,6 +6,7 @@ const OF_THE_VIEWER: ReadonlySet<string> = new Set([
   'u',
   'expires',
   'signature',
+  'bound',
   'api_token',
 ]);
 
@@ -19,9 +20,10 @@ export interface SplitQuery {
   readonly carried: string;
 }
 
-export function splitQuery(query: URLSearchParams): SplitQuery {
+/** `pass`: what is carried beside the viewer's own. */
+export function splitQuery(query: URLSearchParams, pass?: URLSearchParams): SplitQuery {
   const own = new URLSearchParams();
-  const carried = new URLSearchParams();
+  const carried = new URLSearchParams(pass);
   for (const [name, value] of query) {
     if (!OF_THE_VIEWER.has(name)) own.append(name, value);
     else if (name !== NEVER_CARRIED) carried.append(name, value);

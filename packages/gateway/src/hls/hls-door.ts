@@ -81,7 +81,7 @@ export class HlsDoor {
     allowOtherOrigins(req, res);
     const viewer = hlsViewer(req, query, streamId, this.#addressOf);
     const isKnown = this.#edge.audience.has(streamId, viewer.clientId);
-    this.#checkSignature(knock, isKnown);
+    const pass = await this.#letIn(req, knock, viewer, isKnown);
     const definition = await this.#definitions.get(streamId);
     if (!definition) throw streamNotFound();
     res.setHeader('X-Stream-ID', streamId);
@@ -95,7 +95,7 @@ export class HlsDoor {
     let outcome = 'ok';
     try {
       await this.#admit(viewer, definition, { isKnown, isStart, isEntry: path === ENTRY });
-      await this.#serve(req, res, knock, definition, viewer);
+      await this.#serve(req, res, knock, definition, { viewer, pass });
     } catch (error) {
       outcome = isStreampoolError(error) ? error.code : 'INTERNAL';
       if (req.socket.destroyed) outcome = 'left';
@@ -110,13 +110,23 @@ export class HlsDoor {
 
   /**
    * An address is good for a while; whoever began in time may go on beyond it.
-   * @throws StreampoolError SIGNATURE_INVALID
+   * @returns what the addresses in its playlists need, beside its own query
+   * @throws StreampoolError as {@link ViewerAccess.check}
    */
-  #checkSignature({ streamId, query }: Knock, isKnown: boolean): void {
+  async #letIn(
+    req: IncomingMessage,
+    { streamId, query }: Knock,
+    viewer: ViewerIdentity,
+    isKnown: boolean,
+  ): Promise<URLSearchParams | undefined> {
+    const { limits, viewerAccess } = this.#services;
     try {
-      this.#services.signer.check(streamId, query.get('expires'), query.get('signature'));
+      const pass = await viewerAccess.check(req, streamId, query, viewer);
+      if (!isKnown) await limits.watch(viewer.ip);
+      return pass;
     } catch (error) {
-      if (isKnown && isStreampoolError(error, 'SIGNATURE_INVALID') && error.info.expired === true) return;
+      if (isKnown && isStreampoolError(error, 'SIGNATURE_INVALID') && error.info.expired === true)
+        return undefined;
       throw error;
     }
   }
@@ -152,9 +162,9 @@ export class HlsDoor {
     res: ServerResponse,
     knock: Knock,
     definition: StreamDefinition,
-    viewer: ViewerIdentity,
+    { viewer, pass }: { viewer: ViewerIdentity; pass: URLSearchParams | undefined },
   ): Promise<void> {
-    const { own, carried } = splitQuery(knock.query);
+    const { own, carried } = splitQuery(knock.query, pass);
     const left = new AbortController();
     res.once('close', () => left.abort());
     const answer = await this.#ask(definition, knock.path, own, req.headers.range, left.signal);
@@ -162,7 +172,7 @@ export class HlsDoor {
     const isPlaylist = answer.kind === 'playlist';
     if (answer.status < 400)
       this.#edge.audience.touch(seen, { isPlaylist, targetDurationMs: answer.targetDurationMs });
-    const isSigned = this.#services.signer.query('') !== '';
+    const isSigned = !this.#services.viewerAccess.isOpen;
     const body = await hlsHead(req, res, answer, { carried, isSigned });
     if (req.method === 'HEAD') {
       res.end();

@@ -3,6 +3,9 @@ import type { HlsStream } from '@streampool/hls-edge';
 import type { StreamDefinition } from '@streampool/state';
 import { streamSpec } from '../streams/stream-spec.ts';
 
+/** The profile for players that want to be as close to live as can be. */
+const LOW_LATENCY = 'lowlatency';
+
 type Source = Pick<StreamDefinition, 'kind' | 'streamType'>;
 
 /** Whether players get the provider's own playlists: those are fetched once for everybody, so that such a stream is shared by nature. */
@@ -24,5 +27,5 @@ export function hlsStreamOf(definition: StreamDefinition, defaultUserAgent: stri
       'HLS_NOT_AVAILABLE',
       'Each viewer of this stream has a connection of its own: ask for it with shared: true to get it as HLS',
     );
-  return { source: 'pool', spec };
+  return { source: 'pool', spec, ...(definition.profile === LOW_LATENCY && { lowLatency: true }) };
 }

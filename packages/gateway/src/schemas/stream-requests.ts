@@ -74,6 +74,14 @@ export const createTranscodeBody = z
         .max(16_384)
         .nullish()
         .describe('A profile’s name, or a template of FFmpeg arguments that begins with "-"'),
+      profiles: z
+        .array(z.string({ error: 'must be a string' }).min(1).max(16_384), {
+          error: 'must be a list of profiles',
+        })
+        .min(1)
+        .max(8)
+        .nullish()
+        .describe('Several profiles, best first: players choose among them (adaptive HLS)'),
       profile_variables: templateVariables.nullish().describe('Values for the variables of the profile'),
       output_format: z
         .string({ error: 'must be a string' })

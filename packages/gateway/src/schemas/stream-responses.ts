@@ -32,6 +32,10 @@ export const transcodeCreated = z
     profile: z.string(),
     profile_variables: labels,
     ffmpeg_args: z.array(z.string()),
+    variants: z
+      .array(z.object({ profile: z.string(), stream_id: z.string(), ffmpeg_args: z.array(z.string()) }))
+      .optional()
+      .describe('Of a stream with several profiles: a stream for each'),
     resolver: z.string().optional(),
     resolver_args: z.string().optional(),
     dropped_options: z
