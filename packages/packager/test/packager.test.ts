@@ -1,16 +1,10 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { HlsAnswer, HlsRequest } from '@streampool/hls';
-import { TsScanner } from '@streampool/mpegts';
 import { decodeErrors, makeSample, probePackets, type SampleOptions } from '@streampool/testkit';
-import { pino } from 'pino';
-import { DEFAULT_PACKAGER_SETTINGS, Packager, type PackagerOptions, SegmentStorage } from '../src/index.ts';
-import { type ReadPlaylist, readPlaylist } from './media-playlist.ts';
-import { ManualClock, StreamFeed, settle } from './stream-feed.ts';
+import { atKeyframes, setup } from './packager-setup.ts';
+import { settle } from './stream-feed.ts';
 
-const log = pino({ level: 'silent' });
-const NEVER = new AbortController().signal;
 let directory: string;
 
 beforeAll(() => {
@@ -21,45 +15,6 @@ afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 async function sample(options: SampleOptions): Promise<Buffer> {
   return readFileSync((await makeSample(options)).path);
-}
-
-/** The same bytes in pieces that begin with a keyframe each. */
-function atKeyframes(bytes: Buffer): Buffer[] {
-  const starts: number[] = [];
-  new TsScanner({ onAccessPoint: ({ offset }) => starts.push(offset) }).scan(bytes, 0);
-  return starts.map((start, i) => bytes.subarray(i === 0 ? 0 : start, starts[i + 1]));
-}
-
-function setup(options: Partial<PackagerOptions['settings']> & { resume?: PackagerOptions['resume'] } = {}) {
-  const { resume, ...settings } = options;
-  const clock = new ManualClock();
-  const feed = new StreamFeed(clock);
-  const storage = new SegmentStorage({
-    memoryBudgetBytes: 64 * 1024 * 1024,
-    streamBudgetBytes: 64 * 1024 * 1024,
-    log,
-  });
-  const packager = new Packager({
-    streamId: 'stream',
-    tap: feed.tap,
-    settings: { ...DEFAULT_PACKAGER_SETTINGS, ...settings },
-    storage,
-    clock,
-    log,
-    ...(resume && { resume }),
-  });
-  const ask = (path: string, more: Partial<HlsRequest> = {}): Promise<HlsAnswer> => {
-    const [name = '', query = ''] = path.split('?');
-    return packager.answer({ path: name, query: new URLSearchParams(query), ...more }, NEVER);
-  };
-  const playlist = async (query = ''): Promise<ReadPlaylist> =>
-    readPlaylist(((await ask(`playlist.m3u8${query}`)).body as Buffer).toString());
-  const media = async (path: string): Promise<Buffer> => (await ask(path)).body as Buffer;
-  const everything = async (): Promise<Buffer> => {
-    const { segments } = await playlist();
-    return Buffer.concat(await Promise.all(segments.map(({ uri }) => media(uri))));
-  };
-  return { clock, feed, storage, packager, ask, playlist, media, everything };
 }
 
 /** Lines that ffmpeg complains with when it decodes this. */
