@@ -8,6 +8,7 @@ import {
 } from '@streampool/hls';
 import {
   type Clock,
+  type EngineEvents,
   type FailoverResult,
   type PoolSnapshot,
   PoolStateMachine,
@@ -15,7 +16,7 @@ import {
 } from '@streampool/streaming';
 import { BodyStore } from './cache/body-store.ts';
 import { HlsCache } from './cache/hls-cache.ts';
-import type { HlsProxyEvents, HlsProxyOptions, HlsProxyStatistics } from './options.ts';
+import type { HlsProxyOptions, HlsProxyStatistics } from './options.ts';
 import type { Rendition, RenditionLoad } from './playlist/rendition.ts';
 import { PlaylistRewriter } from './playlist/rewriter.ts';
 import { StreamNumbers } from './playlist/stream-numbers.ts';
@@ -330,7 +331,7 @@ export class HlsProxy implements HlsOrigin {
 
   /** Whether a source that is to take over has what is watched. @throws StreampoolError why not */
   async #lookAt(turn: SourceTurn): Promise<void> {
-    await turn.loader.load(turn.url, turn.signal);
+    await turn.loader.load({ url: turn.url }, turn.signal);
   }
 
   #followed(): Rendition[] {
@@ -398,7 +399,7 @@ export class HlsProxy implements HlsOrigin {
     if (turn.lostSegments >= LOST_SEGMENTS) this.#sources.lost(turn, error);
   }
 
-  #emit<K extends keyof HlsProxyEvents>(event: K, ...args: HlsProxyEvents[K]): void {
+  #emit<K extends keyof EngineEvents>(event: K, ...args: EngineEvents[K]): void {
     this.#options.emit?.(event, ...args);
   }
 

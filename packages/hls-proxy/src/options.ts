@@ -1,4 +1,4 @@
-import type { Clock, EngineEvents, EngineSettings, SourceHealth, StreamSpec } from '@streampool/streaming';
+import type { Clock, EmitEngineEvent, EngineSettings, SourceHealth, StreamSpec } from '@streampool/streaming';
 import type { FetchingClient } from '@streampool/upstream';
 import type { HlsCache } from './cache/hls-cache.ts';
 
@@ -22,9 +22,6 @@ export type HlsProxySettings = Pick<
   'sharedStreamTimeoutMs' | 'streamTimeoutMs' | 'connectTimeoutMs' | 'maxAttempts'
 >;
 
-/** What is told of the stream, in the engine's own words. */
-export type HlsProxyEvents = Pick<EngineEvents, 'pool_state' | 'source_switched' | 'noted'>;
-
 export interface HlsProxyOptions {
   readonly spec: HlsProxySpec;
   readonly client: FetchingClient;
@@ -35,8 +32,8 @@ export interface HlsProxyOptions {
   readonly cache?: HlsCache;
   /** What all streams know of sources; by default this stream has only its own experience. */
   readonly health?: SourceHealth;
-  /** As {@link EngineEvents}: must not throw. */
-  readonly emit?: <K extends keyof HlsProxyEvents>(event: K, ...args: HlsProxyEvents[K]) => void;
+  /** Told of `pool_state`, `source_switched` and `noted`, as of a pool. Must not throw. */
+  readonly emit?: EmitEngineEvent;
   readonly clock?: Clock;
   /** 0 to 1; injected for tests. */
   readonly random?: () => number;

@@ -1,6 +1,7 @@
 import type { HlsAnswer, HlsResume } from '@streampool/hls';
+import type { EngineEvents } from '@streampool/streaming';
 import { HttpUpstreamClient, type HttpUpstreamClientOptions } from '@streampool/upstream';
-import { HlsProxy, type HlsProxyEvents, type HlsProxyOptions } from '../src/index.ts';
+import { HlsProxy, type HlsProxyOptions } from '../src/index.ts';
 import { ManualClock } from './manual-clock.ts';
 
 const open = new Set<HlsProxy>();
@@ -10,7 +11,7 @@ afterEach(async () => {
 });
 
 export interface Told {
-  readonly event: keyof HlsProxyEvents;
+  readonly event: keyof EngineEvents;
   readonly [figure: string]: unknown;
 }
 

@@ -144,7 +144,12 @@ export class BodyStore {
       try {
         turn = await ready(signal);
         const either = AbortSignal.any([signal, turn.signal]);
-        const request = { url: resource.url, fresh: attempt > 1, ...(range !== undefined && { range }) };
+        const { url, from } = resource;
+        const request = {
+          ...{ url, fresh: attempt > 1 },
+          ...(from !== undefined && { from }),
+          ...(range !== undefined && { range }),
+        };
         const response = await turn.connection.fetch(request, either);
         return await this.#accept(key, resource, response, turn, isPrefetch);
       } catch (error) {

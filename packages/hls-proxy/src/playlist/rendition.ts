@@ -29,6 +29,7 @@ export type RenditionLoad =
 /** Where a source has the playlist. */
 interface Location {
   readonly url: string;
+  readonly from?: string;
   readonly variables?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -162,12 +163,12 @@ export class Rendition {
     let location = await this.#locate(turn);
     let loaded: LoadedPlaylist;
     try {
-      loaded = await turn.loader.load(location.url, turn.signal, blocking);
+      loaded = await turn.loader.load(location, turn.signal, blocking);
     } catch (error) {
       const other = isGone(error) ? await this.#relocate(turn, location) : undefined;
       if (!other) throw error;
       location = other;
-      loaded = await turn.loader.load(location.url, turn.signal);
+      loaded = await turn.loader.load(location, turn.signal);
     }
     // Who has had a media playlist here cannot make anything of another kind.
     const wantsMedia = !this.timeline.isEmpty || (this.resource && this.resource.source !== turn.index);
@@ -175,8 +176,8 @@ export class Rendition {
       const { playlists, variables } = readMultivariant(loaded.text, loaded.baseUrl);
       const variant = firstVariant(playlists);
       if (!variant) break;
-      location = { url: variant.url, variables };
-      loaded = await turn.loader.load(location.url, turn.signal);
+      location = { url: variant.url, from: loaded.baseUrl, variables };
+      loaded = await turn.loader.load(location, turn.signal);
     }
     if (loaded.isMultivariant && wantsMedia)
       throw new StreampoolError('UPSTREAM_NOT_MEDIA', 'The playlist leads to no media');
@@ -204,14 +205,14 @@ export class Rendition {
   }
 
   async #counterpart(turn: SourceTurn, resource: PlaylistResource): Promise<Location> {
-    const entry = await turn.loader.load(turn.url, turn.signal);
+    const entry = await turn.loader.load({ url: turn.url }, turn.signal);
     let location: Location = { url: turn.url };
     if (entry.isMultivariant) {
       const { playlists, variables } = readMultivariant(entry.text, entry.baseUrl);
       const counterpart = counterpartOf(resource.place, playlists);
       if (!counterpart)
         throw new StreampoolError('NOT_FOUND', 'the source that plays now has no such playlist');
-      location = { url: counterpart.url, variables };
+      location = { url: counterpart.url, from: entry.baseUrl, variables };
     } else if (resource.place.role !== 'playlist' && resource.place.type !== 'AUDIO')
       throw new StreampoolError('NOT_FOUND', 'the source that plays now has no such playlist');
     this.#relocation = { turn, location };

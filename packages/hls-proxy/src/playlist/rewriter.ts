@@ -1,6 +1,6 @@
 import { type ReadSegment, readMultivariant, rewritePlaylist } from '@streampool/hls';
 import type { LoadedPlaylist } from '../source/playlist-loader.ts';
-import { type Addresses, folderFrom, placeOf } from '../token/addresses.ts';
+import { type Addresses, folderFrom, namedBy, placeOf } from '../token/addresses.ts';
 import { kindOf, type PlaylistResource } from '../token/resource.ts';
 
 export interface RewriteContext {
@@ -46,8 +46,8 @@ export class PlaylistRewriter {
         const cached = isPlaylist ? undefined : paths.get(`${role} ${url}`);
         if (cached !== undefined) return cached;
         const path = isPlaylist
-          ? this.#addresses.playlistPath(this.#resourceOf(url, context))
-          : this.#addresses.bodyPath(url, role);
+          ? this.#addresses.playlistPath(this.#resourceOf(url, baseUrl, context))
+          : this.#addresses.bodyPath({ url, ...namedBy(url, baseUrl) }, role);
         const uri = folder + path;
         paths.set(`${role} ${url}`, uri);
         urls.set(uri, url);
@@ -57,11 +57,15 @@ export class PlaylistRewriter {
     return { text: rewritten, urlOf: ({ uri }) => urls.get(uri) };
   }
 
-  #resourceOf(url: string, { source, variables }: RewriteContext): PlaylistResource {
+  #resourceOf(url: string, baseUrl: string, { source, variables }: RewriteContext): PlaylistResource {
     const known = this.#known.get(url);
     if (known) return known;
     const place = { role: 'playlist', place: 0, bandwidth: 0 } as const;
-    return { kind: 'playlist', url, source, place, ...(variables && { variables }) };
+    return {
+      ...{ kind: 'playlist', url, source, place },
+      ...namedBy(url, baseUrl),
+      ...(variables && { variables }),
+    };
   }
 
   #learn(text: string, baseUrl: string, source: number): void {
@@ -71,11 +75,8 @@ export class PlaylistRewriter {
       // The same playlist may be named by several variants.
       if (named.has(playlist.url)) continue;
       named.set(playlist.url, {
-        kind: 'playlist',
-        url: playlist.url,
-        source,
-        place: placeOf(playlist),
-        variables,
+        ...{ kind: 'playlist', url: playlist.url, source, place: placeOf(playlist), variables },
+        ...namedBy(playlist.url, baseUrl),
       });
     }
     for (const [url, resource] of named) {

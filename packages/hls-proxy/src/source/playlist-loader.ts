@@ -52,7 +52,7 @@ export class PlaylistLoader {
    * @throws StreampoolError UPSTREAM_*, PROVIDER_LIMIT; the signal's reason
    */
   load(
-    url: string,
+    { url, from }: { readonly url: string; readonly from?: string },
     signal: AbortSignal,
     blocking?: { readonly awaited: Awaited; readonly waitMs: number },
   ): Promise<LoadedPlaylist> {
@@ -69,7 +69,7 @@ export class PlaylistLoader {
       onOutcome('shared', 0);
       return known;
     }
-    const loading = this.#load(asked, signal, blocking?.waitMs ?? 0).then((loaded) => {
+    const loading = this.#load(asked, from, signal, blocking?.waitMs ?? 0).then((loaded) => {
       this.#keep(url, loaded);
       return loaded;
     });
@@ -84,9 +84,18 @@ export class PlaylistLoader {
     this.#kept.delete(url);
   }
 
-  async #load(url: string, signal: AbortSignal, waitMs: number): Promise<LoadedPlaylist> {
+  async #load(
+    url: string,
+    from: string | undefined,
+    signal: AbortSignal,
+    waitMs: number,
+  ): Promise<LoadedPlaylist> {
     const { connection, clock, onOutcome } = this.#options;
-    const response = await connection.fetch({ url }, signal, waitMs > 0 ? { firstByteMs: waitMs } : {});
+    const response = await connection.fetch(
+      { url, ...(from !== undefined && { from }) },
+      signal,
+      waitMs > 0 ? { firstByteMs: waitMs } : {},
+    );
     try {
       const refusal = statusRefusal(response);
       if (refusal) throw refusal;

@@ -62,7 +62,7 @@ export class ProviderConnection {
 
   /** @throws StreampoolError PROVIDER_LIMIT, as the fetcher does; the signal's reason */
   async fetch(
-    request: Pick<FetchRequest, 'url' | 'range' | 'fresh'>,
+    request: Pick<FetchRequest, 'url' | 'from' | 'range' | 'fresh'>,
     signal: AbortSignal,
     timeouts: Partial<FetchOptions['timeouts']> = {},
   ): Promise<FetchedResponse> {

@@ -32,12 +32,12 @@ export class Addresses {
   }
 
   /** Of anything but a playlist. */
-  bodyPath(url: string, role: UriRole): string {
+  bodyPath({ url, from }: { readonly url: string; readonly from?: string }, role: UriRole): string {
     const kind = kindOf(role);
     if (kind === 'playlist') throw new TypeError('a playlist has a path of its own');
     const extension = extensionOf(url);
     const name = KNOWN_EXTENSIONS.has(extension) ? extension : (BY_ROLE[role] ?? 'ts');
-    return `segment/${this.#codec.seal({ kind, url })}.${name}`;
+    return `segment/${this.#codec.seal({ kind, url, ...(from !== undefined && { from }) })}.${name}`;
   }
 
   /** @throws StreampoolError NOT_FOUND, HLS_TOKEN_INVALID */
@@ -53,6 +53,13 @@ export class Addresses {
 /** Leads from a playlist at this path to the stream's folder. */
 export function folderFrom(path: string): string {
   return '../'.repeat(path.split('/').length - 1);
+}
+
+/** Where a URL was named, if that is another host than its own. */
+export function namedBy(url: string, baseUrl: string): { readonly from?: string } {
+  const origin = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)/i;
+  const host = origin.exec(baseUrl)?.[1];
+  return host === undefined || host === origin.exec(url)?.[1] ? {} : { from: `http://${host}/` };
 }
 
 /** Without what differs from source to source. */

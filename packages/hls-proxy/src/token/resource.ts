@@ -7,6 +7,8 @@ export type PlaylistPlace = Omit<NestedPlaylist, 'url' | 'audioGroup'>;
 export interface PlaylistResource {
   readonly kind: 'playlist';
   readonly url: string;
+  /** Where the playlist that named it came from, if that is another host: whether it may lead there is the address guard's to say. */
+  readonly from?: string;
   /** The source whose playlist named it. */
   readonly source: number;
   readonly place: PlaylistPlace;
@@ -18,6 +20,8 @@ export interface PlaylistResource {
 export interface BodyResource {
   readonly kind: 'media' | 'key' | 'data';
   readonly url: string;
+  /** As of a {@link PlaylistResource}. */
+  readonly from?: string;
 }
 
 export type Resource = PlaylistResource | BodyResource;

@@ -9,16 +9,17 @@ const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const LEAST_SECRET = 16;
 
-/** As it is sealed, short: it stands in every line of a playlist. */
+/** As it is sealed, short: it stands in every line of a playlist. `from` is empty for the host of the URL itself. */
 type Sealed =
   | readonly [
       kind: 'p',
       url: string,
+      from: string,
       source: number,
       place: PlaylistPlace,
       variables?: Readonly<Record<string, string>>,
     ]
-  | readonly [kind: 'm' | 'k' | 'd', url: string];
+  | readonly [kind: 'm' | 'k' | 'd', url: string, from?: string];
 
 const KINDS = { m: 'media', k: 'key', d: 'data' } as const;
 
@@ -88,17 +89,21 @@ function folderOf({ kind }: Resource): Folder {
 }
 
 function sealed(resource: Resource): Sealed {
+  const { url, from } = resource;
   if (resource.kind !== 'playlist') {
     const kind = resource.kind === 'media' ? 'm' : resource.kind === 'key' ? 'k' : 'd';
-    return [kind, resource.url];
+    return from === undefined ? [kind, url] : [kind, url, from];
   }
-  const { url, source, place, variables } = resource;
+  const { source, place, variables } = resource;
   const hasVariables = variables !== undefined && Object.keys(variables).length > 0;
-  return hasVariables ? ['p', url, source, place, variables] : ['p', url, source, place];
+  const plain = ['p', url, from ?? '', source, place] as const;
+  return hasVariables ? [...plain, variables] : plain;
 }
 
 function opened(value: Sealed): Resource {
-  if (value[0] !== 'p') return { kind: KINDS[value[0]], url: value[1] };
-  const [, url, source, place, variables] = value;
-  return { kind: 'playlist', url, source, place, ...(variables && { variables }) };
+  const [, url, from] = value;
+  const where = { url, ...(from && { from }) };
+  if (value[0] !== 'p') return { kind: KINDS[value[0]], ...where };
+  const [, , , source, place, variables] = value;
+  return { kind: 'playlist', ...where, source, place, ...(variables && { variables }) };
 }

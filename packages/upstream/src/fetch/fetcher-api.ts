@@ -6,6 +6,8 @@ export interface FetchRequest {
   /** Those that identify the sender are left out where `credentialsFor` is of another origin, and after a redirect to one. */
   readonly headers: Readonly<Record<string, string>>;
   readonly userAgent?: string;
+  /** The URL of the playlist that led here; absent, the stream itself names it. See `AddressGuard`. */
+  readonly from?: string;
   /** The URL that `headers` were given for; `url` by default. */
   readonly credentialsFor?: string;
   /** The value of a Range header, such as `bytes=0-99`. */

@@ -79,15 +79,16 @@ export class KeepAliveFetcher implements UpstreamFetcher {
     const visited = new Set<string>();
     let target = parseTargetUrl(request.url);
     let withCredentials = sharesCredentials(owner, target);
-    // What is fetched with a stream's credentials is what that stream's playlist names.
-    let from = owner.hostname === target.hostname ? undefined : owner.hostname;
+    // Else what is fetched with a stream's credentials is what that stream's playlist names.
+    const namedBy = request.from === undefined ? owner : parseTargetUrl(request.from);
+    let from = namedBy.hostname === target.hostname ? undefined : namedBy.hostname;
     for (;;) {
       const judge = this.#context.guard.toward(target.hostname, from);
       this.#enter(target, visited, judge);
       if (request.fresh) this.#connections.closeIdle(target);
       this.#connections.makeRoom(target, this.#permits.most);
       const message = await exchange({
-        ...{ connections: this.#connections, target, timeouts, signal, judge, fresh: request.fresh === true },
+        ...{ connections: this.#connections, target, judge, timeouts, signal, fresh: request.fresh === true },
         headers: requestHeaders(request, target, withCredentials),
       });
       const { location } = message.headers;
