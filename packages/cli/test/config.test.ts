@@ -26,7 +26,7 @@ test('without any setting there are defaults, in ms and bytes', () => {
     streamTimeoutMs: 10_000,
     deliveryIntervalMs: 100,
     ringBudgetBytes: 32 * 1024 * 1024,
-    allowPrivateUpstreams: true,
+    upstreamAccess: 'lan',
   });
   expect(load({}).config.apiToken).toBeUndefined();
 });
@@ -44,7 +44,21 @@ test.each([
   ['RING_BUDGET', '1048576', 'ringBudgetBytes', 1024 * 1024],
   ['LOG_LEVEL', 'WARNING', 'logLevel', 'warn'],
   ['LOG_LEVEL', 'Info', 'logLevel', 'info'],
-  ['ALLOW_PRIVATE_UPSTREAMS', 'No', 'allowPrivateUpstreams', false],
+  ['ALLOW_PRIVATE_UPSTREAMS', 'No', 'upstreamAccess', 'public'],
+  ['ALLOW_PRIVATE_UPSTREAMS', 'true', 'upstreamAccess', 'any'],
+  ['UPSTREAM_ACCESS', 'Public', 'upstreamAccess', 'public'],
+  ['RATE_LIMIT_API', '20/s', 'rateLimitApi', { count: 20, perMs: 1_000 }],
+  ['RATE_LIMIT_WATCH', '600/5m', 'rateLimitWatch', { count: 600, perMs: 300_000 }],
+  ['RATE_LIMIT_FAILURES', 'off', 'rateLimitFailures', { count: 0, perMs: 1_000 }],
+  [
+    'API_TOKENS',
+    'grafana=read:0123456789abcdef, tv=watch+read:fedcba9876543210',
+    'apiTokens',
+    [
+      { name: 'grafana', scopes: ['read'], token: '0123456789abcdef' },
+      { name: 'tv', scopes: ['read', 'watch'], token: 'fedcba9876543210' },
+    ],
+  ],
   ['TRUSTED_PROXIES', '10.0.0.0/8, ::1 ,loopback', 'trustedProxies', ['10.0.0.0/8', '::1', 'loopback']],
   ['ROOT_PATH', '/m3u-proxy', 'rootPath', '/m3u-proxy'],
   ['STREAM_SHARING_STRATEGY', 'url_only', 'sharingStrategy', 'url_only'],
@@ -67,6 +81,9 @@ test.each([
   ['ROOT_PATH', 'm3u', 'begins with /'],
   ['ROOT_PATH', '/m3u/', 'does not end with it'],
   ['WORKER_ID', 'a b', 'letters, digits'],
+  ['UPSTREAM_ACCESS', 'all', 'one of public, lan, any'],
+  ['RATE_LIMIT_API', '600', 'a number and a time'],
+  ['RATE_LIMIT_API', '600/2d', 'a number and a time'],
   ['ENABLE_TRANSCODING_POOLING', 'maybe', 'true or false'],
 ])('%s=%s stops the start with what is allowed', (name, value, allowed) => {
   expect(() => load({ [name]: value })).toThrow(

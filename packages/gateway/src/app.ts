@@ -1,12 +1,13 @@
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import { accessLog } from './http/access-log.ts';
 import { allowOtherOrigins } from './http/cross-origin.ts';
 import { errorHandler } from './http/error-response.ts';
-import { beginRequest } from './http/request-context.ts';
+import { beginRequest, contextOf } from './http/request-context.ts';
 import { mountRoutes, type Route } from './http/route.ts';
-import { tokenCheck } from './http/token-check.ts';
+import { secureHeaders } from './http/secure-headers.ts';
+import { checkToken, presentedToken } from './http/token-check.ts';
 import { DOCS_SECURITY_POLICY, docsPage } from './openapi/docs-page.ts';
 import { openApiDocument } from './openapi/document.ts';
 import { clientRoutes } from './routes/clients.ts';
@@ -15,17 +16,20 @@ import { deleteRoutes } from './routes/delete-streams.ts';
 import { drillRoutes } from './routes/drill.ts';
 import { eventRoutes } from './routes/events.ts';
 import { failoverRoutes } from './routes/failover.ts';
+import { logLevelRoutes } from './routes/log-level.ts';
 import { providerRoutes } from './routes/providers.ts';
 import { readRoutes } from './routes/read-streams.ts';
 import { serverRoutes } from './routes/server.ts';
 import { serviceDiscoveryRoutes } from './routes/service-discovery.ts';
 import type { Services } from './routes/services.ts';
 import { sessionRoutes } from './routes/sessions.ts';
+import { signRoutes } from './routes/sign.ts';
 import { statsRoutes } from './routes/stats.ts';
 import { timelineRoutes } from './routes/timelines.ts';
 import { userRoutes } from './routes/users.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { workerRoutes } from './routes/workers.ts';
+import { plainAddress } from './viewers/viewer-identity.ts';
 
 /** What a load balancer, Prometheus and an operator ask of a worker. */
 const WATCHING: ReadonlySet<string> = new Set(['/healthz', '/readyz', '/metrics', '/info']);
@@ -49,7 +53,9 @@ export function allRoutes(services: Services): Route[] {
     ...serverRoutes(services),
     ...workerRoutes(services),
     ...serviceDiscoveryRoutes(services),
+    ...logLevelRoutes(services),
     ...providerRoutes(services),
+    ...signRoutes(services),
     ...sessionRoutes(services),
     ...userRoutes(services),
   ];
@@ -57,7 +63,7 @@ export function allRoutes(services: Services): Route[] {
 
 /** The Express application: everything but watching. What happens to a request, in the order it happens. */
 export function gatewayApp(services: Services, log: Logger): Express {
-  const { config, metrics, version } = services;
+  const { config, metrics, version, tokens, limits } = services;
   const routes = allRoutes(services);
   const document = openApiDocument(routes, { version, rootPath: config.rootPath });
 
@@ -72,16 +78,28 @@ export function gatewayApp(services: Services, log: Logger): Express {
     next();
   });
   app.use(withoutPrefix(config.rootPath));
-  const isForPages = (path: string): boolean =>
-    config.apiToken !== undefined || /^\/(?:stream|hls)\//.test(path);
+  const isForPages = (path: string): boolean => tokens.any || /^\/(?:stream|hls)\//.test(path);
   app.use((req, res, next) => {
     if (!isForPages(req.path) || !allowOtherOrigins(req, res)) next();
   });
   app.use(accessLog(metrics));
+  app.use(secureHeaders);
 
   const router = express.Router();
   mountRoutes(router, routes, {
-    checkToken: tokenCheck(config.apiToken),
+    authorize: async (req, res, scope) => {
+      const address = plainAddress(req.ip);
+      const presented = presentedToken(req, queryOf(req));
+      if (presented !== undefined && tokens.any) await limits.mayTry(address);
+      try {
+        const holder = checkToken(tokens, presented, scope);
+        contextOf(res).caller = holder?.name;
+        await limits.api(address, holder?.name);
+      } catch (error) {
+        if (isStreampoolError(error, 'TOKEN_WRONG')) await limits.failed(address);
+        throw error;
+      }
+    },
     bodyLimitBytes: config.bodyLimitBytes,
   });
   app.use(router);
@@ -98,6 +116,10 @@ export function gatewayApp(services: Services, log: Logger): Express {
   });
   app.use(errorHandler);
   return app;
+}
+
+function queryOf(req: express.Request): URLSearchParams {
+  return new URLSearchParams(req.originalUrl.split(/\?(.*)/s, 2)[1]);
 }
 
 /** Paths answer with and without the prefix: some reverse proxies take it away, some pass it on. */

@@ -1,8 +1,13 @@
 import type { Server } from 'node:http';
 import { EventFeed } from '@streampool/events';
 import type { Express } from 'express';
+import { SCOPES, TokenBook } from './access/api-tokens.ts';
+import { DEFAULT_RATE_LIMITS, RateLimits } from './access/rate-limits.ts';
+import { ViewerAccess } from './access/viewer-access.ts';
 import { gatewayApp } from './app.ts';
 import { EventStreams } from './events/event-streams.ts';
+import { ClusterFigures } from './figures/cluster-figures.ts';
+import { type NodeReport, nodeReport } from './figures/node-report.ts';
 import { HlsDoor } from './hls/hls-door.ts';
 import { loggable } from './http/loggable-error.ts';
 import { HttpServer } from './http-server.ts';
@@ -15,7 +20,7 @@ import { SessionKeeper } from './sessions/session-keeper.ts';
 import { DEFAULT_SESSION_SETTINGS } from './sessions/session-settings.ts';
 import { Endings } from './streams/endings.ts';
 import { LiveView } from './streams/live-view.ts';
-import { REDIRECT_TTL_MS, urlSigner, viewerSigner } from './streams/signed-url.ts';
+import { REDIRECT_TTL_MS, urlSigner } from './streams/signed-url.ts';
 import { Timelines } from './timelines/timelines.ts';
 import { ViewerDoor } from './viewers/viewer-door.ts';
 
@@ -25,6 +30,8 @@ export interface Gateway {
   readonly server: Server;
   /** Resolves with the port once connections are taken. @throws the system's error, such as EADDRINUSE */
   listen(): Promise<number>;
+  /** What this process has done since it started, and how it is. */
+  report(): NodeReport;
   /** It will be closed: probes and new viewers are told so from now on; everything else goes on. */
   leave(): void;
   /** It will not be closed after all: takes `leave` back. */
@@ -58,17 +65,35 @@ export function createGateway(options: GatewayOptions): Gateway {
     observe: sessionMeter,
     ...(options.peers && { peers: options.peers }),
   });
+  const startedAtMs = Date.now();
+  const report = (): NodeReport => nodeReport({ engine, metrics, startedAtMs });
+  const { peers } = options;
+  const tokens =
+    options.tokens ??
+    new TokenBook(config.apiToken ? [{ name: 'API_TOKEN', scopes: SCOPES, token: config.apiToken }] : []);
+  const limits = new RateLimits({
+    settings: config.rateLimits ?? DEFAULT_RATE_LIMITS,
+    ...options.rateLimitStore,
+  });
+  const viewerAccess = new ViewerAccess({ tokens, limits, config });
   const services: Services = {
     ...options,
+    tokens,
+    limits,
+    viewerAccess,
+    clusterFigures: new ClusterFigures({
+      ...{ state, nodeId: options.nodeId, own: report },
+      ask: peers && ((node) => peers.report(node)),
+    }),
     metrics,
     live,
     sessions,
     endings: new Endings({ ...options, live }),
     timelines: new Timelines(options),
     eventStreams,
-    signer: viewerSigner(config),
+    signer: viewerAccess.signer,
     redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
-    startedAtMs: Date.now(),
+    startedAtMs,
     isClosing: () => leaving || closing !== undefined,
   };
   const app = gatewayApp(services, log);
@@ -77,7 +102,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const http: HttpServer = new HttpServer((req, res) => {
     if (nodeDoor?.serve(req, res, () => http.handOver(req.socket))) return;
     if (!hlsDoor?.serve(req, res) && !door.serve(req, res)) app(req, res);
-  });
+  }, config);
   const unlisten = engine.on('viewer_detached', (viewer) => {
     log.info(
       {
@@ -95,6 +120,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return {
     app,
     server: http.server,
+    report,
     listen: () => http.listen({ host: config.host, port: config.port }),
     leave() {
       leaving = true;

@@ -10,6 +10,8 @@ import type { Socket } from 'node:net';
 /** What a client may take to send a request, in ms; a response, once begun, may take for ever. */
 const HEADERS_TIMEOUT_MS = 15_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+/** How often Node looks for requests that take too long, at the least. Its own 30 s would let them have three times theirs. */
+const CHECKING_INTERVAL_MS = 5_000;
 /** Longer than load balancers keep theirs (60 s is usual), so that it is they who close an idle connection. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -28,11 +30,18 @@ export class HttpServer {
   readonly #answering = new WeakSet<Socket>();
   readonly #handedOver = new WeakSet<Socket>();
 
-  constructor(handler: Handler) {
+  constructor(
+    handler: Handler,
+    {
+      headersTimeoutMs = HEADERS_TIMEOUT_MS,
+      requestTimeoutMs = REQUEST_TIMEOUT_MS,
+    }: { headersTimeoutMs?: number; requestTimeoutMs?: number } = {},
+  ) {
     this.server = createServer(
       {
-        headersTimeout: HEADERS_TIMEOUT_MS,
-        requestTimeout: REQUEST_TIMEOUT_MS,
+        headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
+        requestTimeout: requestTimeoutMs,
+        connectionsCheckingInterval: Math.min(CHECKING_INTERVAL_MS, headersTimeoutMs / 2),
         keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
         maxHeaderSize: MAX_HEADER_BYTES,
         noDelay: true,

@@ -1,8 +1,13 @@
+export { type ApiToken, type ApiTokens, SCOPES, type Scope, TokenBook } from './access/api-tokens.ts';
+export type { RateLimit, RateLimitSettings, RateLimitsOptions } from './access/rate-limits.ts';
+export type { NodeReport } from './figures/node-report.ts';
 export { createGateway, type Gateway } from './gateway.ts';
+export { hlsStreamOf } from './hls/hls-stream.ts';
 export { loggable } from './http/loggable-error.ts';
 export { ClusterMeter } from './metrics/cluster-meter.ts';
 export { DiskMeter } from './metrics/disk-meter.ts';
 export { DurationHistogram, type Meter } from './metrics/duration-histogram.ts';
+export { HlsMeter } from './metrics/hls-metrics.ts';
 export { JobMeter, type QueueSizes } from './metrics/job-meter.ts';
 export type { NodeFigures } from './metrics/node-metrics.ts';
 export { StateMeter } from './metrics/state-meter.ts';
@@ -10,7 +15,9 @@ export type {
   GatewayConfig,
   GatewayFacts,
   GatewayOptions,
+  LogLevelControl,
   NodeDoor,
+  NodeLogLevel,
   PageApi,
   Peers,
   ProbeUrl,

@@ -1,4 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { EventFeed } from '@streampool/events';
+import type { HlsEdge } from '@streampool/hls-edge';
 import type {
   ClusterState,
   SharingStrategy,
@@ -14,6 +16,9 @@ import type {
   ViewerGaps,
 } from '@streampool/streaming';
 import type { Logger } from 'pino';
+import type { ApiTokens } from './access/api-tokens.ts';
+import type { RateLimitSettings, RateLimitsOptions } from './access/rate-limits.ts';
+import type { NodeReport } from './figures/node-report.ts';
 import type { Meter } from './metrics/duration-histogram.ts';
 import type { NodeFigures } from './metrics/node-metrics.ts';
 import type { SessionSettings } from './sessions/session-settings.ts';
@@ -29,6 +34,12 @@ export interface GatewayConfig {
   readonly apiToken?: string;
   /** Addresses, CIDRs or proxy-addr's names (`loopback`, `uniquelocal`) whose X-Forwarded-For is believed. */
   readonly trustedProxies: readonly string[];
+  /** `token`: whoever watches needs a token with the scope `watch`, or a signed address. `open` by default. */
+  readonly viewerAccess?: 'open' | 'token';
+  readonly rateLimits?: RateLimitSettings;
+  /** What a client may take to send the head of a request, and all of it. */
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
   /** Set: `/stream/…` needs a signature made with it. */
   readonly streamUrlSecret?: string;
   readonly streamUrlTtlMs: number;
@@ -139,8 +150,26 @@ export interface Peers {
     streamId: string,
     what: { wish: 'start' | 'take'; key: string },
   ): Promise<ViewerGaps | undefined>;
+  /** What a node has done since it started, and how it is. */
+  report(node: string): Promise<NodeReport | undefined>;
+  /** How much a node logs, changed first where a level (and for how many ms) is given. */
+  logLevel(node: string, wish?: Parameters<LogLevelControl['set']>): Promise<NodeLogLevel | undefined>;
   /** Ends what plays a stream at a node. How many viewers it had there. */
   stop(node: string, streamId: string): Promise<number | undefined>;
+}
+
+/** How much a node logs. */
+export interface NodeLogLevel {
+  readonly level: string;
+  /** When it is the configured one again, ms from now. */
+  readonly revertsInMs?: number;
+}
+
+/** How much this process logs, changeable while it runs. */
+export interface LogLevelControl {
+  get(): NodeLogLevel;
+  /** @throws StreampoolError INVALID_REQUEST */
+  set(level: string, forMs?: number): NodeLogLevel;
 }
 
 /** What this node saw happen to a stream or a viewer, oldest first: what the state does not know yet, or (`all`) as far as it is remembered. */
@@ -166,6 +195,10 @@ export interface GatewayOptions {
   /** Absent: pages in the place of media are refused. */
   readonly pages?: PageApi;
   readonly config: GatewayConfig;
+  /** Absent: the one of `config.apiToken`, for everything. */
+  readonly tokens?: ApiTokens;
+  /** An ioredis client in which gateways count requests together; absent, each for itself. */
+  readonly rateLimitStore?: Pick<RateLimitsOptions, 'redis' | 'keyPrefix'>;
   readonly log: Logger;
   readonly version: string;
   /** Id under which this process writes to the state: its own records are replaced by what the engine says now. */
@@ -180,10 +213,16 @@ export interface GatewayOptions {
   readonly figures?: () => NodeFigures | undefined;
   /** What else `/metrics` shows. */
   readonly meters?: readonly Meter[];
+  /** Absent: one of the gateway’s own. Closed with the gateway. */
+  readonly events?: EventFeed;
+  /** Absent: how much is logged cannot be changed through the API. */
+  readonly logLevel?: LogLevelControl;
   /** Absent: timelines are what the state knows. */
   readonly recall?: Recall;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   /** Absent: viewers are served here. */
   readonly redirect?: ViewerRedirect;
+  /** Absent: nothing is delivered as HLS. */
+  readonly hls?: HlsEdge;
 }

@@ -204,7 +204,7 @@ describe('the programs themselves', () => {
         await free.close();
       }
       seen = [];
-      const guarded = open(new AddressGuard({ allowPrivate: false }));
+      const guarded = open(new AddressGuard({ access: 'public' }));
       try {
         await expect(guarded.resolve(page({ name, args }, base + path))).rejects.toMatchObject({
           code: 'RESOLVER_FAILED',

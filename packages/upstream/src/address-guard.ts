@@ -23,7 +23,7 @@ export interface AddressJudge {
   refusal(address: string, port: number): StreampoolError | undefined;
 }
 
-/** The most names whose place is remembered, and for how long, ms. */
+/** The most names whose place is remembered, and for how long they are held to have stayed there, ms. */
 const MOST_NAMES = 2_000;
 const REMEMBERED_MS = 3_600_000;
 /** How long the list of this machine's own addresses is good, ms. */
@@ -70,8 +70,8 @@ export class AddressGuard implements AddressJudge {
   toward(hostname: string, from?: string): AddressJudge {
     if (this.#access !== 'lan') return this;
     const outermost = Math.min(
-      from === undefined ? REACH.machine : (this.#reachOf(from) ?? REACH.public),
-      isIP(hostname) === 0 ? (this.#reachOf(hostname) ?? REACH.machine) : REACH.machine,
+      from === undefined ? REACH.machine : (this.#reachOf(from, Number.POSITIVE_INFINITY) ?? REACH.public),
+      isIP(hostname) === 0 ? (this.#reachOf(hostname, REMEMBERED_MS) ?? REACH.machine) : REACH.machine,
     ) as Reach;
     if (outermost === REACH.machine) return this;
     const refusal = (address: string, port: number) => this.#judge(address, port, outermost);
@@ -106,10 +106,10 @@ export class AddressGuard implements AddressJudge {
       : forbidden(`A source outside leads to ${address}, which is inside (${place.range})`);
   }
 
-  #reachOf(hostname: string): Reach | undefined {
+  #reachOf(hostname: string, withinMs: number): Reach | undefined {
     if (isIP(hostname) !== 0) return placeOf(hostname)?.reach;
     const known = this.#places.get(nameOf(hostname));
-    return known && this.#now() - known.atMs < REMEMBERED_MS ? known.reach : undefined;
+    return known && this.#now() - known.atMs < withinMs ? known.reach : undefined;
   }
 
   /** Asked for own ports only. */

@@ -1,6 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
 import { redactUrl } from '@streampool/redaction';
-import { AddressGuard, type AddressPolicy } from './address-guard.ts';
+import { AddressGuard, type AddressJudge, type AddressPolicy } from './address-guard.ts';
 import type { ConnectionSlots, Slot } from './connection-slots.ts';
 import { Exchange } from './exchange.ts';
 import type { FetcherOptions, FetchingClient, UpstreamFetcher } from './fetch/fetcher-api.ts';
@@ -121,13 +121,15 @@ export class HttpUpstreamClient implements FetchingClient {
     const first = parseTargetUrl(request.url);
     const visited = new Set<string>();
     let target = first;
+    let from = request.from === undefined ? undefined : parseTargetUrl(request.from).hostname;
     let withCredentials = true;
     for (;;) {
-      this.#enter(target, visited);
+      const judge = this.guard.toward(target.hostname, from);
+      this.#enter(target, visited, judge);
       const exchange = await Exchange.open(
         this.#context,
         {
-          ...{ method: request.method ?? 'GET', target, fresh: options.fresh === true },
+          ...{ method: request.method ?? 'GET', target, judge, fresh: options.fresh === true },
           head: requestHead(request, target, withCredentials),
           ...(request.body !== undefined && { body: request.body }),
         },
@@ -138,6 +140,7 @@ export class HttpUpstreamClient implements FetchingClient {
       if (location === undefined || request.method === 'POST') return exchange;
       exchange.close();
       await exchange.closed;
+      from = target.hostname;
       target = resolveLocation(Buffer.from(location, 'latin1').toString('utf8'), target);
       withCredentials &&= sharesCredentials(first, target);
     }
@@ -148,7 +151,7 @@ export class HttpUpstreamClient implements FetchingClient {
   }
 
   /** Notes a hop, and refuses it if it leads in a circle or to an address that is off limits. */
-  #enter(target: TargetUrl, visited: Set<string>): void {
+  #enter(target: TargetUrl, visited: Set<string>, judge: AddressJudge): void {
     if (visited.has(target.href) || visited.size > MAX_REDIRECTS) {
       const what = visited.has(target.href) ? 'in a circle' : `more than ${MAX_REDIRECTS} times`;
       throw new StreampoolError(
@@ -157,7 +160,7 @@ export class HttpUpstreamClient implements FetchingClient {
       );
     }
     visited.add(target.href);
-    const refusal = this.guard.refusalOfHost(target.hostname, target.port);
+    const refusal = judge.refusalOfHost(target.hostname, target.port);
     if (refusal) throw refusal;
   }
 }

@@ -1,4 +1,5 @@
 import { StreampoolError } from '@streampool/errors';
+import type { AddressJudge } from './address-guard.ts';
 import { type BodyFraming, bodyFraming } from './http/body-framing.ts';
 import { ContentDecoder, contentCoding } from './http/content-decoder.ts';
 import { ResponseHeadParser } from './http/response-head.ts';
@@ -15,6 +16,8 @@ export interface ExchangeRequest {
   readonly body?: string;
   /** The name is resolved anew: see {@link UpstreamClient.open}. */
   readonly fresh?: boolean;
+  /** Decides which address is connected to. */
+  readonly judge: AddressJudge;
 }
 
 /** What is needed until the response head is there; a body may go on for days without it. */
@@ -83,7 +86,10 @@ export class Exchange implements UpstreamResponse, ConnectionHandler {
       parser: new ResponseHeadParser(),
       deadline: undefined,
     };
-    this.#connection = new Connection(context, request.target, this, request.fresh);
+    this.#connection = new Connection(context, request.target, this, {
+      ...(request.fresh && { fresh: true }),
+      judge: request.judge,
+    });
     signal?.addEventListener('abort', this.#onAbort);
     this.#startDeadline(timeouts.connectMs, 'the connection');
   }

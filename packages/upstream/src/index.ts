@@ -1,4 +1,4 @@
-export { AddressGuard, type AddressPolicy } from './address-guard.ts';
+export { AddressGuard, type AddressJudge, type AddressPolicy, type UpstreamAccess } from './address-guard.ts';
 export { HttpUpstreamClient, type HttpUpstreamClientOptions } from './client.ts';
 export type * from './connection-slots.ts';
 export { Door, type DoorOptions, type Opening } from './door/door.ts';

@@ -32,6 +32,8 @@ export interface UpstreamTarget {
 }
 
 export interface UpstreamRequest extends UpstreamTarget {
+  /** The URL of the playlist that led here; absent, the stream itself names the URL. See {@link AddressGuard}. */
+  readonly from?: string;
   readonly method?: 'GET' | 'HEAD' | 'POST';
   /** Of a POST, in ASCII. */
   readonly body?: string;

@@ -136,7 +136,7 @@ test('the address guard judges every hop', async () => {
   );
   const it = fetcher();
   await expect(text(it, server.url)).rejects.toMatchObject({ code: 'UPSTREAM_ADDRESS_FORBIDDEN' });
-  const guarded = fetcher(new HttpUpstreamClient({ policy: { allowPrivate: false } }));
+  const guarded = fetcher(new HttpUpstreamClient({ policy: { access: 'public' } }));
   await expect(text(guarded, server.url.replace('127.0.0.1', 'localhost'))).rejects.toMatchObject({
     code: 'UPSTREAM_ADDRESS_FORBIDDEN',
   });

@@ -82,7 +82,7 @@ test('a connection that is opened afresh goes where the name servers say, and th
   expect((await collect(response)).body.toString()).toBe('ab');
   const guarded = new HttpUpstreamClient({
     names: { ...names, lookup: system('127.0.0.1') },
-    policy: { allowPrivate: false },
+    policy: { access: 'public' },
   });
   await expect(guarded.open(request, { ...TIMEOUTS, fresh: true })).rejects.toMatchObject({
     code: 'UPSTREAM_ADDRESS_FORBIDDEN',

@@ -31,11 +31,15 @@ export function loadConfig({ env, directory, overrides = {} }: LoadOptions): Loa
   const texts: Partial<Record<SettingName, string>> = {};
   const sources = {} as Record<SettingName, Source>;
   for (const name of SETTING_NAMES) {
-    const { env: variable, default: byDefault } = settingOf(name);
+    const { env: variable, default: byDefault, former } = settingOf(name);
+    const formerly = (from: LoadOptions['env']): string | undefined => {
+      const value = former && from[former.env];
+      return value && former.read(value);
+    };
     const candidates: [Source, string | undefined][] = [
       ['command line', overrides[name]],
-      ['environment', env[variable]],
-      ['.env', file[variable]],
+      ['environment', env[variable] || formerly(env)],
+      ['.env', file[variable] || formerly(file)],
     ];
     const found = candidates.find(([, value]) => value !== undefined && value !== '');
     const value = found?.[1] ?? byDefault;

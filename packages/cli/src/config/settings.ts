@@ -7,6 +7,7 @@ import { HLS_SETTINGS } from './hls-settings.ts';
 import { OBSERVABILITY_SETTINGS } from './observability-settings.ts';
 import { providerLimits } from './provider-limits.ts';
 import { RESOLVER_SETTINGS } from './resolver-settings.ts';
+import { SECURITY_SETTINGS } from './security-settings.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 
@@ -32,6 +33,8 @@ export interface Setting<T> {
   readonly default?: string;
   /** Never shown. */
   readonly secret?: boolean;
+  /** What it was called once, and how what that was set to reads today. */
+  readonly former?: { readonly env: string; readonly read: (value: string) => string };
   /** The option of `streampool serve`, `gateway` and `worker` that sets it, too. */
   readonly option?: string;
 }
@@ -285,13 +288,6 @@ export const SETTINGS = {
     type: providerLimits,
     default: '',
   }),
-  allowPrivateUpstreams: setting({
-    env: 'ALLOW_PRIVATE_UPSTREAMS',
-    group: 'Providers',
-    about: 'Whether sources on loopback and private networks may be opened (tuners, media servers)',
-    type: flag,
-    default: 'true',
-  }),
   verifyUpstreamTls: setting({
     env: 'VERIFY_UPSTREAM_TLS',
     group: 'Providers',
@@ -301,6 +297,7 @@ export const SETTINGS = {
   }),
   ...HLS_SETTINGS,
   ...SESSION_SETTINGS,
+  ...SECURITY_SETTINGS,
   ...DETECTION_SETTINGS,
   ...RESOLVER_SETTINGS,
   ffmpegPath: setting({

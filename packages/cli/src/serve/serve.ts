@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { StreampoolError } from '@streampool/errors';
-import { createGateway } from '@streampool/gateway';
+import { createGateway, type LogLevelControl } from '@streampool/gateway';
 import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
 import { type ClusterState, openSqliteState } from '@streampool/state';
 import { Worker } from '@streampool/worker';
@@ -34,11 +34,11 @@ export interface RunningServer {
  */
 export async function serve(
   config: Config,
-  { log, version }: { log: Logger; version: string },
+  options: { log: Logger; version: string; logLevel?: LogLevelControl },
 ): Promise<RunningServer> {
-  const teardown = new Teardown(log);
+  const teardown = new Teardown(options.log);
   try {
-    const running = await open(config, log, version, teardown);
+    const running = await open(config, options, teardown);
     return { ...running, close: () => teardown.run() };
   } catch (error) {
     await teardown.run();
@@ -48,8 +48,7 @@ export async function serve(
 
 async function open(
   config: Config,
-  log: Logger,
-  version: string,
+  { log, version, logLevel }: { log: Logger; version: string; logLevel?: LogLevelControl },
   teardown: Teardown,
 ): Promise<Omit<RunningServer, 'close'>> {
   const host = hostname();
@@ -70,14 +69,16 @@ async function open(
   const { slots, engine } = plane;
   meters.showNodes(state);
   const gateway = createGateway({
-    ...(await front(plane, { config, log, meters }, { worker: () => worker, jobs: () => jobs })),
+    ...(await front(plane, { config, log, meters, teardown }, { worker: () => worker, jobs: () => jobs })),
     ...{ state, log, version, nodeId: workerId },
+    ...(logLevel && { logLevel }),
     config: gatewayConfig(config),
   });
   await slots.start();
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
     throw cannotListen(error, config);
   });
+  plane.client.guard.refuseOwnPort(port);
 
   // From here to its creation nothing is awaited: no viewer can come before somebody keeps the records.
   const records = new Worker({

@@ -12,13 +12,11 @@ export function accessLog(metrics: Metrics): RequestHandler {
     const sentBefore = req.socket.bytesWritten;
     res.once('finish', () => {
       const found = routeOf(res);
-      const { log, startedMs } = contextOf(res);
+      const { log, startedMs, caller } = contextOf(res);
       const ms = performance.now() - startedMs;
-      metrics.observeRequest(
-        { method: req.method, route: found?.path ?? 'none', status: res.statusCode },
-        ms,
-        Math.max(0, req.socket.bytesWritten - sentBefore),
-      );
+      const labels = { method: req.method, route: found?.path ?? 'none', status: res.statusCode };
+      if (!found?.endless || res.statusCode >= 400)
+        metrics.observeRequest(labels, ms, Math.max(0, req.socket.bytesWritten - sentBefore));
       log[found?.quiet && res.statusCode < 500 ? 'debug' : 'info'](
         {
           method: req.method,
@@ -26,6 +24,7 @@ export function accessLog(metrics: Metrics): RequestHandler {
           status: res.statusCode,
           ms: Math.round(ms * 10) / 10,
           ip: plainAddress(req.ip),
+          ...(caller !== undefined && { token: caller }),
         },
         'request',
       );

@@ -11,6 +11,8 @@ export class RequestContext {
   readonly id: string;
   /** Monotonic ms. */
   readonly startedMs = performance.now();
+  /** The name of the token that the request came with, once it was checked. */
+  caller: string | undefined;
   readonly #parent: Logger;
   #log: Logger | undefined;
 

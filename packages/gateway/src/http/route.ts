@@ -1,12 +1,13 @@
 import { type ErrorCode, StreampoolError } from '@streampool/errors';
 import express, { type Request, type Response, type Router } from 'express';
 import type { z } from 'zod';
+import type { Scope } from '../access/api-tokens.ts';
 import { contextOf, type RequestContext } from './request-context.ts';
 import { type Problem, problemsOf, RequestProblem } from './request-problem.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'delete' | 'head';
 
-/** Who may call: whoever has the token, a viewer with a signed URL where signing is on, or anybody. */
+/** Who may call: whoever has a token with the scope, a viewer with a signed URL where signing is on, or anybody. */
 export type Access = 'token' | 'viewer' | 'public';
 
 export interface Answer {
@@ -32,6 +33,8 @@ interface RouteText {
   /** With parameters as OpenAPI writes them: `/streams/{id}`. */
   readonly path: string;
   readonly access: Access;
+  /** What a token must be good for. By default `read` for GET and HEAD, `manage` for everything else. */
+  readonly scope?: Scope;
   readonly summary: string;
   readonly description?: string;
   readonly tag: string;
@@ -42,6 +45,8 @@ interface RouteText {
   readonly queryInBody?: boolean;
   /** Asked so often and so regularly that a line for each would only fill the log. */
   readonly quiet?: boolean;
+  /** The answer goes on until somebody leaves: how long it took and how large it was says nothing. */
+  readonly endless?: boolean;
 }
 
 /** One operation of the API: what it takes and gives is said once, for validation and for the documentation. */
@@ -70,8 +75,8 @@ export function route<
 }
 
 export interface MountOptions {
-  /** Throws where a request may not use routes for holders of the token. */
-  readonly checkToken: (req: Request) => void;
+  /** Rejects where a request may not use routes for holders of a token with that scope. */
+  readonly authorize: (req: Request, res: Response, scope: Scope) => Promise<void>;
   readonly bodyLimitBytes: number;
 }
 
@@ -97,7 +102,7 @@ function expressPath(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1');
 }
 
-function handlerMaker({ checkToken, bodyLimitBytes }: MountOptions) {
+function handlerMaker({ authorize, bodyLimitBytes }: MountOptions) {
   const parseJson = express.json({ limit: bodyLimitBytes });
   /** After the token was checked: strangers make nobody parse a megabyte. */
   const readBody = (req: Request, res: Response): Promise<void> =>
@@ -108,11 +113,15 @@ function handlerMaker({ checkToken, bodyLimitBytes }: MountOptions) {
   return (entry: Route, handle: NonNullable<Route['handle']>) =>
     async (req: Request, res: Response): Promise<void> => {
       res.locals.route = entry;
-      if (entry.access === 'token') checkToken(req);
+      if (entry.access === 'token') await authorize(req, res, scopeOf(entry));
       if (entry.body || entry.queryInBody) await readBody(req, res);
       const answer = await handle(parseCall(entry, req, res) as Call<never, never, never>);
       if (answer !== undefined) res.json(answer);
     };
+}
+
+export function scopeOf({ scope, method }: Pick<Route, 'scope' | 'method'>): Scope {
+  return scope ?? (method === 'get' || method === 'head' ? 'read' : 'manage');
 }
 
 /** @throws RequestProblem with everything that is wrong, wherever it is */

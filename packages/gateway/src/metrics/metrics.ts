@@ -26,6 +26,8 @@ export interface MoreFigures {
 /** Everything `/metrics` shows, in a registry of its own: two gateways of one process do not mix. */
 export class Metrics {
   readonly registry = new Registry();
+  /** Of this process's standing; undefined until it has one. */
+  readonly figures: () => NodeFigures | undefined;
   readonly engine: EngineMetrics;
   readonly #incidents: IncidentMetrics;
   readonly #requests: Histogram<'method' | 'route' | 'status'>;
@@ -35,6 +37,7 @@ export class Metrics {
 
   constructor(engine: StreamEngineApi, version: string, more: MoreFigures = {}) {
     const { figures, meters = [] } = more;
+    this.figures = figures ?? (() => undefined);
     const registers = [this.registry];
     this.#loopDelay.enable();
     collectDefaultMetrics({ register: this.registry });
@@ -86,6 +89,11 @@ export class Metrics {
   /** Since the process started; what a single scrape interval looked like is in `nodejs_eventloop_lag_p99_seconds`. */
   eventLoopDelayP99Ms(): number {
     return this.#loopDelay.percentile(99) / 1e6;
+  }
+
+  /** Of HLS, since the process started. */
+  segmentsServed(): number {
+    return this.figures()?.segmentsServed ?? 0;
   }
 
   close(): void {

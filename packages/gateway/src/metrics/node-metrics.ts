@@ -28,6 +28,8 @@ export interface NodeFigures {
     readonly totalBytes: number;
     readonly heldBytes: number;
   };
+  /** HLS segments that viewers were given. */
+  readonly segmentsServed?: number;
   /** Sources that are left alone for a while, as this process knows them. */
   readonly openBreakers?: number;
   readonly caches?: readonly {

@@ -1,13 +1,13 @@
 import { ERRORS, type ErrorCode } from '@streampool/errors';
 import { z } from 'zod';
-import type { Route } from '../http/route.ts';
+import { type Route, scopeOf } from '../http/route.ts';
 import { errorAnswer } from '../schemas/stream-responses.ts';
 
 type Json = Record<string, unknown>;
 
 const TAGS = ['Streams', 'Watching', 'Clients', 'Sessions', 'Users', 'Providers', 'Server'];
 const ANY_ROUTE: readonly ErrorCode[] = ['INTERNAL'];
-const WITH_TOKEN: readonly ErrorCode[] = ['TOKEN_MISSING', 'TOKEN_WRONG'];
+const WITH_TOKEN: readonly ErrorCode[] = ['TOKEN_MISSING', 'TOKEN_WRONG', 'SCOPE_MISSING', 'RATE_LIMITED'];
 const WITH_INPUT: readonly ErrorCode[] = ['VALIDATION_FAILED'];
 const WITH_BODY: readonly ErrorCode[] = ['INVALID_REQUEST', 'BODY_TOO_LARGE'];
 
@@ -49,6 +49,7 @@ function operation(route: Route, schemas: SchemaCollection): Json {
     operationId: operationId(route),
     summary: route.summary,
     ...(route.description !== undefined && { description: route.description }),
+    ...(route.access === 'token' && { 'x-token-scope': scopeOf(route) }),
     tags: [route.tag],
     security: route.access === 'token' ? [{ tokenHeader: [] }, { tokenBearer: [] }, { tokenQuery: [] }] : [],
     parameters: [...parameters(route.params, 'path', schemas), ...parameters(route.query, 'query', schemas)],

@@ -1,8 +1,14 @@
 import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
+import type { ApiTokens } from '../access/api-tokens.ts';
+import type { RateLimits } from '../access/rate-limits.ts';
+import type { ViewerAccess } from '../access/viewer-access.ts';
+import type { EventStreams } from '../events/event-streams.ts';
+import type { ClusterFigures } from '../figures/cluster-figures.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type {
   GatewayConfig,
+  LogLevelControl,
   PageApi,
   Peers,
   ProbeUrl,
@@ -25,11 +31,18 @@ export interface Services {
   readonly pages?: PageApi;
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
+  readonly clusterFigures: ClusterFigures;
+  /** See {@link GatewayOptions}. */
+  readonly logLevel?: LogLevelControl;
   readonly live: LiveView;
+  readonly tokens: ApiTokens;
+  readonly limits: RateLimits;
+  readonly viewerAccess: ViewerAccess;
   readonly signer: UrlSigner;
   readonly endings: Endings;
   readonly sessions: SessionKeeper;
   readonly timelines: Timelines;
+  readonly eventStreams: EventStreams;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   /** See {@link GatewayOptions}. */

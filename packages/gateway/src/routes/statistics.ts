@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { NodeReport } from '../figures/node-report.ts';
 import type { detailedAnswer, proxyStats as proxyStatsSchema } from '../schemas/server-responses.ts';
 import { isWatched } from './read-streams.ts';
 import type { Services } from './services.ts';
@@ -6,14 +7,14 @@ import type { Services } from './services.ts';
 type ProxyStats = z.output<typeof proxyStatsSchema>;
 type PerformanceParts = Pick<
   z.output<typeof detailedAnswer>,
-  'performance_metrics' | 'failover_stats' | 'error_stats'
+  'connection_pool_stats' | 'performance_metrics' | 'failover_stats' | 'error_stats' | 'nodes'
 >;
 
 /** Health checks come every few seconds from several sides; counting a hundred thousand definitions each time would not be free. */
 const COUNT_VALID_MS = 1000;
 
-/** The figures that several answers share. */
-export function statistics({ live, engine, metrics, startedAtMs }: Services) {
+/** The figures that several answers share: of the whole cluster, whichever gateway is asked. */
+export function statistics({ live, clusterFigures, startedAtMs }: Services) {
   let counted:
     | {
         atMs: number;
@@ -30,33 +31,78 @@ export function statistics({ live, engine, metrics, startedAtMs }: Services) {
     };
   };
 
+  const reports = async (): Promise<NodeReport[]> =>
+    (await clusterFigures.nodes()).flatMap(({ report }) => report ?? []);
+
   return {
     async proxyStats(): Promise<ProxyStats> {
       const now = performance.now();
       if (!counted || now - counted.atMs > COUNT_VALID_MS) counted = { atMs: now, counts: count() };
-      const counts = await counted.counts;
+      const [counts, all] = await Promise.all([counted.counts, reports()]);
       return {
         ...counts,
         active_clients: counts.total_clients,
-        total_bytes_served: metrics.engine.totals().bytesOut,
-        total_segments_served: 0,
+        total_bytes_served: sum(all, ({ bytesServed }) => bytesServed),
+        total_segments_served: sum(all, ({ segmentsServed }) => segmentsServed),
         uptime_seconds: Math.floor((Date.now() - startedAtMs) / 1000),
       };
     },
 
-    performanceParts(): PerformanceParts {
-      const totals = metrics.engine.totals();
-      const { user, system } = process.cpuUsage();
+    /** What each stream gave to viewers and was given by its source, on all nodes. */
+    async bytesOf(): Promise<(streamId: string) => { in: number; out: number }> {
+      const all = await reports();
+      return (streamId) => ({
+        in: sum(all, ({ streams }) => streams[streamId]?.in ?? 0),
+        out: sum(all, ({ streams }) => streams[streamId]?.out ?? 0),
+      });
+    },
+
+    async performanceParts(): Promise<PerformanceParts> {
+      const nodes = await clusterFigures.nodes();
+      const all = await reports();
       return {
-        performance_metrics: {
-          event_loop_delay_p99_ms: metrics.eventLoopDelayP99Ms(),
-          resident_memory_bytes: process.memoryUsage.rss(),
-          cpu_seconds: (user + system) / 1e6,
-          ring_bytes: engine.pools().reduce((sum, pool) => sum + pool.ringBytes, 0),
+        connection_pool_stats: {
+          open_connections: sum(all, ({ openConnections }) => openConnections),
+          total_connections: sum(all, ({ totalConnections }) => totalConnections),
+          bytes_received: sum(all, ({ upstreamBytes }) => upstreamBytes),
         },
-        failover_stats: { source_switches: totals.sourceSwitches, by_reason: totals.switchesByReason },
-        error_stats: { skips: totals.skips, detaches_by_reason: totals.detachesByReason },
+        performance_metrics: {
+          event_loop_delay_p99_ms: Math.max(0, ...all.map((report) => report.eventLoopDelayP99Ms)),
+          resident_memory_bytes: sum(all, ({ residentMemoryBytes }) => residentMemoryBytes),
+          cpu_seconds: sum(all, ({ cpuSeconds }) => cpuSeconds),
+          ring_bytes: sum(all, ({ ringBytes }) => ringBytes),
+        },
+        failover_stats: {
+          source_switches: sum(all, ({ sourceSwitches }) => sourceSwitches),
+          by_reason: sums(all.map(({ switchesByReason }) => switchesByReason)),
+        },
+        error_stats: {
+          skips: sum(all, ({ skips }) => skips),
+          detaches_by_reason: sums(all.map(({ detachesByReason }) => detachesByReason)),
+        },
+        nodes: nodes.map(({ node, role, report }) => ({
+          node,
+          role,
+          answered: report !== undefined,
+          uptime_seconds: report?.uptimeSeconds ?? null,
+          bytes_served: report?.bytesServed ?? null,
+          event_loop_delay_p99_ms: report?.eventLoopDelayP99Ms ?? null,
+          resident_memory_bytes: report?.residentMemoryBytes ?? null,
+          cpu_seconds: report?.cpuSeconds ?? null,
+          ring_bytes: report?.ringBytes ?? null,
+        })),
       };
     },
   };
+}
+
+function sum(reports: readonly NodeReport[], figure: (report: NodeReport) => number): number {
+  return reports.reduce((total, report) => total + figure(report), 0);
+}
+
+function sums(counts: readonly Readonly<Record<string, number>>[]): Record<string, number> {
+  const totals: Record<string, number> = {};
+  for (const each of counts)
+    for (const [name, count] of Object.entries(each)) totals[name] = (totals[name] ?? 0) + count;
+  return totals;
 }

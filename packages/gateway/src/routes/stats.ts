@@ -8,13 +8,22 @@ import {
 } from '../schemas/server-responses.ts';
 import { listQuery } from '../schemas/stream-requests.ts';
 import { streamStatsList } from '../schemas/stream-responses.ts';
+import type { LiveStream } from '../streams/live-view.ts';
 import { showClient, showStream } from '../streams/shown.ts';
 import type { Services } from './services.ts';
 import { statistics } from './statistics.ts';
 
 export function statsRoutes(services: Services): Route[] {
   const { live, config, version } = services;
-  const { proxyStats, performanceParts } = statistics(services);
+  const { proxyStats, performanceParts, bytesOf } = statistics(services);
+  /** With the bytes of all nodes, not of this one alone. */
+  const shownEverywhere = async (streams: readonly LiveStream[]) => {
+    const bytes = await bytesOf();
+    return streams.map((stream) => {
+      const { in: bytes_received, out: total_bytes_served } = bytes(stream.record.id);
+      return { ...showStream(stream), total_bytes_served, bytes_received };
+    });
+  };
   const tag = 'Server';
   return [
     route({
@@ -66,7 +75,11 @@ export function statsRoutes(services: Services): Route[] {
       answers: { 200: { description: 'Everything', schema: statsAnswer } },
       async handle() {
         const [stats, streams, clients] = await Promise.all([proxyStats(), live.streams(), live.clients({})]);
-        return { ...stats, streams: streams.items.map(showStream), clients: clients.items.map(showClient) };
+        return {
+          ...stats,
+          streams: await shownEverywhere(streams.items),
+          clients: clients.items.map(showClient),
+        };
       },
     }),
     route({
@@ -74,14 +87,13 @@ export function statsRoutes(services: Services): Route[] {
       path: '/stats/detailed',
       access: 'token',
       tag,
-      summary: 'Figures of the server',
+      summary: 'Figures of all nodes',
       answers: { 200: { description: 'Figures', schema: detailedAnswer } },
       async handle() {
         const stats = await proxyStats();
         return {
           proxy_stats: stats,
-          connection_pool_stats: {},
-          ...performanceParts(),
+          ...(await performanceParts()),
           stream_count: stats.total_streams,
           client_count: stats.total_clients,
         };
@@ -92,9 +104,12 @@ export function statsRoutes(services: Services): Route[] {
       path: '/stats/performance',
       access: 'token',
       tag,
-      summary: 'Figures of the process',
+      summary: 'Figures of all nodes: time, memory, connections, failovers',
       answers: { 200: { description: 'Figures', schema: performanceAnswer } },
-      handle: () => ({ connection_pool: {}, ...performanceParts(), timestamp: new Date().toISOString() }),
+      async handle() {
+        const { connection_pool_stats, ...parts } = await performanceParts();
+        return { connection_pool: connection_pool_stats, ...parts, timestamp: new Date().toISOString() };
+      },
     }),
     route({
       method: 'get',
@@ -106,7 +121,7 @@ export function statsRoutes(services: Services): Route[] {
       answers: { 200: { description: 'Streams', schema: streamStatsList } },
       async handle({ query }) {
         const { items, next } = await live.streams(query);
-        return { total_streams: items.length, streams: items.map(showStream), ...(next && { next }) };
+        return { total_streams: items.length, streams: await shownEverywhere(items), ...(next && { next }) };
       },
     }),
   ];

@@ -5,6 +5,10 @@ import { streamParams } from '../schemas/stream-requests.ts';
 const SOURCE_ERRORS: readonly ErrorCode[] = [
   'STREAM_NOT_FOUND',
   'SIGNATURE_INVALID',
+  'TOKEN_MISSING',
+  'TOKEN_WRONG',
+  'SCOPE_MISSING',
+  'RATE_LIMITED',
   'USER_LIMIT',
   'VIEWER_ENDED',
   'RANGE_NOT_SATISFIABLE',

@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { shownClient, shownStream } from './stream-responses.ts';
 
-const anything = z.record(z.string(), z.unknown());
-
 export const proxyStats = z
   .object({
     total_streams: z.int(),
     active_streams: z.int(),
     total_clients: z.int(),
     active_clients: z.int(),
-    total_bytes_served: z.int().describe('By the node that answers; /metrics of all nodes has the sum'),
+    total_bytes_served: z
+      .int()
+      .describe(
+        'By all nodes that run, each since it started; what nodes pass on to each other is not counted',
+      ),
     total_segments_served: z.int(),
     uptime_seconds: z.int(),
   })
@@ -75,26 +77,51 @@ export const statsAnswer = proxyStats
   .extend({ streams: z.array(shownStream), clients: z.array(shownClient) })
   .meta({ id: 'Stats' });
 
+const ofNode = z.number().nullable();
+/** m3u-proxy’s part is empty but in its first versions; clients only pass it on. */
+const connections = z.object({
+  open_connections: z.int().describe('To providers, now'),
+  total_connections: z.int(),
+  bytes_received: z.int(),
+});
+
 const performanceParts = {
-  performance_metrics: z.object({
-    event_loop_delay_p99_ms: z.number(),
-    resident_memory_bytes: z.int(),
-    cpu_seconds: z.number(),
-    ring_bytes: z.int(),
-  }),
+  nodes: z
+    .array(
+      z.object({
+        node: z.string(),
+        role: z.enum(['worker', 'gateway']),
+        answered: z.boolean().describe('False: it is not in the sums'),
+        uptime_seconds: ofNode,
+        bytes_served: ofNode,
+        event_loop_delay_p99_ms: ofNode,
+        resident_memory_bytes: ofNode,
+        cpu_seconds: ofNode,
+        ring_bytes: ofNode,
+      }),
+    )
+    .describe('The one that answers first'),
+  performance_metrics: z
+    .object({
+      event_loop_delay_p99_ms: z.number(),
+      resident_memory_bytes: z.int(),
+      cpu_seconds: z.number(),
+      ring_bytes: z.int(),
+    })
+    .describe('Of all nodes: sums, and the longest delay'),
   failover_stats: z.object({ source_switches: z.int(), by_reason: z.record(z.string(), z.int()) }),
   error_stats: z.object({ skips: z.int(), detaches_by_reason: z.record(z.string(), z.int()) }),
 };
 
 export const performanceAnswer = z.object({
-  connection_pool: anything,
+  connection_pool: connections,
   ...performanceParts,
   timestamp: z.iso.datetime(),
 });
 
 export const detailedAnswer = z.object({
   proxy_stats: proxyStats,
-  connection_pool_stats: anything,
+  connection_pool_stats: connections,
   ...performanceParts,
   stream_count: z.int(),
   client_count: z.int(),

@@ -75,12 +75,14 @@ export class ViewerDoor {
     context: RequestContext,
     knock: Knock,
   ): Promise<void> {
-    const { state, signer, redirect, isClosing } = this.#services;
+    const { state, limits, redirect, viewerAccess, isClosing } = this.#services;
     allowOtherOrigins(req, res);
     if (isClosing()) {
       throw new StreampoolError('SHUTTING_DOWN', 'This server is shutting down', { retryAfterSeconds: 1 });
     }
-    signer.check(knock.streamId, knock.query.get('expires'), knock.query.get('signature'));
+    const viewer = viewerIdentity(req, knock.query, this.#addressOf);
+    await viewerAccess.check(req, knock.streamId, knock.query, viewer);
+    await limits.watch(viewer.ip);
     const asked = await state.getDefinition(knock.streamId);
     // Of a ladder its first rung: this player cannot choose.
     const first = asked?.variants?.[0]?.streamId;

@@ -24,10 +24,10 @@ afterAll(() => {
   server.close();
 });
 
-function setup(options: { timeoutMs?: number; allowPrivate?: boolean } = {}) {
+function setup(options: { timeoutMs?: number; access?: 'public' | 'lan' } = {}) {
   const errors: StreampoolError[] = [];
   const resolver = new NextUrlResolver({
-    client: new HttpUpstreamClient({ policy: { allowPrivate: options.allowPrivate ?? true } }),
+    client: new HttpUpstreamClient({ policy: { access: options.access ?? 'lan' } }),
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/next?token=1`,
     metadata: { channel: 'Fußball' },
     timeoutMs: options.timeoutMs ?? 2_000,
@@ -99,7 +99,7 @@ test('while it is down its last answer stands', async () => {
 
 test('it is asked only where sources may be', async () => {
   says('{"next_url":"http://b.example/2.ts"}');
-  const { ask, errors } = setup({ allowPrivate: false });
+  const { ask, errors } = setup({ access: 'public' });
   expect(await ask()).toBeUndefined();
   expect(errors).toMatchObject([{ code: 'UPSTREAM_ADDRESS_FORBIDDEN' }]);
 });

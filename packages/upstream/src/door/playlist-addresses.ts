@@ -5,6 +5,8 @@ export interface DoorEntry {
   readonly url: string;
   /** What the playlist refers to it as: segment, key, map, … */
   readonly role: string;
+  /** Where that playlist came from. */
+  readonly from?: string;
 }
 
 /** How many versions of a playlist a reader may be behind. */
@@ -27,15 +29,15 @@ export class PlaylistAddresses {
     return size;
   }
 
-  /** Notes one version of a playlist. `name` is the same for all its versions. Returns the function that assigns ids. */
-  version(name: string): (url: string, role: string) => string {
+  /** Notes one version of a playlist. `name` is the same for all its versions, `from` the URL that answered. Returns the function that assigns ids. */
+  version(name: string, from: string): (url: string, role: string) => string {
     const entries = new Map<string, DoorEntry>();
     const older = this.#playlists.get(name) ?? [];
     this.#playlists.set(name, [entries, ...older.slice(0, GENERATIONS - 1)]);
     return (url, role) => {
       // The role is a part of it: what is called a key here and a playlist there would else be passed on as a key, unread.
       const id = createHmac('sha256', this.#secret).update(`${role} ${url}`).digest('base64url').slice(0, 16);
-      entries.set(id, { url, role });
+      entries.set(id, { url, role, from });
       return id;
     };
   }

@@ -167,6 +167,7 @@ export class TargetOpening {
         ...(target.userAgent === undefined ? {} : { userAgent: target.userAgent }),
         ...(wanted === undefined ? {} : { range: wanted }),
         ...(slot && { slot }),
+        ...(entry.from !== undefined && { from: entry.from }),
       },
       { timeouts, signal },
     );
@@ -222,7 +223,7 @@ export class TargetOpening {
   ): Promise<void> {
     const text = (await collectBody(body, MAX_PLAYLIST_BYTES, signal)).toString('utf8');
     response.close();
-    const idOf = this.#addresses.version(name);
+    const idOf = this.#addresses.version(name, response.url);
     const { base } = this.#options;
     const rewritten = rewritePlaylist(text, {
       baseUrl: response.url,

@@ -1,6 +1,6 @@
 import { connect as connectTcp, isIP, type OnReadOpts, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { AddressGuard } from '../address-guard.ts';
+import type { AddressGuard, AddressJudge } from '../address-guard.ts';
 import type { TargetUrl } from '../http/target-url.ts';
 import type { RetainedChunk } from '../types.ts';
 import type { ConnectionCounters } from './connection-counters.ts';
@@ -55,13 +55,18 @@ export class Connection {
 
   /**
    * Starts to connect. Names are resolved through the guard; a host that is an address the caller has to check.
-   * `fresh`: see {@link FreshNames}.
+   * `fresh`: see {@link FreshNames}. `judge`: who decides over this one; the guard itself by default.
    */
-  constructor(context: ConnectionContext, target: TargetUrl, handler: ConnectionHandler, fresh = false) {
+  constructor(
+    context: ConnectionContext,
+    target: TargetUrl,
+    handler: ConnectionHandler,
+    { fresh = false, judge = context.guard }: { fresh?: boolean; judge?: AddressJudge } = {},
+  ) {
     this.#context = context;
     this.#handler = handler;
     this.#buffer = new ReadBuffer(context.memory);
-    this.#socket = this.#connect(target, fresh);
+    this.#socket = this.#connect(target, fresh, judge);
     const host = `${target.hostname}:${target.port}`;
     context.counters.opened(host);
     this.closed = new Promise((resolve) => {
@@ -112,7 +117,7 @@ export class Connection {
     this.#socket.destroy();
   }
 
-  #connect(target: TargetUrl, fresh: boolean): Socket {
+  #connect(target: TargetUrl, fresh: boolean, judge: AddressJudge): Socket {
     const { guard, verifyTls, names } = this.#context;
     const onread: OnReadOpts = {
       buffer: () => this.#buffer.next(), // asked again after each read
@@ -123,7 +128,7 @@ export class Connection {
       port: target.port,
       noDelay: true,
       autoSelectFamily: true,
-      lookup: guardedLookup(guard, target.port, fresh ? names.lookup : undefined),
+      lookup: guardedLookup(judge, target.port, fresh ? names.lookup : undefined),
       onread,
     };
     const named = isIP(target.hostname) === 0;
@@ -137,6 +142,7 @@ export class Connection {
       : connectTcp(options);
     socket.once(target.secure ? 'secureConnect' : 'connect', () => {
       names.connected(target.hostname, socket.remoteAddress);
+      guard.connected(target.hostname, socket.remoteAddress);
       if (!this.#over) this.#handler.connected();
     });
     socket.on('timeout', () => {

@@ -1,14 +1,14 @@
 import { type LookupAddress, lookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { StreampoolError } from '@streampool/errors';
-import type { AddressGuard } from '../address-guard.ts';
+import type { AddressJudge } from '../address-guard.ts';
 
 /**
  * Name resolution for `net.connect` that only yields addresses the guard allows. The socket connects to exactly what
  * is yielded here, so there is no second resolution that could answer something else.
  */
 export function guardedLookup(
-  guard: AddressGuard,
+  guard: AddressJudge,
   port: number,
   resolve: typeof lookup = lookup,
 ): LookupFunction {

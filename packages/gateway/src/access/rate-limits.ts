@@ -1,0 +1,107 @@
+import { StreampoolError } from '@streampool/errors';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterRedis,
+  RateLimiterRes,
+} from 'rate-limiter-flexible';
+
+/** So many within so long. `count` 0: no limit. */
+export interface RateLimit {
+  readonly count: number;
+  readonly perMs: number;
+}
+
+export interface RateLimitSettings {
+  /** Requests of the API, per token and address. */
+  readonly api: RateLimit;
+  /** Viewers that begin to watch, per address. */
+  readonly watch: RateLimit;
+  /** Wrong tokens and signatures, per address. */
+  readonly failures: RateLimit;
+}
+
+export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
+  api: { count: 6_000, perMs: 60_000 },
+  watch: { count: 1_200, perMs: 60_000 },
+  failures: { count: 60, perMs: 60_000 },
+};
+
+export interface RateLimitsOptions {
+  readonly settings: RateLimitSettings;
+  /** An ioredis client: all gateways count together. Away, each counts for itself. Absent: memory. */
+  readonly redis?: unknown;
+  readonly keyPrefix?: string;
+}
+
+/**
+ * Keeps somebody from asking too often. Media is not counted: segments and streams are limited by what they cost. Who is on this very
+ * machine is not counted either, but for wrong tokens: tools and proxies there would all be one address.
+ */
+export class RateLimits {
+  readonly #api: RateLimiterAbstract | undefined;
+  readonly #watch: RateLimiterAbstract | undefined;
+  readonly #failures: RateLimiterAbstract | undefined;
+
+  constructor({ settings, redis, keyPrefix = '' }: RateLimitsOptions) {
+    const limiter = (name: string, { count, perMs }: RateLimit, shared: boolean) => {
+      if (count === 0) return undefined;
+      const options = { points: count, duration: perMs / 1_000, keyPrefix: `${keyPrefix}limit:${name}` };
+      const memory = new RateLimiterMemory(options);
+      return redis === undefined || !shared
+        ? memory
+        : new RateLimiterRedis({
+            ...options,
+            storeClient: redis,
+            insuranceLimiter: memory,
+            // Who is over the limit is told so without asking again.
+            inMemoryBlockOnConsumed: count,
+          });
+    };
+    this.#api = limiter('api', settings.api, true);
+    this.#failures = limiter('failures', settings.failures, true);
+    // Of one gateway: a player does not wait for Redis.
+    this.#watch = limiter('watch', settings.watch, false);
+  }
+
+  /** @throws StreampoolError RATE_LIMITED */
+  async api(address: string, token: string | undefined): Promise<void> {
+    if (!isLocal(address)) await consume(this.#api, `${token ?? ''}|${address}`);
+  }
+
+  /** @throws StreampoolError RATE_LIMITED */
+  async watch(address: string): Promise<void> {
+    if (!isLocal(address)) await consume(this.#watch, address);
+  }
+
+  /** Before a token or signature is looked at. @throws StreampoolError RATE_LIMITED */
+  async mayTry(address: string): Promise<void> {
+    const limiter = this.#failures;
+    const used = await limiter?.get(address).catch(() => null);
+    if (limiter && used && used.consumedPoints > limiter.points) throw limited(used);
+  }
+
+  /** A token or signature was wrong. */
+  async failed(address: string): Promise<void> {
+    await this.#failures?.consume(address).catch(() => {});
+  }
+}
+
+async function consume(limiter: RateLimiterAbstract | undefined, key: string): Promise<void> {
+  try {
+    await limiter?.consume(key);
+  } catch (thrown) {
+    // Whatever else happened is no reason to refuse anybody.
+    if (thrown instanceof RateLimiterRes) throw limited(thrown);
+  }
+}
+
+function limited({ msBeforeNext }: RateLimiterRes): StreampoolError {
+  return new StreampoolError('RATE_LIMITED', 'Too many requests: wait, and try again', {
+    retryAfterSeconds: Math.max(1, Math.ceil(msBeforeNext / 1_000)),
+  });
+}
+
+function isLocal(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
