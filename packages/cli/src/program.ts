@@ -3,6 +3,7 @@ import { Command, Help, Option } from 'commander';
 import { configCommand } from './commands/config.ts';
 import { type DrainOptions, drainCommand } from './commands/drain.ts';
 import { type DrillOptions, drillCommand } from './commands/drill.ts';
+import { type LogLevelCommandOptions, logLevelCommand } from './commands/log-level.ts';
 import { nodeCommand } from './commands/node.ts';
 import { type Ask, clients, providers, status, streams, workers } from './commands/reports.ts';
 import { type ServeOptions, serveCommand } from './commands/serve.ts';
@@ -12,6 +13,7 @@ import { processSurroundings } from './commands/surroundings.ts';
 import { timeline } from './commands/timeline.ts';
 import { documentedDefault } from './config/describe.ts';
 import { SETTING_NAMES, type SettingName, settingOf } from './config/settings.ts';
+import { LOG_LEVELS } from './output/log-level.ts';
 import { version } from './version.ts';
 
 /** Where commands print, and how they end. */
@@ -121,6 +123,19 @@ export function program({ print, exit }: Terminal): Command {
     .option('--json', 'Print JSON')
     .action((stream: string, fault: string, options: DrillOptions) =>
       drillCommand(stream, fault, options, processSurroundings({ lasting: false })),
+    );
+
+  asksServer(
+    root
+      .command('log-level')
+      .description('Print how much each node logs, or change it at once')
+      .argument('[level]', `What is logged: everything of this level and above (${LOG_LEVELS.join(', ')})`),
+  )
+    .option('--node <node>', 'Only this one, as streampool workers lists it')
+    .option('--seconds <seconds>', 'Afterwards it is as configured again (a day at the most)')
+    .option('--json', 'Print JSON')
+    .action((level: string | undefined, options: LogLevelCommandOptions) =>
+      logLevelCommand(level, options, processSurroundings({ lasting: false })),
     );
 
   root.addHelpText('after', () => `\n${commandsHelp(root)}\n${settingsHelp()}`);

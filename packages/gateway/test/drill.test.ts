@@ -59,6 +59,8 @@ test('the owner runs it, and every node measures what its own viewers get', asyn
     disconnect: async () => undefined,
     failover: () => Promise.reject(new Error('nobody asks for it')),
     stop: async () => undefined,
+    report: async () => undefined,
+    logLevel: async () => undefined,
     async drill(node: string, _: string, { fault }: DrillRequest): Promise<DrillResult> {
       asked.push(`${node} drill ${fault}`);
       const viewers = { gapsMs: [10], dropped: 0 };

@@ -34,6 +34,10 @@ class FakePeers implements Peers {
 
   async gaps(): Promise<undefined> {}
 
+  async report(): Promise<undefined> {}
+
+  async logLevel(): Promise<undefined> {}
+
   async stop(node: string, streamId: string): Promise<number | undefined> {
     this.asked.push(`${node} stop ${streamId}`);
     return this.answers ? 1 : undefined;

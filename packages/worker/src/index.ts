@@ -3,6 +3,7 @@ export { ControlDoor, type ControlDoorOptions } from './control-door.ts';
 export { Departure, type DepartureOptions } from './departure.ts';
 export { Drain, type DrainOptions, type DrainOutcome } from './drain.ts';
 export { HlsRelayDoor, type HlsRelayDoorOptions } from './hls-relay-door.ts';
+export { type LogLevelState, OperatorDoor, type OperatorDoorOptions } from './operator-door.ts';
 export { Peers, type PeersOptions } from './peers.ts';
 export { livingWorkers, noPlace, type PlacementQuery, place } from './placement.ts';
 export { PlayingStreams } from './playing-streams.ts';

@@ -3,6 +3,7 @@ import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { DrillRequest, DrillResult, FailoverResult, ViewerGaps } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import { refusalOf } from './internal-request.ts';
+import type { LogLevelState } from './operator-door.ts';
 
 type Method = 'GET' | 'DELETE' | 'POST';
 
@@ -81,6 +82,19 @@ export class Peers {
   ): Promise<ViewerGaps | undefined> {
     const path = `/streams/${encodeURIComponent(streamId)}/gaps?wish=${wish}&key=${encodeURIComponent(key)}`;
     return (await this.#ask(node, 'POST', path)) as ViewerGaps | undefined;
+  }
+
+  /** What a node has done since it started, and how it is (see {@link OperatorDoor}). Undefined if it did not answer. */
+  async report<Report>(node: string): Promise<Report | undefined> {
+    return (await this.#ask(node, 'GET', '/report')) as Report | undefined;
+  }
+
+  /** How much a node logs, changed first where a level (and for how many ms) is given. Undefined if it did not answer. */
+  async logLevel(node: string, wish?: [level: string, forMs?: number]): Promise<LogLevelState | undefined> {
+    if (!wish) return (await this.#ask(node, 'GET', '/log-level')) as LogLevelState | undefined;
+    const [level, forMs] = wish;
+    const query = new URLSearchParams({ level, ...(forMs !== undefined && { for: `${forMs}` }) });
+    return (await this.#ask(node, 'POST', `/log-level?${query}`)) as LogLevelState | undefined;
   }
 
   /** @throws StreampoolError the node's refusal; NODE_UNREACHABLE */

@@ -51,6 +51,11 @@ export class ApiClient {
   }
 
   /** @throws CommandProblem */
+  put<T>(path: string, options?: PostOptions): Promise<T> {
+    return this.#ask<T>('PUT', path, options);
+  }
+
+  /** @throws CommandProblem */
   delete<T>(path: string): Promise<T> {
     return this.#ask<T>('DELETE', path);
   }

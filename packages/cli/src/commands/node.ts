@@ -8,9 +8,9 @@ import { type ServeOptions, serveCommand } from './serve.ts';
 export function nodeCommand(role: NodeRole, options: ServeOptions): Promise<number> {
   return serveCommand(options, {
     usesRedis: true,
-    start: async ({ config, sources }, log) => {
+    start: async ({ config, sources }, log, logLevel) => {
       const cluster = clusterConfig(config, { hasOwnId: sources.workerId !== 'default' });
-      return runNode({ role, config, cluster, log, version });
+      return runNode({ role, config, cluster, log, version, logLevel });
     },
     greeting: (config, port) => `Streampool ${version}: ${role} at ${baseUrl(config, port)}\n`,
   });

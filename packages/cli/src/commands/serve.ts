@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
 import { NAMES_WITHOUT_EFFECT, setWithoutEffect } from '../config/names-without-effect.ts';
 import type { Config, SettingName } from '../config/settings.ts';
+import { LogLevel } from '../output/log-level.ts';
 import { processLog } from '../output/logger.ts';
 import { greeting, writeReadyFile } from '../serve/announce.ts';
 import { OrderlyStop } from '../serve/orderly-stop.ts';
@@ -12,14 +13,14 @@ import { version } from '../version.ts';
 
 /** What a command runs. */
 export interface Role {
-  readonly start: (loaded: LoadedConfig, log: Logger) => Promise<RunningServer>;
+  readonly start: (loaded: LoadedConfig, log: Logger, logLevel: LogLevel) => Promise<RunningServer>;
   /** Printed when it takes requests. */
   readonly greeting: (config: Config, port: number) => string;
   readonly usesRedis: boolean;
 }
 
 const SERVE: Role = {
-  start: ({ config }, log) => serve(config, { log, version }),
+  start: ({ config }, log, logLevel) => serve(config, { log, version, logLevel }),
   greeting: (config, port) => greeting(config, port, version),
   usesRedis: false,
 };
@@ -47,7 +48,10 @@ export async function serveCommand(options: ServeOptions, role: Role = SERVE): P
   process.on('unhandledRejection', crash);
 
   warnOfNamesWithoutEffect(loaded, log, role);
-  const starting = role.start(loaded, log);
+  const logLevel = new LogLevel({ log });
+  // For when the API cannot be reached, or has no answer.
+  process.on('SIGUSR2', () => logLevel.toggle());
+  const starting = role.start(loaded, log, logLevel);
   let stopping: OrderlyStop | undefined;
   const stop = (reason: string): void => {
     if (stopping) return;
