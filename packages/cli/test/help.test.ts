@@ -33,6 +33,7 @@ test('--help documents every command, every option and every setting', async () 
     'timeline',
     'drain',
     'drill',
+    'log-level',
   ]);
   for (const command of root.commands) {
     expect(help).toContain(command.description());
