@@ -1,7 +1,7 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { ClusterEvent, EventState } from '@streampool/state';
 import type { Logger } from 'pino';
-import { isAfter } from './event-place.ts';
+import { isAfter, isGap } from './event-place.ts';
 import { Listener } from './listener.ts';
 
 export interface EventFeedOptions {
@@ -70,7 +70,8 @@ export class EventFeed {
   }
 
   /**
-   * Everything after `after` (a place, '' for all that is kept; without it, from now on), until the signal is aborted.
+   * Everything after `after` (a place, '' for all that is kept; without it, from now on), until the signal is aborted. The
+   * first answer comes at once, maybe without events: from then on nothing is missed.
    * @throws StreampoolError EVENTS_TOO_SLOW (listen again from the last place), STATE_UNAVAILABLE, SHUTTING_DOWN, INVALID_REQUEST
    */
   async *listen({ after, signal }: { after?: string; signal: AbortSignal }): AsyncGenerator<HeardEvents> {
@@ -91,7 +92,7 @@ export class EventFeed {
           place = heard.place;
           yield heard;
         }
-      }
+      } else yield { events: [], place, lost: false };
       while (!signal.aborted) {
         const waiting = await listener.take(signal);
         if (listener.overflowed) {
@@ -121,18 +122,20 @@ export class EventFeed {
     const { state } = this.#options;
     let place = after;
     let lost = false;
+    let isFirst = true;
     if (after !== '') {
       const [oldest] = await state.readEvents({ limit: 1 });
       const isBeyond = isAfter(after, await state.eventsEnd());
-      lost = isBeyond || (oldest !== undefined && isAfter(oldest.id, after));
+      lost = isBeyond || (oldest !== undefined && isGap(after, oldest.id));
       if (isBeyond) place = '';
     }
     for (;;) {
       listener.clear();
       const events = await state.readEvents({ ...(place !== '' && { after: place }), limit: PAGE });
       place = events.at(-1)?.id ?? place;
-      if (events.length > 0 || lost) yield { events, place, lost };
+      if (events.length > 0 || isFirst) yield { events, place, lost };
       lost = false;
+      isFirst = false;
       if (signal.aborted || (events.length < PAGE && !listener.overflowed)) return;
     }
   }

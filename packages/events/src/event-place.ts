@@ -8,6 +8,14 @@ export function isAfter(a: string, b: string): boolean {
   return a1 !== b1 ? a1 > b1 : a2 > b2;
 }
 
+/** Whether something may have been between `after` and the oldest event that is kept. */
+export function isGap(after: string, oldest: string): boolean {
+  const [a1, a2] = numbers(after);
+  if (a1 <= 0 && a2 === 0 && after.includes('-')) return false;
+  // SQLite counts one by one.
+  return after.includes('-') ? isAfter(oldest, after) : numbers(oldest)[0] > a1 + 1;
+}
+
 function numbers(id: string): [number, number] {
   const [first = '', second = ''] = id.split('-');
   return [first === '' ? -1 : Number(first), Number(second)];

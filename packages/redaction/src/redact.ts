@@ -43,7 +43,9 @@ function redactQuery(query: string): string {
 /** Redacts every URL found in free text, such as FFmpeg's stderr or an error message. */
 export function redactText(text: string): string {
   // The login may hold an apostrophe; elsewhere one ends the URL, since messages quote URLs with it.
-  return text.replace(/[a-z][a-z0-9+.-]*:\/\/(?:[^\s"<>@/]*@)?[^\s'"<>]*[^\s'"<>.,:;)\]]/gi, (url) =>
+  if (!text.includes('://')) return text;
+  // No scheme is longer; without a bound, a long word without one would cost the square of its length.
+  return text.replace(/[a-z][a-z0-9+.-]{0,31}:\/\/(?:[^\s"<>@/]*@)?[^\s'"<>]*[^\s'"<>.,:;)\]]/gi, (url) =>
     redactUrl(url),
   );
 }

@@ -30,6 +30,7 @@ export class EventStreams {
   readonly #options: Required<EventStreamsOptions>;
   readonly #open = new Map<ServerResponse, AbortController>();
   readonly #beats: NodeJS.Timeout;
+  readonly #written = new WeakMap<ClusterEvent, string>();
 
   constructor(options: EventStreamsOptions) {
     this.#options = { mostListeners: 1_000, heartbeatMs: 15_000, patienceMs: 30_000, ...options };
@@ -88,7 +89,7 @@ export class EventStreams {
       ? message('events_lost', place, { reason: 'the place to go on from is not kept any more' })
       : '';
     for (const event of events) {
-      if (wanted(event)) text += message(event.type, event.id, showEvent(event));
+      if (wanted(event)) text += this.#messageOf(event);
     }
     if (text === '' || res.write(text)) return;
     const patience = AbortSignal.any([left, AbortSignal.timeout(this.#options.patienceMs)]);
@@ -97,6 +98,16 @@ export class EventStreams {
     } catch {
       throw new StreampoolError('EVENTS_TOO_SLOW', 'This listener took nothing for too long');
     }
+  }
+
+  /** Written once for all that listen. */
+  #messageOf(event: ClusterEvent): string {
+    let written = this.#written.get(event);
+    if (written === undefined) {
+      written = message(event.type, event.id, showEvent(event));
+      this.#written.set(event, written);
+    }
+    return written;
   }
 
   #beat(): void {
