@@ -91,7 +91,8 @@ export class HlsDoor {
       return;
     }
     const isPlaylist = /\.m3u8?$/i.test(path);
-    const isStart = !isKnown && isPlaylist;
+    // Whoever only looks at heads watches nothing.
+    const isStart = !isKnown && isPlaylist && req.method === 'GET';
     let outcome = 'ok';
     try {
       await this.#admit(viewer, definition, { isKnown, isStart, isEntry: path === ENTRY });
@@ -170,7 +171,7 @@ export class HlsDoor {
     const answer = await this.#ask(definition, knock.path, own, req.headers.range, left.signal);
     const seen = { ...viewer, streamId: definition.id };
     const isPlaylist = answer.kind === 'playlist';
-    if (answer.status < 400)
+    if (answer.status < 400 && req.method === 'GET')
       this.#edge.audience.touch(seen, { isPlaylist, targetDurationMs: answer.targetDurationMs });
     const isSigned = !this.#services.viewerAccess.isOpen;
     const body = await hlsHead(req, res, answer, { carried, isSigned });

@@ -54,7 +54,7 @@ function variantOf(id: string, { profile, args }: ResolvedTranscode): StreamVari
   const averageVideo = bitsOf(args, /^-(?:b:v(?::0)?|vb)$/);
   const audio = bitsOf(args, /^-(?:b:a(?::0)?|ab)$/) ?? 0;
   const size = /^\d{2,5}x\d{2,5}$/.exec(optionValue(args, /^-s(?::v)?$/) ?? '')?.[0];
-  const total = (bits: number): number => Math.ceil((bits + audio) * TS_OVERHEAD);
+  const total = (bits: number): number => Math.round((bits + audio) * TS_OVERHEAD);
   const hasVideo = video !== undefined;
   return {
     streamId: id,

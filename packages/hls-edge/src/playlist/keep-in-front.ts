@@ -7,6 +7,8 @@ export interface FrontOptions {
 }
 
 const DISCONTINUITY = '#EXT-X-DISCONTINUITY';
+const TARGET = /^#EXT-X-TARGETDURATION:\s*(\d+)/;
+const LEAST_TARGETS = 3;
 
 /** What a segment needs from those before it: one that is not listed with it would be read with the wrong key or map. */
 const CARRIED_ON = /^#EXT-X-(?:KEY|MAP|BITRATE):/;
@@ -14,8 +16,8 @@ const CARRIED_ON = /^#EXT-X-(?:KEY|MAP|BITRATE):/;
 /**
  * The list of a new owner with those segments of the former one's list in front that directly precede it and are still to be
  * had, so that a player which had not loaded them yet loses nothing (RFC 8216 §6.2.2 lets a server add nothing there, but
- * to players the list is one that goes on). As the new list grows, fewer of them are shown: no more in all than the former
- * list had. Undefined: there is nothing to put in front, or the two do not fit each other.
+ * to players the list is one that goes on). As the new list grows, fewer of them are shown: no longer in all than the former
+ * list was, but never less than three target durations (§6.2.2). Undefined: there is nothing to put in front, or the two do not fit each other.
  */
 export function keepInFront(
   former: MediaPlaylist,
@@ -24,11 +26,11 @@ export function keepInFront(
 ): MediaPlaylist | undefined {
   const [first] = next.segments;
   if (!first) return undefined;
-  const room = former.segments.length - next.segments.length;
   const before = former.segments.filter(({ sequence }) => sequence < first.sequence);
   const newest = before.at(-1);
-  if (room <= 0 || newest?.sequence !== first.sequence - 1) return undefined;
-  const kept = lastOnes(before, room, isKept);
+  if (newest?.sequence !== first.sequence - 1) return undefined;
+  const leastMs = Math.max(lengthOf(former.segments), LEAST_TARGETS * targetOf(next.head));
+  const kept = lastOnes(before, leastMs - lengthOf(next.segments), isKept);
   const [oldest] = kept;
   if (!oldest) return undefined;
   const isMarked = first.lines.some((line) => line.trim() === DISCONTINUITY);
@@ -57,14 +59,26 @@ export function frontOf(former: string, next: string, options: FrontOptions): Me
   return earlier && later && keepInFront(earlier, later, options);
 }
 
-/** The newest of them without a hole, at most so many. */
+/** The newest of them without a hole: as many as make up that time, as far as there are. */
 function lastOnes(
   segments: readonly ListedSegment[],
-  most: number,
+  ms: number,
   isKept: (uri: string) => boolean,
 ): ListedSegment[] {
   const hole = segments.findLastIndex(({ uri }) => !isKept(uri));
-  return segments.slice(hole + 1).slice(-most);
+  const kept = segments.slice(hole + 1);
+  let surplusMs = lengthOf(kept) - ms;
+  while (kept[0] && surplusMs >= kept[0].durationMs) surplusMs -= kept.shift()!.durationMs;
+  return kept;
+}
+
+function lengthOf(segments: readonly ListedSegment[]): number {
+  return segments.reduce((sum, { durationMs }) => sum + durationMs, 0);
+}
+
+function targetOf(head: readonly string[]): number {
+  const line = head.find((text) => TARGET.test(text)) ?? '';
+  return Number(TARGET.exec(line)?.[1] ?? 0) * 1_000;
 }
 
 /** The first one listed brings along the key and the map that came with an earlier one. */
@@ -101,7 +115,7 @@ function keyEnd(former: MediaPlaylist, first: ListedSegment): string[] {
 function withTargetOf(head: readonly string[], segments: readonly ListedSegment[]): string[] {
   const longest = Math.max(...segments.map(({ durationMs }) => Math.round(durationMs / 1_000)));
   return head.map((line) => {
-    const said = /^#EXT-X-TARGETDURATION:\s*(\d+)/.exec(line)?.[1];
+    const said = TARGET.exec(line)?.[1];
     return said !== undefined && Number(said) < longest ? `#EXT-X-TARGETDURATION:${longest}` : line;
   });
 }

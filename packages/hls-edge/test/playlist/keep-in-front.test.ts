@@ -68,6 +68,12 @@ describe('a new owner’s list', () => {
     expect(merged(former, next)).toBeUndefined();
   });
 
+  test('is never shorter than three target durations where that can be helped', () => {
+    const short = list({ from: 10, to: 12 });
+    const longer = list({ from: 13, to: 13, marked: [13], owner: 'b' }).replace('DURATION:2', 'DURATION:3');
+    expect(uris(merged(short, longer))).toHaveLength(4);
+  });
+
   test('stands for itself where its numbers do not follow', () => {
     expect(merged(former, list({ from: 16, to: 16, owner: 'b' }))).toBeUndefined();
     expect(merged(former, list({ from: 0, to: 1, owner: 'b' }))).toBeUndefined();
@@ -127,7 +133,7 @@ test('numbers of segments and discontinuities stay what they were, whatever is k
       );
       for (const { uri, sequence, discontinuity } of after.segments)
         expect([uri, sequence, discontinuity]).toEqual([uri, ...numbers.get(uri)!]);
-      expect(after.segments.length).toBeLessThanOrEqual(Math.max(length, newLength));
+      expect(after.segments.length).toBeLessThanOrEqual(Math.max(length, newLength, 3));
     }),
   );
 });

@@ -1,0 +1,97 @@
+import { api, HlsReader, type HlsReaderOptions, waitFor } from '@streampool/testkit';
+import { useStage } from './stage.ts';
+
+const stage = useStage({ env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '3' } });
+const readers: HlsReader[] = [];
+
+function read(path: string, options?: HlsReaderOptions): HlsReader {
+  const reader = new HlsReader(`${stage.server.url}${path}`, { record: true, ...options });
+  readers.push(reader);
+  return reader;
+}
+
+afterEach(async () => {
+  await Promise.all(readers.splice(0).map((reader) => reader.close()));
+});
+
+const get = (path: string, init?: RequestInit): Promise<Response> =>
+  fetch(`${stage.server.url}${path}`, init);
+
+/** What no player may meet, however it begins. */
+const CLEAN = { violations: [], lost: 0, playlistFailures: [] };
+
+interface Shown {
+  readonly stream: { readonly state: string; readonly client_count: number };
+  readonly clients: readonly { readonly client_id: string; readonly bytes_served: number }[];
+}
+const shown = async (id: string): Promise<Shown> =>
+  (await api(stage.server, 'GET', `/streams/${id}`)).body as Shown;
+
+test('viewers of HLS and of the stream itself share one connection, and are all viewers', async () => {
+  stage.provider.live('/both.ts', stage.sample, { start: 'live' });
+  const created = await stage.create('streams', { url: stage.provider.url('/both.ts'), shared: true });
+  const { id } = created;
+  const playlist = `/hls/${id}/playlist.m3u8`;
+  const [one, two] = [read(`${playlist}?client_id=one`), read(`${playlist}?client_id=two`)];
+  const player = stage.play(created.url);
+  await Promise.all([one.waitForPlayed(4), two.waitForPlayed(4), player.waitForMedia(3)]);
+  expect(stage.provider.stats('/both.ts')).toMatchObject({ total: 1 });
+  for (const reader of [one, two]) expect(reader.report()).toMatchObject(CLEAN);
+  expect(await one.decodeErrors(stage.file('.'))).toEqual([]);
+  const { stream, clients } = await shown(id);
+  expect(stream).toMatchObject({ state: 'live', client_count: 3 });
+  expect(clients.map(({ client_id }) => client_id)).toEqual(expect.arrayContaining(['one', 'two']));
+  expect(clients.every(({ bytes_served }) => bytes_served > 100_000)).toBe(true);
+
+  await two.close();
+  await waitFor(async () => (await shown(id)).clients.length === 2, { what: 'the silent viewer to be gone' });
+  expect((await get('/clients/one', { method: 'DELETE' })).status).toBe(200);
+  const ended = await get(`${playlist}?client_id=one`);
+  expect([ended.status, await ended.json()]).toMatchObject([410, { code: 'VIEWER_ENDED' }]);
+  await get(`/streams/${id}`, { method: 'DELETE' });
+  expect((await get(`${playlist}?client_id=three`)).status).toBe(404);
+});
+
+test('a provider’s playlist is fetched once for everybody, and its segments are passed on', async () => {
+  const channel = stage.provider.hls('/hls/', stage.sample, { window: 4 });
+  const { id } = await stage.create('streams', { url: stage.provider.url('/hls/index.m3u8') });
+  const playlist = `/hls/${id}/playlist.m3u8`;
+  const redirect = await get(`/stream/${id}?client_id=x`, { redirect: 'manual' });
+  expect([redirect.status, redirect.headers.get('location')]).toEqual([
+    307,
+    `../hls/${id}/playlist.m3u8?client_id=x`,
+  ]);
+  const all = Array.from({ length: 10 }, (_, index) => read(`${playlist}?client_id=player-${index}`));
+  await Promise.all(all.map((reader) => reader.waitForPlayed(4)));
+  for (const reader of all) expect(reader.report()).toMatchObject(CLEAN);
+  expect(await all[0]!.decodeErrors(stage.file('.'))).toEqual([]);
+  for (const [path, count] of channel.requests)
+    if (path.includes('segment')) expect([path, count]).toEqual([path, 1]);
+  expect((await shown(id)).stream).toMatchObject({ state: 'live', client_count: 10 });
+});
+
+test('several profiles make one playlist that players choose from', async () => {
+  stage.provider.live('/ladder.ts', stage.sample, { start: 'keyframe' });
+  const { body } = await api(stage.server, 'POST', '/transcode', {
+    url: stage.provider.url('/ladder.ts'),
+    profiles: ['2M', '800k'].map((rate) => `-i {input_url} -c copy -b:v ${rate} -b:a 64k -f mpegts pipe:1`),
+  });
+  const created = body as { playlist_url: string; stream_id: string; variants: { stream_id: string }[] };
+  const entry = await get(created.playlist_url);
+  expect(await entry.text()).toMatch(
+    /BANDWIDTH=2270400[\s\S]*variant\/0\/playlist\.m3u8\n[\s\S]*BANDWIDTH=950400[\s\S]*variant\/1\//,
+  );
+  const low = read(`${created.playlist_url}?client_id=low`, { variant: 1 });
+  await low.waitForPlayed(3);
+  expect(low.report()).toMatchObject(CLEAN);
+  expect((await shown(created.stream_id)).clients.map(({ client_id }) => client_id)).toContain('low');
+  await stage.play(`${stage.server.url}/stream/${created.stream_id}`).waitForPicture();
+  await get(`/streams/${created.stream_id}`, { method: 'DELETE' });
+  for (const { stream_id } of created.variants) expect((await get(`/streams/${stream_id}`)).status).toBe(404);
+});
+
+test('what each viewer has a connection of its own for is no HLS', async () => {
+  const { id } = await stage.create('streams', { url: stage.provider.url('/single.ts') });
+  const answer = await get(`/hls/${id}/playlist.m3u8`);
+  expect([answer.status, await answer.json()]).toMatchObject([404, { code: 'HLS_NOT_AVAILABLE' }]);
+});
