@@ -226,18 +226,19 @@ export class BodyStore {
       body.end(new StreampoolError('STREAM_STOPPED', 'nobody reads it any more'));
       response.close();
     });
+    const take = (chunk: Buffer): Promise<void> => {
+      onBytes(chunk.length);
+      const isTaken = body.push(chunk);
+      cache.count(key, found);
+      return isTaken;
+    };
     let error: StreampoolError | undefined;
     try {
-      for (const chunk of start) {
-        onBytes(chunk.length);
-        await body.push(chunk);
-      }
+      for (const chunk of start) await take(chunk);
       for (;;) {
         const next = await chunks.next();
         if (next.done || isStopped) break;
-        onBytes(next.value.length);
-        await body.push(next.value);
-        cache.trim();
+        await take(next.value);
       }
     } catch (reason) {
       error = asStreampoolError(reason);
@@ -249,6 +250,7 @@ export class BodyStore {
       return;
     }
     body.end(error);
+    cache.count(key, found);
     if (error || !body.isWhole) cache.delete(key, found);
     onEnd({ turn, url, ...(error && { error }) });
   }

@@ -18,11 +18,18 @@ export interface CachedResource {
 /** A body larger than this part of the budget is not kept. */
 const MOST_OF_BUDGET = 4;
 
+interface Kept {
+  readonly resource: CachedResource;
+  /** Of it, as far as counted. */
+  bytes: number;
+}
+
 /** What has been fetched, bounded by bytes; what was used longest ago goes first. One for all streams of a process. */
 export class HlsCache {
   readonly budgetBytes: number;
   /** In the order of their last use. */
-  readonly #resources = new Map<string, CachedResource>();
+  readonly #kept = new Map<string, Kept>();
+  #heldBytes = 0;
 
   constructor({ budgetBytes = 64 * 1024 * 1024 }: HlsCacheOptions = {}) {
     this.budgetBytes = budgetBytes;
@@ -34,52 +41,59 @@ export class HlsCache {
   }
 
   get size(): number {
-    return this.#resources.size;
+    return this.#kept.size;
   }
 
   get heldBytes(): number {
-    let bytes = 0;
-    for (const { body } of this.#resources.values()) bytes += body.heldBytes;
-    return bytes;
+    return this.#heldBytes;
   }
 
   /** Undefined where it is not there, no longer fresh, or cannot be read from its beginning. */
   get(key: string, nowMs: number): CachedResource | undefined {
-    const resource = this.#resources.get(key);
-    if (!resource) return undefined;
+    const kept = this.#kept.get(key);
+    if (!kept) return undefined;
+    const { resource } = kept;
     const isOld = resource.freshUntilMs <= nowMs && resource.body.isOver;
     if (isOld || !resource.body.isOpenable) {
-      this.#resources.delete(key);
+      this.#remove(key);
       return undefined;
     }
-    this.#resources.delete(key);
-    this.#resources.set(key, resource);
+    this.#kept.delete(key);
+    this.#kept.set(key, kept);
     return resource;
   }
 
   put(key: string, resource: CachedResource): void {
-    this.#resources.delete(key);
-    this.#resources.set(key, resource);
+    this.#remove(key);
+    this.#kept.set(key, { resource, bytes: 0 });
+    this.count(key, resource);
+  }
+
+  /** Its body has grown, or gone on: others make room where that is too much. What is not complete stays: it is being read. */
+  count(key: string, resource: CachedResource): void {
+    const kept = this.#kept.get(key);
+    if (kept?.resource !== resource) return;
+    const { heldBytes } = resource.body;
+    this.#heldBytes += heldBytes - kept.bytes;
+    kept.bytes = heldBytes;
+    for (const [other, { resource: old }] of this.#kept) {
+      if (this.#heldBytes <= this.budgetBytes) return;
+      if (old.body.isOver) this.#remove(other);
+    }
   }
 
   /** Only if it is still this one. */
   delete(key: string, resource: CachedResource): void {
-    if (this.#resources.get(key) === resource) this.#resources.delete(key);
-  }
-
-  /** Makes room where bodies have grown beyond the budget. What is not complete stays: it is being read. */
-  trim(): void {
-    let held = this.heldBytes;
-    for (const [key, { body }] of this.#resources) {
-      if (held <= this.budgetBytes) return;
-      if (!body.isOver) continue;
-      held -= body.heldBytes;
-      this.#resources.delete(key);
-    }
+    if (this.#kept.get(key)?.resource === resource) this.#remove(key);
   }
 
   /** Of one stream. */
   clear(prefix: string): void {
-    for (const key of this.#resources.keys()) if (key.startsWith(prefix)) this.#resources.delete(key);
+    for (const key of [...this.#kept.keys()]) if (key.startsWith(prefix)) this.#remove(key);
+  }
+
+  #remove(key: string): void {
+    this.#heldBytes -= this.#kept.get(key)?.bytes ?? 0;
+    this.#kept.delete(key);
   }
 }

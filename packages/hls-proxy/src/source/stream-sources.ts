@@ -195,11 +195,7 @@ export class StreamSources {
         this.#end(former);
         await this.#closing;
         turn = this.#prepare({ index: next, beside: false, fresh: false, isFirst: false });
-        await isGood(turn, signal).catch((reason: unknown) => {
-          if (!this.#turn && !this.#isClosed)
-            this.#open({ ...former.attempt, beside: false, isFirst: false });
-          throw reason;
-        });
+        await isGood(turn, signal);
       }
       if (wish !== this.#switches || this.#isClosed)
         throw new StreampoolError('SWITCH_SUPERSEDED', 'another switch was asked for');
@@ -209,6 +205,8 @@ export class StreamSources {
         events.noted({ type: 'source_refused', code: error.code, detail: error.message, index: next });
       }
       this.#discard(turn);
+      // Back to what had to make room.
+      if (!this.#turn) this.#openAfter({ ...former.attempt, beside: false, isFirst: false }, 0);
       throw error;
     }
     this.#loss ??= { reason: 'MANUAL', atMs: clock.now() };
