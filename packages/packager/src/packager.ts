@@ -252,6 +252,7 @@ export class Packager implements HlsOrigin {
     const body = text.of(wanted, {
       listed: window.listed,
       durationMs: window.durationMs,
+      independent: window.independent,
       first: this.#first!,
       goesOn: this.#first!.goesOn,
       targetDurationS: this.#targetDurationS!,

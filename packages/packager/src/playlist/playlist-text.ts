@@ -4,6 +4,7 @@ import type { FirstNumbers } from '../window/first-numbers.ts';
 import type { ListedSegment } from '../window/live-window.ts';
 import type { PlaylistRequest } from './playlist-request.ts';
 import { partPath, segmentPath } from './resource-path.ts';
+import { SegmentLines } from './segment-lines.ts';
 
 /** A part may be skipped by players that are that far behind, in target durations (rfc8216bis §4.4.3.8: six at least). */
 const SKIP_UNTIL = 6;
@@ -17,6 +18,8 @@ const PART_HOLD_BACK = 3;
 export interface PlaylistState {
   readonly listed: readonly ListedSegment[];
   readonly durationMs: number;
+  /** Each begins with a keyframe. */
+  readonly independent: boolean;
   readonly first: FirstNumbers;
   /** The first segment follows on an earlier owner's. */
   readonly goesOn: boolean;
@@ -35,14 +38,13 @@ type Wanted = Pick<PlaylistRequest, 'lowLatency' | 'fromStart' | 'skip'>;
  * Writes a stream's playlists: each segment's lines once, each playlist once until something changes, however many ask.
  */
 export class PlaylistText {
-  readonly #lines = new Map<number, { plain: Buffer; withParts?: Buffer }>();
+  readonly #lines = new SegmentLines();
   readonly #written = new Map<string, Buffer>();
-  #oldest = 0;
 
   /** Something has changed: a segment or part was added, one has left, or the end has come. */
   changed(oldestIndex: number): void {
     this.#written.clear();
-    for (; this.#oldest < oldestIndex; this.#oldest += 1) this.#lines.delete(this.#oldest);
+    this.#lines.dropBefore(oldestIndex);
   }
 
   /** The playlist, shared by all who ask for the same. There must be a segment. */
@@ -50,25 +52,34 @@ export class PlaylistText {
     const key = `${wanted.lowLatency} ${wanted.fromStart} ${wanted.skip}`;
     let text = this.#written.get(key);
     if (!text) {
+      this.#writeLines(state);
       text = this.#write(wanted, state);
       this.#written.set(key, text);
     }
     return text;
   }
 
+  /** Those of segments that were not there when a playlist was last asked for. */
+  #writeLines(state: PlaylistState): void {
+    const { listed } = state;
+    const oldest = listed[0]!.index;
+    if (this.#lines.next < oldest) this.#lines.restart(oldest);
+    for (const segment of listed.slice(this.#lines.next - oldest)) this.#lines.add(linesOf(segment, state));
+  }
+
   #write({ lowLatency, fromStart, skip }: Wanted, state: PlaylistState): Buffer {
-    const { listed, durationMs, first, goesOn, targetDurationS, partTargetMs, ended } = state;
+    const { listed, durationMs, first, goesOn, targetDurationS, partTargetMs, ended, nextIndex } = state;
     const oldest = listed[0]!;
     const targetMs = targetDurationS * 1000;
     const hasParts = lowLatency && !ended && partTargetMs !== undefined;
     const skipUntilMs = hasParts || durationMs > LONG_MS ? SKIP_UNTIL * targetMs : undefined;
-    const skipped = skip && skipUntilMs !== undefined ? olderThan(listed, skipUntilMs) : 0;
-    const isTagged = hasDiscontinuity(oldest, goesOn);
+    const skipped = skip && skipUntilMs !== undefined ? listed.length - within(listed, skipUntilMs) : 0;
     const head = writeHead({
       targetDurationS,
       mediaSequence: first.mediaSequence + oldest.index,
-      discontinuitySequence: first.discontinuitySequence + oldest.discontinuities - (isTagged ? 1 : 0),
-      independentSegments: listed.every(({ independent }) => independent),
+      discontinuitySequence:
+        first.discontinuitySequence + oldest.discontinuities - (hasDiscontinuity(oldest, goesOn) ? 1 : 0),
+      independentSegments: state.independent,
       ...((hasParts || skipUntilMs !== undefined) && {
         serverControl: {
           ...(skipUntilMs !== undefined && { canSkipUntilMs: skipUntilMs }),
@@ -79,30 +90,28 @@ export class PlaylistText {
       ...(fromStart && { startMs: 0 }),
       ...(skipped > 0 && { skippedSegments: skipped }),
     });
-    const withPartsFrom = hasParts ? listed.length - within(listed, PARTS_FOR * targetMs) : listed.length;
-    const segments = listed
-      .slice(skipped)
-      .map((segment, i) => this.#segment(segment, state, skipped + i >= withPartsFrom));
-    return Buffer.concat([Buffer.from(head), ...segments, Buffer.from(hasParts ? tail(state) : end(ended))]);
+    const withParts = hasParts ? listed.slice(-within(listed, PARTS_FOR * targetMs)) : [];
+    return Buffer.concat([
+      Buffer.from(head),
+      this.#lines.between(oldest.index + skipped, withParts[0]?.index ?? nextIndex),
+      Buffer.from(withParts.map((segment) => linesOf(segment, state, true)).join('')),
+      Buffer.from(hasParts ? tail(state) : writeTail({ ended })),
+    ]);
   }
+}
 
-  #segment(segment: ListedSegment, { first, goesOn }: PlaylistState, withParts: boolean): Buffer {
-    const mediaSequence = first.mediaSequence + segment.index;
-    const what = {
+function linesOf(segment: ListedSegment, { first, goesOn }: PlaylistState, withParts = false): string {
+  const { index, durationMs, wallMs, parts } = segment;
+  const mediaSequence = first.mediaSequence + index;
+  return writeSegment(
+    {
       uri: segmentPath(mediaSequence),
-      durationMs: segment.durationMs,
+      durationMs,
       discontinuity: hasDiscontinuity(segment, goesOn),
-      programDateTimeMs: segment.wallMs,
-    };
-    let lines = this.#lines.get(segment.index);
-    if (!lines) {
-      lines = { plain: Buffer.from(writeSegment(what)) };
-      this.#lines.set(segment.index, lines);
-    }
-    if (!withParts || segment.parts.length === 0) return lines.plain;
-    lines.withParts ??= Buffer.from(writeSegment(what, partsOf(segment.parts, mediaSequence)));
-    return lines.withParts;
-  }
+      programDateTimeMs: wallMs,
+    },
+    withParts ? partsOf(parts, mediaSequence) : [],
+  );
 }
 
 /** Also the first segment has one where it follows on an earlier owner's. */
@@ -128,15 +137,6 @@ function tail({ open, openWallMs, first, nextIndex }: PlaylistState): string {
       ...(openWallMs !== undefined && { programDateTimeMs: openWallMs }),
     },
   );
-}
-
-function end(ended: boolean): string {
-  return writeTail({ ended });
-}
-
-/** How many of the oldest segments are wholly further than this from the end. */
-function olderThan(listed: readonly ListedSegment[], ms: number): number {
-  return listed.length - within(listed, ms);
 }
 
 /** How many of the newest segments begin no further than this from the end, one of them at least partly. */

@@ -36,6 +36,7 @@ export class LiveWindow {
   #durationMs = 0;
   #added = 0;
   #discontinuities = 0;
+  #dependent = 0;
 
   constructor(options: LiveWindowOptions) {
     this.#options = options;
@@ -48,6 +49,11 @@ export class LiveWindow {
 
   get keptSegments(): number {
     return this.#kept.length;
+  }
+
+  /** Every listed segment begins with a keyframe. */
+  get independent(): boolean {
+    return this.#dependent === 0;
   }
 
   /** Of all that is listed. */
@@ -72,11 +78,13 @@ export class LiveWindow {
     if (segment.discontinuity && index > 0) this.#discontinuities += 1;
     const listed = { ...segment, index, discontinuities: this.#discontinuities };
     this.#listed.push(listed);
+    if (!listed.independent) this.#dependent += 1;
     this.#durationMs += listed.durationMs;
     let leaving = 0;
     let leftMs = this.#durationMs;
     while (leftMs - this.#listed[leaving]!.durationMs >= this.#options.windowMs) {
-      const { durationMs, index: old } = this.#listed[leaving]!;
+      const { durationMs, index: old, independent } = this.#listed[leaving]!;
+      if (!independent) this.#dependent -= 1;
       this.#kept.push({ index: old, untilMs: nowMs + durationMs + leftMs });
       leftMs -= durationMs;
       leaving += 1;
@@ -99,5 +107,6 @@ export class LiveWindow {
     this.#kept = this.#kept.filter((kept) => kept.index > index);
     this.#listed = this.#listed.filter((segment) => segment.index > index);
     this.#durationMs = this.#listed.reduce((sum, { durationMs }) => sum + durationMs, 0);
+    this.#dependent = this.#listed.filter(({ independent }) => !independent).length;
   }
 }
