@@ -8,6 +8,7 @@ import { beginRequest, contextOf } from './http/request-context.ts';
 import { mountRoutes, type Route } from './http/route.ts';
 import { secureHeaders } from './http/secure-headers.ts';
 import { checkToken, presentedToken } from './http/token-check.ts';
+import { tracedRequests } from './http/traced-requests.ts';
 import { DOCS_SECURITY_POLICY, docsPage } from './openapi/docs-page.ts';
 import { openApiDocument } from './openapi/document.ts';
 import { clientRoutes } from './routes/clients.ts';
@@ -83,6 +84,7 @@ export function gatewayApp(services: Services, log: Logger): Express {
     if (!isForPages(req.path) || !allowOtherOrigins(req, res)) next();
   });
   app.use(accessLog(metrics));
+  app.use(tracedRequests(services.tracer));
   app.use(secureHeaders);
 
   const router = express.Router();

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import { EventFeed } from '@streampool/events';
+import { NO_TRACER } from '@streampool/tracing';
 import type { Express } from 'express';
 import { SCOPES, TokenBook } from './access/api-tokens.ts';
 import { DEFAULT_RATE_LIMITS, RateLimits } from './access/rate-limits.ts';
@@ -78,6 +79,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const viewerAccess = new ViewerAccess({ tokens, limits, config });
   const services: Services = {
     ...options,
+    tracer: options.tracer ?? NO_TRACER,
     tokens,
     limits,
     viewerAccess,

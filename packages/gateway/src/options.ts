@@ -15,6 +15,7 @@ import type {
   StreamEngineApi,
   ViewerGaps,
 } from '@streampool/streaming';
+import type { Tracer } from '@streampool/tracing';
 import type { Logger } from 'pino';
 import type { ApiTokens } from './access/api-tokens.ts';
 import type { RateLimitSettings, RateLimitsOptions } from './access/rate-limits.ts';
@@ -215,6 +216,8 @@ export interface GatewayOptions {
   readonly meters?: readonly Meter[];
   /** Absent: one of the gateway’s own. Closed with the gateway. */
   readonly events?: EventFeed;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
   /** Absent: how much is logged cannot be changed through the API. */
   readonly logLevel?: LogLevelControl;
   /** Absent: timelines are what the state knows. */

@@ -1,4 +1,5 @@
 import { StreampoolError } from '@streampool/errors';
+import type { Tracer } from '@streampool/tracing';
 import type { UpstreamClient, UpstreamTarget, UpstreamTimeouts } from '@streampool/upstream';
 import type { Logger } from 'pino';
 import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './chain-options.ts';
@@ -33,6 +34,7 @@ export interface PoolFactoryOptions {
   readonly watching: Watching;
   /** In a cluster: where sources are. */
   readonly placements?: Placements;
+  readonly tracer?: Tracer;
 }
 
 export interface PoolPlace {
@@ -118,7 +120,7 @@ export class PoolFactory {
   }
 
   #transcode(spec: StreamSpec, place: PoolPlace, placement?: PoolPlacement): Pool {
-    const { settings, client, clock, door, log, watching } = this.#options;
+    const { settings, client, clock, door, log, watching, tracer } = this.#options;
     const { ffmpegArgs } = spec;
     if (!ffmpegArgs) throw new StreampoolError('INTERNAL', 'a transcoded stream without FFmpeg arguments');
     const alternatives = 1 + spec.failoverUrls.length;
@@ -193,6 +195,12 @@ export class PoolFactory {
                     clock,
                     noted: (note) => pool.note(note),
                     log: log.child({ streamId: spec.id }),
+                    ...(tracer && {
+                      openSpan: () =>
+                        tracer.open('ffmpeg start', {
+                          attributes: { 'stream.id': spec.id, index: attempt.index },
+                        }),
+                    }),
                   });
                 },
                 () => input.isRunning,

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { Tracer } from '@streampool/tracing';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
 import { type EmitEngineEvent, type StreamCarrier, withCarried } from './carrier.ts';
@@ -46,6 +47,8 @@ export interface StreamEngineOptions {
   readonly health?: SourceHealth;
   /** Absent: this process is on its own, and plays every stream itself. */
   readonly cluster?: ClusterOptions;
+  /** Absent: nothing is traced. */
+  readonly tracer?: Tracer;
 }
 
 /** The data plane of one process: which pools run, and which viewer belongs to which. */

@@ -1,5 +1,6 @@
 export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
 export type { ClusterNode } from './cluster/cluster-node.ts';
+export { FakeCollector, type SeenSpan } from './collector/fake-collector.ts';
 export { type Census, type CyclePlan, type CycleResult, runCycles } from './cycles/run-cycles.ts';
 export { decodeErrors, type Probe, type ProbedStream, probe, probePackets } from './fixtures/inspect.ts';
 export {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
+import { FakeCollector } from '@streampool/testkit';
 import { NO_TRACER, openTracer, type Tracer, traced } from '../src/index.ts';
-import { FakeCollector } from './fake-collector.ts';
 
 let collector: FakeCollector;
 let tracer: Tracer;

@@ -46,6 +46,8 @@ import { type JobsReport, jobsReport } from '../serve/jobs-report.ts';
 import { Leaving } from '../serve/leaving.ts';
 import type { RunningServer } from '../serve/serve.ts';
 import { Teardown } from '../serve/teardown.ts';
+import { nodeTracer } from '../tracing/node-tracer.ts';
+import { tracedNodeDoor, tracedOwnership } from '../tracing/traced-parts.ts';
 import type { ClusterConfig } from './cluster-config.ts';
 import { hasOtherGateway } from './other-gateway.ts';
 import { rateLimitStore } from './rate-limit-store.ts';
@@ -88,6 +90,9 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const prefix = config.redisKeyPrefix;
   const { leaseMs } = expiry(config);
   const meters = new NodeMeters();
+  const tracer = await nodeTracer(config, { node: nodeId, role, version });
+  // Opened first, closed last: closing is traced, too.
+  teardown.add('tracer', () => tracer.close());
   const redis = meters.measured('redis', new RedisClusterState({ url: redisUrl, prefix, ...expiry(config) }));
   const state: ClusterState = new RememberingState({ state: redis, leaseMs });
   teardown.add('state', () => state.close());
@@ -97,9 +102,9 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   let jobs: JobsReport | undefined;
   // The worker listens to the engine, and the engine asks the worker who owns what.
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
-  const asked: Ownership = { acquire: (streamId, how) => ownership.acquire(streamId, how) };
+  const asked = tracedOwnership({ acquire: (streamId, how) => ownership.acquire(streamId, how) }, tracer);
   const plane = await openDataPlane({
-    ...{ config, nodeId, state, secret: secretOfCluster(internalToken), log, teardown },
+    ...{ config, nodeId, state, secret: secretOfCluster(internalToken), log, tracer, teardown },
     worker: () => worker,
     cluster: { ownership: asked, node: nodeId, token: internalToken },
     slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
@@ -136,13 +141,13 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const gateway: Gateway = createGateway({
     ...(limits && { rateLimitStore: { redis: limits.redis, keyPrefix: prefix } }),
     ...(await front(plane, { config, log, meters, teardown }, { worker: () => worker, jobs: () => jobs })),
-    ...{ state, log, version, nodeId, logLevel },
+    ...{ state, log, version, nodeId, logLevel, tracer },
     config: {
       ...gatewayConfig(config, { clustered: true }),
       redirectSecret: redirectSecret(internalToken),
       ...(role === 'worker' && { api: 'watching' }),
     },
-    nodeDoor,
+    nodeDoor: tracedNodeDoor(nodeDoor, tracer),
     peers,
     admission: new Admission({
       ...{ state, leaseMs },

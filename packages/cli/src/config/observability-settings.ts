@@ -1,5 +1,5 @@
 import type { Setting } from './settings.ts';
-import { text } from './values.ts';
+import { decimal, text } from './values.ts';
 
 const httpUrl = text(
   'http:// or https://, a host and maybe a path, without a / at the end',
@@ -21,4 +21,17 @@ export const OBSERVABILITY_SETTINGS = {
       'Where Prometheus reaches this process (its /metrics, without that), as GET /sd/prometheus says; by default WORKER_URL, or HOST and PORT',
     type: httpUrl,
   }),
+  otlpEndpoint: optional({
+    env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    about:
+      'Base URL of an OpenTelemetry collector (OTLP over HTTP) that is sent traces; its headers are OTEL_EXPORTER_OTLP_HEADERS in the environment. Without it nothing is traced',
+    type: httpUrl,
+  }),
+  tracesSampled: {
+    env: 'OTEL_TRACES_SAMPLER_ARG',
+    group: 'Observability',
+    about: 'The share of the traces that begin here and are kept, 0 to 1',
+    type: decimal(0, 1),
+    default: '1',
+  } as Setting<number> & { default: string },
 };

@@ -2,12 +2,14 @@ import type { PageApi } from '@streampool/gateway';
 import type { HlsEdge } from '@streampool/hls-edge';
 import type { ClusterState } from '@streampool/state';
 import { type ClusterOptions, SharedHealth, StreamEngine, systemClock } from '@streampool/streaming';
+import { NO_TRACER, type Tracer } from '@streampool/tracing';
 import { Door, HttpUpstreamClient, type UpstreamTimeouts } from '@streampool/upstream';
 import { SlotKeeper, type SlotPeers, type Worker } from '@streampool/worker';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import { engineSettings } from '../serve/from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
+import { tracedUpstream } from '../tracing/traced-parts.ts';
 import { openHls } from './hls.ts';
 import { openPages } from './pages.ts';
 import type { InstallationSecret } from './secrets.ts';
@@ -19,6 +21,7 @@ export interface DataPlaneOptions {
   readonly state: ClusterState;
   readonly secret: InstallationSecret;
   readonly log: Logger;
+  readonly tracer: Tracer;
   /** Is told what has to be closed, in the order of its opening. */
   readonly teardown: Teardown;
   /** The node's worker, which listens to the engine and so comes after it; undefined until then. */
@@ -44,7 +47,7 @@ export interface DataPlane {
 
 /** Opens it. Nothing is played before somebody asks the engine to; `slots` are to be started by whoever listens. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers } = options;
+  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer } = options;
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
     engine: () => engine,
@@ -54,12 +57,15 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   teardown.add('slots', () => slots.close());
 
   const pages = openPages(config, { secret, teardown });
-  const client = new HttpUpstreamClient({
-    slots,
-    pages: (guard) => pages.resolver(guard),
-    policy: { access: config.upstreamAccess },
-    verifyTls: config.verifyUpstreamTls,
-  });
+  const client = tracedUpstream(
+    new HttpUpstreamClient({
+      slots,
+      pages: (guard) => pages.resolver(guard),
+      policy: { access: config.upstreamAccess },
+      verifyTls: config.verifyUpstreamTls,
+    }),
+    tracer,
+  );
   const timeouts = { connectMs: config.connectTimeoutMs, firstByteMs: config.streamTimeoutMs };
   const door = await Door.listen({ client, timeouts: { ...timeouts, stallMs: config.stallTimeoutMs } });
   teardown.add('door', () => door.close());
@@ -77,6 +83,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     client,
     door,
     log,
+    ...(tracer !== NO_TRACER && { tracer }),
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());

@@ -7,6 +7,7 @@ import { urlProbe } from '../serve/probe-url.ts';
 import type { Teardown } from '../serve/teardown.ts';
 import { transcoding } from '../serve/transcoding.ts';
 import type { DataPlane } from './data-plane.ts';
+import { hlsFigures } from './hls-figures.ts';
 import type { NodeMeters } from './meters.ts';
 import { openTokens } from './token-file.ts';
 
@@ -53,6 +54,7 @@ export async function front(
           worker: figures,
           upstream: client.stats(),
           openBreakers: health.open,
+          ...hlsFigures(hls),
           providers: slots.figures(),
           ...(report && { jobs: report() }),
         }

@@ -10,6 +10,7 @@ import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
 import { NodeMeters } from '../node/meters.ts';
 import { secretBeside } from '../node/secrets.ts';
+import { nodeTracer } from '../tracing/node-tracer.ts';
 import { baseUrl } from './announce.ts';
 import { cannotListen } from './cannot-listen.ts';
 import { prepareDataDir } from './data-dir.ts';
@@ -56,6 +57,9 @@ async function open(
   const path = await prepareDataDir(config.dataDir);
   const secret = await secretBeside(path);
   const meters = new NodeMeters();
+  const tracer = await nodeTracer(config, { node: workerId, role: 'serve', version });
+  // Opened first, closed last: closing is traced, too.
+  teardown.add('tracer', () => tracer.close());
   const state = meters.measured('sqlite', await openSqliteState({ path, ...expiry(config) }));
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
@@ -63,14 +67,14 @@ async function open(
   let worker: Worker | undefined;
   let jobs: JobsReport | undefined;
   const plane = await openDataPlane({
-    ...{ config, nodeId: workerId, state, secret, log, teardown },
+    ...{ config, nodeId: workerId, state, secret, log, tracer, teardown },
     worker: () => worker,
   });
   const { slots, engine } = plane;
   meters.showNodes(state);
   const gateway = createGateway({
     ...(await front(plane, { config, log, meters, teardown }, { worker: () => worker, jobs: () => jobs })),
-    ...{ state, log, version, nodeId: workerId },
+    ...{ state, log, version, nodeId: workerId, tracer },
     ...(logLevel && { logLevel }),
     config: gatewayConfig(config),
   });

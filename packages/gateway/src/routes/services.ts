@@ -1,5 +1,6 @@
 import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
+import type { Tracer } from '@streampool/tracing';
 import type { ApiTokens } from '../access/api-tokens.ts';
 import type { RateLimits } from '../access/rate-limits.ts';
 import type { ViewerAccess } from '../access/viewer-access.ts';
@@ -31,6 +32,7 @@ export interface Services {
   readonly pages?: PageApi;
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly clusterFigures: ClusterFigures;
   /** See {@link GatewayOptions}. */
   readonly logLevel?: LogLevelControl;

@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { StreamDefinition } from '@streampool/state';
+import { traced } from '@streampool/tracing';
 import type { Logger } from 'pino';
 import { isProxiedHls } from '../hls/hls-stream.ts';
 import { allowOtherOrigins } from '../http/cross-origin.ts';
 import { sendError } from '../http/error-response.ts';
 import { beginRequest, type RequestContext } from '../http/request-context.ts';
+import { traceparentOf } from '../http/traced-requests.ts';
 import type { ViewerRedirect } from '../options.ts';
 import { streamNotFound } from '../routes/read-streams.ts';
 import type { Services } from '../routes/services.ts';
@@ -63,9 +65,11 @@ export class ViewerDoor {
       return true;
     }
     const context = beginRequest(req, res, this.#log);
-    this.#watch(req, res, context, { streamId, query: new URLSearchParams(query) }).catch((error) =>
-      sendError(res, error),
-    );
+    const parent = traceparentOf(req);
+    const attributes = { 'stream.id': streamId, 'request.id': context.id };
+    traced(this.#services.tracer, 'viewer start', { kind: 'server', parent, attributes }, () =>
+      this.#watch(req, res, context, { streamId, query: new URLSearchParams(query) }),
+    ).catch((error) => sendError(res, error));
     return true;
   }
 

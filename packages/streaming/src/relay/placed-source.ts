@@ -1,4 +1,5 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { Tracer } from '@streampool/tracing';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Source, SourceSink } from '../source.ts';
@@ -35,6 +36,7 @@ export interface PlacedSourceOptions {
   readonly stallMs: number;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly tracer?: Tracer;
 }
 
 /**
@@ -165,8 +167,9 @@ export class PlacedSource implements Source {
   }
 
   #playRelay(place: RemotePlacement): void {
-    const { cluster, streamId, joinNext, connectMs, answerMs, stallMs, clock } = this.#options;
-    const { url, deposes } = place;
+    const { cluster, streamId, joinNext, connectMs, answerMs, stallMs, clock, tracer } = this.#options;
+    const { url, deposes, owner } = place;
+    const attributes = { 'stream.id': streamId, owner };
     const reader = new RelayReader({
       ...{
         url,
@@ -180,6 +183,7 @@ export class PlacedSource implements Source {
         token: cluster.token,
       },
       ...(deposes !== undefined && { deposes }),
+      ...(tracer && { openSpan: () => tracer.open('relay request', { kind: 'client', attributes }) }),
       onData: (packets) => {
         this.#played = true;
         this.#sink?.data(packets);

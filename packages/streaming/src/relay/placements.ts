@@ -1,4 +1,5 @@
 import type { StreampoolError } from '@streampool/errors';
+import type { Tracer } from '@streampool/tracing';
 import type { Logger } from 'pino';
 import type { Attempt } from '../chain-options.ts';
 import type { Clock } from '../clock.ts';
@@ -17,6 +18,7 @@ export interface PlacementsOptions {
   readonly settings: EngineSettings;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly tracer?: Tracer;
 }
 
 /** One pool's way to its sources. */
@@ -50,7 +52,7 @@ export class Placements {
 
   /** For a new pool. */
   of(streamId: string): PoolPlacement {
-    const { cluster, settings, clock, log } = this.#options;
+    const { cluster, settings, clock, log, tracer } = this.#options;
     const memory: PlacedMemory = {};
     const pool: PoolPlacements = new PoolPlacements(
       (reason, error) => {
@@ -61,6 +63,7 @@ export class Placements {
         new PlacedSource({
           ...{ streamId, cluster, memory, open, joinNext, awayOnly, onStays, clock, log },
           ...(place && { place }),
+          ...(tracer && { tracer }),
           onMoved: (epoch) => pool.onMoved(epoch),
           connectMs: CONNECT_MS,
           answerMs: settings.streamTimeoutMs + ANSWER_GRACE_MS,

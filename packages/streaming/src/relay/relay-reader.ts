@@ -1,6 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { ERRORS, type ErrorCode, StreampoolError } from '@streampool/errors';
+import type { Span } from '@streampool/tracing';
 import type { Clock } from '../clock.ts';
 import type { RelayPosition } from './relay-feed.ts';
 import { type LastWord, RelayBody } from './relay-signal.ts';
@@ -38,6 +39,8 @@ export interface RelayReaderOptions {
   /** Silence after which the node counts as stuck; it speaks several times within it. */
   readonly stallMs: number;
   readonly clock: Clock;
+  /** For traces: from the request to the answer. It is told to the other node. */
+  readonly openSpan?: () => Span;
   /** Whole packets, valid until the call returns. */
   readonly onData: (packets: Buffer) => void;
   /** The node has answered: it plays the stream under this epoch. */
@@ -64,6 +67,7 @@ export class RelayReader {
   #heardMs = 0;
   #paused = false;
   #done = false;
+  #span: Span | undefined;
 
   constructor(options: RelayReaderOptions) {
     this.#options = options;
@@ -96,9 +100,14 @@ export class RelayReader {
     const { url, token, node, connectMs, answerMs } = this.#options;
     const isCurrent = (): boolean => generation === this.#generation && !this.#done;
     const ask = url.startsWith('https:') ? httpsRequest : httpRequest;
+    this.#span = this.#options.openSpan?.();
+    const traceparent = this.#span?.traceparent;
     const request = ask(this.#url(), {
       agent: false,
-      headers: { Authorization: `Bearer ${token}`, 'X-Streampool-Node': node },
+      headers: {
+        ...{ Authorization: `Bearer ${token}`, 'X-Streampool-Node': node },
+        ...(traceparent !== undefined && { traceparent }),
+      },
     });
     this.#request = request;
     this.#deadline(connectMs, 'it cannot be connected to');
@@ -159,6 +168,7 @@ export class RelayReader {
       return;
     }
     this.#position = start;
+    this.#span?.end();
     this.#options.onOpen(start.epoch);
     if (!isCurrent()) return;
     const body = new RelayBody({
@@ -253,12 +263,14 @@ export class RelayReader {
 
   #end(end: RelayEnd): void {
     if (this.#done) return;
+    this.#span?.end(end.kind === 'refused' ? end.error : { code: end.kind.toUpperCase() });
     this.close();
     this.#options.onEnd(end);
   }
 
   #drop(): void {
     this.#generation += 1;
+    this.#span?.end();
     this.#cancelDeadline();
     this.#request?.destroy();
     this.#response?.destroy();

@@ -1,5 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
 import { commandLine, FfmpegProcess } from '@streampool/ffmpeg';
+import type { Span } from '@streampool/tracing';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { StreamNote } from '../notes.ts';
@@ -18,6 +19,8 @@ export interface FfmpegSourceOptions {
   readonly stopGraceMs: number;
   readonly clock: Clock;
   readonly noted: (note: StreamNote) => void;
+  /** For traces: from the start of the process to its first bytes. */
+  readonly openSpan?: () => Span;
   readonly log: Logger;
 }
 
@@ -26,6 +29,8 @@ export interface FfmpegSourceOptions {
  * stream's life (the longest timer there is).
  */
 const NEVER_MS = 2 ** 31 - 1;
+
+const ENDED_EARLY = { code: 'FFMPEG_ENDED' };
 
 /** One FFmpeg process as a source: reads the prepared input, puts out MPEG-TS. */
 export class FfmpegSource implements Source {
@@ -89,6 +94,7 @@ export class FfmpegSource implements Source {
     }
     if (this.#closed) return;
     const prepared = this.#prepared;
+    let starting = this.#options.openSpan?.();
     this.#process = new FfmpegProcess(
       {
         ffmpegPath,
@@ -99,7 +105,11 @@ export class FfmpegSource implements Source {
         log,
       },
       {
-        data: (chunk) => sink.data(chunk),
+        data: (chunk) => {
+          starting?.end();
+          starting = undefined;
+          sink.data(chunk);
+        },
         progress: ({ fps, speed, bitrateKbps, outTimeMs }) => {
           if (outTimeMs !== undefined) this.#pace.push({ outTimeMs });
           sink.progress({
@@ -108,10 +118,14 @@ export class FfmpegSource implements Source {
             ...(bitrateKbps === undefined ? {} : { bitrateKbps }),
           });
         },
-        exit: (error) => sink.end(this.#verdict(prepared, error)),
+        exit: (error) => {
+          starting?.end(error ?? ENDED_EARLY);
+          sink.end(this.#verdict(prepared, error));
+        },
       },
     );
     this.#process.start();
+    if (this.#process.pid !== undefined) starting?.set({ 'process.pid': this.#process.pid });
     if (this.#paused) this.#process.pause();
   }
 
