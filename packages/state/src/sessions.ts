@@ -81,8 +81,16 @@ export interface UserRecord {
   readonly maxSessions: number;
 }
 
-/** A session of which nothing is heard for so long has expired; ms. */
+/** A session of which nothing is heard for so long expires, within a sixth of that time more; ms. */
 export const DEFAULT_SESSION_TIMEOUT_MS = 30_000;
+
+/**
+ * What a renewal lasts, ms: the timeout, and so much more that touches within that time need not renew again. Most of what a
+ * viewer asks for comes soon after something else; then only its last activity is noted, which no index is ordered by.
+ */
+export function renewalOf(timeoutMs: number): { lastsMs: number; againBelowMs: number } {
+  return { lastsMs: Math.round((timeoutMs * 7) / 6), againBelowMs: timeoutMs };
+}
 
 /**
  * Sessions expire by the clock that stands still while nobody is heard (see `listening`). One that has expired is gone for

@@ -27,7 +27,7 @@ export class TouchGroups {
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ state, node, withinMs = 2, most = 256 }: TouchGroupsOptions) {
+  constructor({ state, node, withinMs = 3, most = 256 }: TouchGroupsOptions) {
     this.#state = state;
     this.#node = node;
     this.#withinMs = withinMs;

@@ -3,6 +3,7 @@ import type { Page } from '../cluster-state.ts';
 import { invalidCursor, pageLimit } from '../limits.ts';
 import {
   MOST_RETURNS,
+  renewalOf,
   type SessionAnswer,
   type SessionEnd,
   type SessionRecord,
@@ -31,12 +32,15 @@ type StartRow =
 export class RedisSessions implements SessionState {
   readonly #redis: Connection;
   readonly #leaseMs: number;
-  readonly #timeoutMs: number;
+  readonly #lastsMs: number;
+  readonly #againBelowMs: number;
 
   constructor(redis: Connection, leaseMs: number, timeoutMs: number) {
     this.#redis = redis;
     this.#leaseMs = leaseMs;
-    this.#timeoutMs = timeoutMs;
+    const { lastsMs, againBelowMs } = renewalOf(timeoutMs);
+    this.#lastsMs = lastsMs;
+    this.#againBelowMs = againBelowMs;
   }
 
   async startSession(request: SessionRequest): Promise<SessionAnswer> {
@@ -46,7 +50,7 @@ export class RedisSessions implements SessionState {
     // The order of the first two is the touch's business: see include/sessions.lua.
     const described = { node, index, user, ip, place, player, streamId, clientId, userAgent };
     const row = (await this.#redis.run(
-      ...['start-session' as const, JSON.stringify(described), id, index, limit, this.#timeoutMs],
+      ...['start-session' as const, JSON.stringify(described), id, index, limit, this.#lastsMs],
       ...[this.#leaseMs, quietMs, resumes ? '1' : '', MOST_RETURNS],
     )) as StartRow;
     if (row[0] === 'limit') return { granted: false, reason: 'limit', active: row[1], limit: row[2] };
@@ -65,7 +69,8 @@ export class RedisSessions implements SessionState {
       const args: string[] = [];
       for (const { id, user, place } of touches.slice(i, i + TOUCHES_PER_STEP))
         args.push(id, indexOf(user, place));
-      calls.push(['touch-sessions', this.#timeoutMs, this.#leaseMs, begins, ...args]);
+      const settings = [this.#lastsMs, this.#againBelowMs, this.#leaseMs, begins];
+      calls.push(['touch-sessions', ...settings, ...args]);
     }
     const replies = (await this.#redis.runAll(calls)) as string[];
     return [...replies.join('')].map((letter) => ANSWERS[letter] ?? 'unknown');
@@ -146,6 +151,9 @@ function cursorOf(after: string | undefined): string {
 }
 
 function toSession(id: string, json: string): SessionRecord {
-  const { index, ...session } = JSON.parse(json) as Omit<SessionRecord, 'id'> & { index: string };
+  const { index, untilMs, ...session } = JSON.parse(json) as Omit<SessionRecord, 'id'> & {
+    index: string;
+    untilMs: number;
+  };
   return { id, ...session };
 }

@@ -197,18 +197,21 @@ const STEPS: readonly string[] = [
     node TEXT NOT NULL,
     user_agent TEXT NOT NULL,
     started_at_ms INTEGER NOT NULL,
-    last_active_ms INTEGER NOT NULL,
     expires_ms INTEGER NOT NULL
   ) STRICT;
+  -- Written by every touch, so it is narrow: a transaction writes whole pages.
+  CREATE TABLE session_activity (number INTEGER PRIMARY KEY, last_active_ms INTEGER NOT NULL) STRICT;
   CREATE UNIQUE INDEX sessions_by_place ON sessions (user, place);
   CREATE INDEX sessions_by_user ON sessions (user, expires_ms);
   CREATE INDEX sessions_by_stream ON sessions (stream_id, id);
   CREATE INDEX sessions_by_expiry ON sessions (expires_ms);
   CREATE TABLE session_counts (user TEXT PRIMARY KEY, sessions INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TRIGGER session_added AFTER INSERT ON sessions BEGIN
+    INSERT INTO session_activity VALUES (NEW.number, NEW.started_at_ms);
     INSERT INTO session_counts VALUES (NEW.user, 1) ON CONFLICT (user) DO UPDATE SET sessions = sessions + 1;
   END;
   CREATE TRIGGER session_removed AFTER DELETE ON sessions BEGIN
+    DELETE FROM session_activity WHERE number = OLD.number;
     UPDATE session_counts SET sessions = sessions - 1 WHERE user = OLD.user;
     DELETE FROM session_counts WHERE user = OLD.user AND sessions = 0;
   END;

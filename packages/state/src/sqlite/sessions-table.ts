@@ -5,6 +5,7 @@ import type { EventType } from '../records.ts';
 import {
   ENDINGS,
   MOST_RETURNS,
+  renewalOf,
   type SessionAnswer,
   type SessionDescription,
   type SessionEnd,
@@ -42,8 +43,7 @@ export interface SessionsOptions {
 
 /** What expired sessions of one user are removed at once. */
 const EXPIRED_PER_START = 1_000;
-const COLUMNS =
-  'id, user, place, ip, player, stream_id, client_id, node, user_agent, started_at_ms, last_active_ms';
+const COLUMNS = 'id, user, place, ip, player, stream_id, client_id, node, user_agent, started_at_ms';
 
 /**
  * Viewing sessions. Within a transaction, all that changes them; `heard` is the time by the clock that expiry goes by, `now`
@@ -52,10 +52,12 @@ const COLUMNS =
 export class SessionsTable {
   readonly #events: EventsTable;
   readonly #users: UsersTable;
-  readonly #timeoutMs: number;
+  readonly #lastsMs: number;
+  readonly #againBelowMs: number;
   readonly #insert: StatementSync;
   readonly #goOn: StatementSync;
-  readonly #touch: StatementSync;
+  readonly #note: StatementSync;
+  readonly #renew: StatementSync;
   readonly #drop: StatementSync;
   readonly #get: StatementSync;
   readonly #atPlace: StatementSync;
@@ -76,18 +78,22 @@ export class SessionsTable {
   constructor({ connection, events, users, timeoutMs }: SessionsOptions) {
     this.#events = events;
     this.#users = users;
-    this.#timeoutMs = timeoutMs;
+    const { lastsMs, againBelowMs } = renewalOf(timeoutMs);
+    this.#lastsMs = lastsMs;
+    this.#againBelowMs = againBelowMs;
     const prepare = (sql: string): StatementSync => connection.prepare(sql);
-    const select = `SELECT ${COLUMNS} FROM sessions`;
+    // CROSS JOIN: in this order, so that the indexes of sessions are used.
+    const select = `SELECT ${COLUMNS}, last_active_ms FROM sessions CROSS JOIN session_activity USING (number)`;
     this.#insert = prepare(`
       INSERT INTO sessions (${COLUMNS}, expires_ms) VALUES
-      ($id, $user, $place, $ip, $player, $streamId, $clientId, $node, $userAgent, $now, $now, $expiresMs)`);
+      ($id, $user, $place, $ip, $player, $streamId, $clientId, $node, $userAgent, $now, $expiresMs)`);
     this.#goOn = prepare(`
       UPDATE sessions SET ip = $ip, client_id = $clientId, node = $node, user_agent = $userAgent,
-        last_active_ms = $now, expires_ms = $expiresMs WHERE id = $id`);
-    this.#touch = prepare(
-      'UPDATE sessions SET node = $node, last_active_ms = $now, expires_ms = $expiresMs WHERE id = $id',
-    );
+        expires_ms = $expiresMs WHERE id = $id`);
+    this.#note = prepare(`
+      UPDATE session_activity SET last_active_ms = $now
+      WHERE number = (SELECT number FROM sessions WHERE id = $id AND expires_ms > $againBelow AND node = $node)`);
+    this.#renew = prepare('UPDATE sessions SET node = $node, expires_ms = $expiresMs WHERE id = $id');
     this.#drop = prepare('DELETE FROM sessions WHERE id = $id');
     this.#get = prepare(`${select} WHERE id = $id`);
     this.#atPlace = prepare(`${select} WHERE user = $user AND place = $place`);
@@ -133,11 +139,12 @@ export class SessionsTable {
     const active = this.count(user, heard);
     const row = this.#atPlace.get({ user, place }) as unknown as SessionRow | undefined;
     const current = row && toSession(row);
-    const expiresMs = heard + this.#timeoutMs;
+    const expiresMs = heard + this.#lastsMs;
 
     if (current && current.player === player && current.streamId === streamId) {
       const { ip, clientId, node, userAgent } = request;
-      this.#goOn.run({ id: current.id, ip, clientId, node, userAgent, now, expiresMs });
+      this.#goOn.run({ id: current.id, ip, clientId, node, userAgent, expiresMs });
+      this.#note.run({ id: current.id, node, now, againBelow: heard });
       return { granted: true, sessionId: current.id, active, limit };
     }
     if (current && resumes) return { granted: false, reason: 'replaced' };
@@ -159,9 +166,14 @@ export class SessionsTable {
   }
 
   touch(node: string, touches: readonly SessionTouch[], heard: number, now: number): TouchAnswer[] {
-    const expiresMs = heard + this.#timeoutMs;
+    const expiresMs = heard + this.#lastsMs;
+    const againBelow = heard + this.#againBelowMs;
     return touches.map(({ id, user, place }) => {
-      if (Number(this.#touch.run({ id, node, now, expiresMs }).changes) > 0) return 'ok';
+      if (Number(this.#note.run({ id, node, now, againBelow }).changes) > 0) return 'ok';
+      if (Number(this.#renew.run({ id, node, expiresMs }).changes) > 0) {
+        this.#note.run({ id, node, now, againBelow });
+        return 'ok';
+      }
       const since = now - ENDINGS.keptMs;
       const ending = this.#endingOf.get({ id, user, place, since }) as { reason: EndReason } | undefined;
       if (ending) return ending.reason === 'ended' ? 'ended' : 'replaced';

@@ -4,7 +4,7 @@
 -- ARGV[2]  its id, if it is a new one
 -- ARGV[3]  index (user:place)
 -- ARGV[4]  most sessions of the user, 0 for any number, where the store knows nothing else of it
--- ARGV[5]  session timeout, ms
+-- ARGV[5]  what a renewal lasts, ms
 -- ARGV[6]  lease of a node, ms
 -- ARGV[7]  quiet time, ms
 -- ARGV[8]  '1' if the viewer has been served all along
@@ -15,10 +15,11 @@
 -- @include listening
 -- @include sessions
 local description, id, index = ARGV[1], ARGV[2], ARGV[3]
-local limit, timeout_ms, quiet_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
+local limit, lasts_ms, quiet_ms = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[7])
 local resumes = ARGV[8] == '1'
 local now = now_ms()
 local heard = listening(now, tonumber(ARGV[6]))
+local until_ms = heard + lasts_ms
 local asked = cjson.decode(description)
 local sessions = user_sessions_key(index)
 drop_expired_sessions(sessions, heard, 1000, now)
@@ -31,9 +32,9 @@ local json = current and redis.call('HGET', SESSIONS, current)
 local session = json and cjson.decode(json)
 
 if session and session.player == asked.player and session.streamId == asked.streamId then
-  redis.call('HSET', SESSIONS, current, session_json(description, session.startedAtMs, now))
-  redis.call('ZADD', SESSIONS_EXPIRY, heard + timeout_ms, current)
-  redis.call('ZADD', sessions, heard + timeout_ms, current)
+  redis.call('HSET', SESSIONS, current, session_json(description, session.startedAtMs, until_ms, now))
+  redis.call('ZADD', SESSIONS_EXPIRY, until_ms, current)
+  redis.call('ZADD', sessions, until_ms, current)
   return { 'granted', current, active, limit, '', '' }
 end
 if session and resumes then return { 'replaced' } end
@@ -56,11 +57,11 @@ if not session and not resumes and limit > 0 and active >= limit then
   return { 'limit', active, limit }
 end
 if session then drop_session(current, json, 'replaced', now) end
-redis.call('HSET', SESSIONS, id, session_json(description, now, now))
+redis.call('HSET', SESSIONS, id, session_json(description, now, until_ms, now))
 redis.call('SET', place_key(index), id)
-redis.call('ZADD', SESSIONS_EXPIRY, heard + timeout_ms, id)
+redis.call('ZADD', SESSIONS_EXPIRY, until_ms, id)
 redis.call('ZADD', SESSIONS_INDEX, 0, id)
-redis.call('ZADD', sessions, heard + timeout_ms, id)
+redis.call('ZADD', sessions, until_ms, id)
 redis.call('SADD', stream_sessions_key(asked.streamId), id)
 tell_session('session_started', id, asked, now)
 return { 'granted', id, session and active or active + 1, limit, session and current or '', json or '' }

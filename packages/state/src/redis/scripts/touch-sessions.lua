@@ -1,17 +1,18 @@
 -- Renews sessions.
 -- KEYS[1]  prefix
--- ARGV[1]  session timeout, ms
--- ARGV[2]  lease of a node, ms
--- ARGV[3]  the node that serves them: how the JSON of its sessions begins
--- ARGV[4…] id and index (user:place) of each, in turn
+-- ARGV[1]  what a renewal lasts, ms
+-- ARGV[2]  one that lasts so much longer is not renewed yet, ms
+-- ARGV[3]  lease of a node, ms
+-- ARGV[4]  the node that serves them: how the JSON of its sessions begins
+-- ARGV[5…] id and index (user:place) of each, in turn
 -- returns  a letter for each: o renewed, r replaced, e ended by an operator, u unknown
 -- @include clock
 -- @include listening
 -- @include sessions
 local now = now_ms()
-local heard = listening(now, tonumber(ARGV[2]))
-local until_ms = heard + tonumber(ARGV[1])
-local node, active = ARGV[3], stamp(now)
+local heard = listening(now, tonumber(ARGV[3]))
+local until_ms, again_below = heard + tonumber(ARGV[1]), heard + tonumber(ARGV[2])
+local node, active, renewed = ARGV[4], stamp(now), stamps(until_ms, now)
 
 local function why_gone(id, index)
   for _, ending in ipairs(endings_of(index)) do
@@ -23,14 +24,18 @@ local function why_gone(id, index)
 end
 
 local answers = {}
-for i = 4, #ARGV, 2 do
+for i = 5, #ARGV, 2 do
   local id, index = ARGV[i], ARGV[i + 1]
   local json = redis.call('HGET', SESSIONS, id)
   if json then
     if string.sub(json, 1, #node) ~= node then json = node .. string.sub(json, string.find(json, '"index":"', 1, true), -1) end
-    redis.call('HSET', SESSIONS, id, string.sub(json, 1, -15) .. active)
-    redis.call('ZADD', SESSIONS_EXPIRY, until_ms, id)
-    redis.call('ZADD', user_sessions_key(index), 'XX', until_ms, id)
+    if tonumber(string.sub(json, UNTIL_FROM, UNTIL_TO)) > again_below then
+      redis.call('HSET', SESSIONS, id, string.sub(json, 1, ACTIVE_FROM - 1) .. active)
+    else
+      redis.call('HSET', SESSIONS, id, string.sub(json, 1, UNTIL_FROM - 1) .. renewed)
+      redis.call('ZADD', SESSIONS_EXPIRY, until_ms, id)
+      redis.call('ZADD', user_sessions_key(index), 'XX', until_ms, id)
+    end
     answers[#answers + 1] = 'o'
   else
     answers[#answers + 1] = why_gone(id, index)

@@ -12,10 +12,15 @@ local function endings_key(index) return P .. 'iptv:endings:' .. index end
 local function user_sessions_key(index) return P .. 'iptv:user_sessions:' .. string.match(index, '^[^:]*') end
 local function stream_sessions_key(stream) return P .. 'iptv:stream_sessions:' .. stream end
 
--- A session's JSON begins with its node and ends in its last activity, 13 digits and a brace, so that a touch need not parse it.
+-- A session's JSON begins with its node, and ends in when it expires and when it was active last, each 13 digits: a touch
+-- need not parse it.
+local UNTIL_FROM, UNTIL_TO, ACTIVE_FROM = -43, -31, -14
 local function stamp(now) return string.format('%.0f}', now) end
-local function session_json(description, started, now)
-  return string.sub(description, 1, -2) .. ',"startedAtMs":' .. string.format('%.0f', started) .. ',"lastActiveMs":' .. stamp(now)
+local function stamps(until_ms, now)
+  return string.format('%.0f', until_ms) .. ',"lastActiveMs":' .. stamp(now)
+end
+local function session_json(description, started, until_ms, now)
+  return string.sub(description, 1, -2) .. ',"startedAtMs":' .. string.format('%.0f', started) .. ',"untilMs":' .. stamps(until_ms, now)
 end
 
 -- { { session id, player, stream id, 'replaced' or 'ended', ms }, … }, oldest first.

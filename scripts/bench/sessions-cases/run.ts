@@ -1,0 +1,186 @@
+import type { NodeResult } from './node-main.ts';
+import { NodeProcess } from './node-process.ts';
+import type { Place } from './place.ts';
+
+/** A user asks for a playlist and a segment every 6 s, and each asks the state: what the workload is measured by. */
+export const TOUCHES_PER_USER_AND_SECOND = 2 / 6;
+/** Touches that are under way at once when a store is given all that it takes; of all processes together. */
+const AT_ONCE = 1_024;
+
+/** What several processes measured at once. */
+export interface Figures {
+  readonly perSecond: number;
+  /** Not answered `ok`: 0, or something is wrong. */
+  readonly lost: number;
+  /** The median of the processes' medians, the largest of their p99. */
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly loopDelayP99Ms: number;
+  /** Of one core, all nodes together with their threads. */
+  readonly cpuPercent: number;
+  /** The same of the store's own server, where it has one. */
+  readonly serverCpuPercent: number;
+}
+
+export interface UsersResult {
+  readonly store: 'redis' | 'sqlite';
+  readonly processes: number;
+  readonly users: number;
+  /** At the users' own pace. */
+  readonly load: Figures;
+  /** As fast as it goes. */
+  readonly most: Figures;
+}
+
+export interface Durations {
+  readonly loadMs: number;
+  readonly mostMs: number;
+}
+
+/** The nodes of one store. */
+export class Nodes {
+  readonly #place: Place;
+  readonly #nodes: readonly NodeProcess[];
+  #filled = 0;
+
+  private constructor(place: Place, nodes: readonly NodeProcess[]) {
+    this.#place = place;
+    this.#nodes = nodes;
+  }
+
+  static async open(place: Place, processes: number): Promise<Nodes> {
+    const nodes = Array.from({ length: processes }, () => new NodeProcess());
+    await Promise.all(
+      nodes.map((node, i) =>
+        node.obey({ order: 'open', kind: place.kind, place: place.at, node: `node-${i}` }),
+      ),
+    );
+    return new Nodes(place, nodes);
+  }
+
+  async fill(users: number): Promise<void> {
+    if (users <= this.#filled) return;
+    await this.#nodes[0]?.obey({ order: 'fill', from: this.#filled, to: users });
+    this.#filled = users;
+  }
+
+  /** `perSecond`: of all processes together. */
+  load(users: number, perSecond: number, ms: number): Promise<Figures> {
+    return this.#together(users, (node, from, to) =>
+      node.measure({ order: 'load', from, to, perSecond: perSecond / this.#nodes.length, ms }),
+    );
+  }
+
+  most(users: number, ms: number): Promise<Figures> {
+    const atOnce = Math.ceil(AT_ONCE / this.#nodes.length);
+    return this.#together(users, (node, from, to) => node.measure({ order: 'flood', from, to, atOnce, ms }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#nodes.map((node) => node.close()));
+  }
+
+  /** Each process has its own part of the users. */
+  async #together(
+    users: number,
+    measure: (node: NodeProcess, from: number, to: number) => Promise<NodeResult>,
+  ): Promise<Figures> {
+    const share = users / this.#nodes.length;
+    const before = await this.#place.serverCpuSeconds();
+    const startedAt = performance.now();
+    const results = await Promise.all(
+      this.#nodes.map((node, i) => measure(node, Math.round(i * share), Math.round((i + 1) * share))),
+    );
+    const seconds = (performance.now() - startedAt) / 1_000;
+    return figuresOf(results, ((await this.#place.serverCpuSeconds()) - before) / seconds);
+  }
+}
+
+export function figuresOf(results: readonly NodeResult[], serverCpu: number): Figures {
+  const sum = (of: (result: NodeResult) => number): number =>
+    results.reduce((total, result) => total + of(result), 0);
+  const medians = results.map(({ latency }) => latency.p50).sort((a, b) => a - b);
+  return {
+    perSecond: Math.round(sum(({ touches, seconds }) => touches / seconds)),
+    lost: sum(({ lost }) => lost),
+    p50Ms: medians[Math.floor(medians.length / 2)] ?? 0,
+    p99Ms: Math.max(...results.map(({ latency }) => latency.p99)),
+    loopDelayP99Ms: Math.max(...results.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
+    cpuPercent: 100 * sum(({ cpuSeconds, seconds }) => cpuSeconds / seconds),
+    serverCpuPercent: 100 * serverCpu,
+  };
+}
+
+/** What one node needs to make so many touches a second, and nothing else: of one core. */
+export async function ownCpuPercent(perSecond: number, ms: number): Promise<number> {
+  const node = new NodeProcess();
+  try {
+    await node.obey({ order: 'open', kind: 'none', place: '', node: 'nobody' });
+    const result = await node.measure({ order: 'load', from: 0, to: 10_000, perSecond, ms });
+    return figuresOf([result], 0).cpuPercent;
+  } finally {
+    await node.close();
+  }
+}
+
+/** All sizes of one store with that many processes. */
+export async function runUsers(
+  open: () => Promise<Place>,
+  processes: number,
+  sizes: readonly number[],
+  { loadMs, mostMs }: Durations,
+  say: (text: string) => void,
+): Promise<UsersResult[]> {
+  const place = await open();
+  const nodes = await Nodes.open(place, processes);
+  try {
+    const results: UsersResult[] = [];
+    for (const users of sizes) {
+      await nodes.fill(users);
+      const load = await nodes.load(users, users * TOUCHES_PER_USER_AND_SECOND, loadMs);
+      const most = await nodes.most(users, mostMs);
+      say(`${place.kind}, ${processes} processes, ${users} users: up to ${most.perSecond} touches/s`);
+      results.push({ store: place.kind, processes, users, load, most });
+    }
+    return results;
+  } finally {
+    await nodes.close();
+    await place.close();
+  }
+}
+
+/** One step of the search for the number of users that a store is not enough for. */
+export interface Step {
+  readonly users: number;
+  readonly load: Figures;
+  readonly isEnough: boolean;
+}
+
+/** A store keeps up with so many users if it takes all their touches, and a viewer waits no longer than this; ms. */
+const PATIENCE_MS = 50;
+
+/** Twice as many users each time, until they are too many for one node with this store. */
+export async function growUsers(
+  open: () => Promise<Place>,
+  { from, most, ms }: { from: number; most: number; ms: number },
+  say: (text: string) => void,
+): Promise<Step[]> {
+  const place = await open();
+  const nodes = await Nodes.open(place, 1);
+  const steps: Step[] = [];
+  try {
+    for (let users = from; users <= most; users *= 2) {
+      await nodes.fill(users);
+      const wanted = users * TOUCHES_PER_USER_AND_SECOND;
+      const load = await nodes.load(users, wanted, ms);
+      const isEnough = load.lost === 0 && load.p99Ms <= PATIENCE_MS && load.perSecond >= wanted * 0.97;
+      say(`${place.kind}, ${users} users: ${isEnough ? 'enough' : 'not enough'}, p99 ${load.p99Ms} ms`);
+      steps.push({ users, load, isEnough });
+      if (!isEnough) break;
+    }
+    return steps;
+  } finally {
+    await nodes.close();
+    await place.close();
+  }
+}
