@@ -30,6 +30,8 @@ const MOST_RETRY_MS = 2_000;
 const LAST_WORD_MS = 2_000;
 /** So long a task that was done is known not to be done again, s. */
 const REMEMBERED_S = 3_600;
+/** Tasks that one command adds. */
+const PER_STEP = 500;
 /** A task that several nodes died with is given up. */
 const MOST_DEATHS = 5;
 
@@ -79,19 +81,8 @@ export class QueueTasks<T> implements TaskQueue<T> {
     if (tasks.length === 0) return;
     try {
       await this.#queue.waitUntilReady();
-      await this.#queue.addBulk(
-        tasks.map(({ id, data, attempts }) => ({
-          name: this.#options.name,
-          data,
-          opts: {
-            jobId: id,
-            attempts,
-            backoff: { type: 'custom' },
-            removeOnComplete: { age: REMEMBERED_S, count: 10_000 },
-            removeOnFail: { age: REMEMBERED_S, count: 1_000 },
-          },
-        })),
-      );
+      for (let from = 0; from < tasks.length; from += PER_STEP)
+        await this.#addSome(tasks.slice(from, from + PER_STEP));
       const { waiting = 0, delayed = 0 } = await this.#queue.getJobCounts('waiting', 'delayed');
       this.#waiting = waiting + delayed;
     } catch (error) {
@@ -100,6 +91,22 @@ export class QueueTasks<T> implements TaskQueue<T> {
         retryAfterSeconds: 1,
       });
     }
+  }
+
+  async #addSome(tasks: readonly Task<T>[]): Promise<void> {
+    await this.#queue.addBulk(
+      tasks.map(({ id, data, attempts }) => ({
+        name: this.#options.name,
+        data,
+        opts: {
+          jobId: id,
+          attempts,
+          backoff: { type: 'custom' },
+          removeOnComplete: { age: REMEMBERED_S, count: 10_000 },
+          removeOnFail: { age: REMEMBERED_S, count: 1_000 },
+        },
+      })),
+    );
   }
 
   figures(): TaskFigures {
