@@ -117,21 +117,17 @@ test('whatever the keyframes, pictures and splices: no segment is too long, none
         const marks = segments.map(({ bytes }) => marksOf(bytes));
         expect(marks.flat()).toEqual(pictures.map((_, i) => i));
         for (const [i, segment] of segments.entries()) {
+          const { independent, discontinuity, durationMs, parts } = segment;
           const first = pictures[marks[i]![0]!]!;
-          expect(segment.durationMs).toBeGreaterThan(0);
-          expect(segment.durationMs).toBeLessThanOrEqual(3_000.001);
-          expect(segment.independent).toBe(first.key);
-          if (first.splice) expect(segment.discontinuity).toBe(true);
-          if (segment.parts.length === 0) continue;
-          expect(
-            Buffer.concat(segment.parts.map((part) => segment.bytesOf(part))).equals(segment.bytes),
-          ).toBe(true);
-          for (const { durationMs } of segment.parts)
-            expect(durationMs).toBeLessThanOrEqual(cutter.partTargetMs!);
+          expect([durationMs > 0, durationMs <= 3_000.001, independent]).toEqual([true, true, first.key]);
+          if (first.splice) expect(discontinuity).toBe(true);
+          if (parts.length === 0) continue;
+          expect(Buffer.concat(parts.map((part) => segment.bytesOf(part))).equals(segment.bytes)).toBe(true);
+          expect(Math.max(...parts.map((part) => part.durationMs))).toBeLessThanOrEqual(cutter.partTargetMs!);
         }
       },
     ),
-    { numRuns: 150 },
+    { numRuns: 60 },
   );
 });
 

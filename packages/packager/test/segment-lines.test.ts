@@ -31,6 +31,7 @@ test('holds what was added and not dropped, whatever the order', () => {
         expect(lines.between(oldest, middle).toString()).toBe(expected(oldest, middle));
       }
     }),
+    { numRuns: 40 },
   );
 });
 
