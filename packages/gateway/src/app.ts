@@ -2,6 +2,7 @@ import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import express, { type Express } from 'express';
 import type { Logger } from 'pino';
 import { accessLog } from './http/access-log.ts';
+import { compressedAnswers } from './http/compressed-answers.ts';
 import { allowOtherOrigins } from './http/cross-origin.ts';
 import { errorHandler } from './http/error-response.ts';
 import { beginRequest, contextOf } from './http/request-context.ts';
@@ -17,6 +18,7 @@ import { deleteRoutes } from './routes/delete-streams.ts';
 import { drillRoutes } from './routes/drill.ts';
 import { eventRoutes } from './routes/events.ts';
 import { failoverRoutes } from './routes/failover.ts';
+import { hlsRoutes } from './routes/hls.ts';
 import { logLevelRoutes } from './routes/log-level.ts';
 import { providerRoutes } from './routes/providers.ts';
 import { readRoutes } from './routes/read-streams.ts';
@@ -48,6 +50,7 @@ export function allRoutes(services: Services): Route[] {
     ...failoverRoutes(services),
     ...drillRoutes(services),
     ...clientRoutes(services),
+    ...hlsRoutes(services),
     ...timelineRoutes(services),
     ...eventRoutes(services),
     ...statsRoutes(services),
@@ -85,6 +88,7 @@ export function gatewayApp(services: Services, log: Logger): Express {
   });
   app.use(accessLog(metrics));
   app.use(tracedRequests(services.tracer));
+  app.use(compressedAnswers());
   app.use(secureHeaders);
 
   const router = express.Router();
