@@ -18,8 +18,11 @@ export class Nginx {
     this.#directory = directory;
   }
 
-  /** `proxyBuffer`: the size of the one buffer that bodies pass through; nginx's own default is 4k or 8k. */
-  static async start(originPort: number, { proxyBuffer = '64k' } = {}): Promise<Nginx> {
+  /**
+   * `proxyBuffer`: the size of the one buffer that bodies pass through; nginx's own default is 4k or 8k. `cache`: what
+   * several ask for is fetched once (proxy_cache, proxy_cache_lock): playlists for a second, other things for a minute.
+   */
+  static async start(originPort: number, { proxyBuffer = '64k', cache = false } = {}): Promise<Nginx> {
     const port = await freePort();
     const directory = mkdtempSync(join(tmpdir(), 'bench-nginx-'));
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -33,8 +36,11 @@ export class Nginx {
        events { worker_connections 32000; }
        http {
          access_log off; ${temporary}
+         ${cache ? `proxy_cache_path ${directory}/cache keys_zone=hls:10m inactive=60s max_size=512m use_temp_path=off;` : ''}
+         upstream origin { server 127.0.0.1:${originPort}; keepalive 8; }
          server {
            listen 127.0.0.1:${port} backlog=4096;
+           ${cache ? cachedLocations() : ''}
            location / {
              proxy_pass http://127.0.0.1:${originPort};
              proxy_http_version 1.1;
@@ -74,6 +80,14 @@ export class Nginx {
     }
     rmSync(this.#directory, { recursive: true, force: true });
   }
+}
+
+/** As nginx is put in front of HLS: files by sendfile, one request at a time for what is not there. */
+function cachedLocations(): string {
+  const cached = `proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
+    proxy_cache hls; proxy_cache_lock on; proxy_cache_key $uri; sendfile on; tcp_nopush on; keepalive_requests 1000000;`;
+  return `location ~ ^/hls/.*\\.m3u8$ { ${cached} proxy_cache_valid 200 1s; }
+    location /hls/ { ${cached} proxy_cache_valid 200 1m; }`;
 }
 
 function reachable(port: number): Promise<boolean> {
