@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client';
 import { ClusterMeter, DiskMeter, JobMeter, type Meter, type NodeFigures, StateMeter } from '../src/index.ts';
 import { Metrics } from '../src/metrics/metrics.ts';
+import { SessionMeter } from '../src/metrics/session-metrics.ts';
 import { FakeEngine } from './fake-engine.ts';
 
 /** What labels say. A label that is not here has no place in a metric. */
@@ -34,6 +35,8 @@ const OUTCOMES: Readonly<Record<string, string>> = {
   streampool_cache_requests_total: '`hit`, `miss`',
   streampool_job_duration_seconds: '`ok`, `failed`, `timeout`',
   streampool_ownership_claims_total: '`granted`, `refused`',
+  streampool_session_starts_total:
+    '`new`, `again` (the same player on the same stream), `replacing`, `unconfirmed` (the state was away), `limit`, `replaced` (another player has its place), `ended` (by an operator)',
   streampool_state_operation_duration_seconds: '`ok`, `refused`, `unavailable`, `failed`',
   streampool_stream_start_duration_seconds: '`live`, `failed`, `stopped`',
   streampool_viewer_start_duration_seconds: '`ok`, `left`, `redirected`, or an error code',
@@ -41,7 +44,14 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 
 /** Every meter that a node can have. */
 export function allMeters(): Meter[] {
-  return [new StateMeter(), new JobMeter(), new DiskMeter({ data: '/' }), new ClusterMeter(async () => [])];
+  const sessions = new SessionMeter(() => 0);
+  return [
+    new StateMeter(),
+    new JobMeter(),
+    new DiskMeter({ data: '/' }),
+    new ClusterMeter(async () => []),
+    sessions,
+  ];
 }
 
 interface Described {
