@@ -2,7 +2,8 @@ import type { ErrorCode } from '@streampool/errors';
 import { type Route, route } from '../http/route.ts';
 import { streamParams } from '../schemas/stream-requests.ts';
 
-const SOURCE_ERRORS: readonly ErrorCode[] = [
+/** Why a stream cannot be watched. */
+export const SOURCE_ERRORS: readonly ErrorCode[] = [
   'STREAM_NOT_FOUND',
   'SIGNATURE_INVALID',
   'TOKEN_MISSING',

@@ -1,0 +1,216 @@
+import type { HlsAnswer, HlsOrigin, HlsRequest } from '@streampool/hls';
+import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
+import type { EmitEngineEvent } from '@streampool/streaming';
+import { pino } from 'pino';
+import type { GatewayConfig, GatewayOptions } from '../../src/index.ts';
+import { closeAll, GatewayUnderTest, json } from '../gateway-under-test.ts';
+
+const PLAYLIST = `#EXTM3U
+#EXT-X-TARGETDURATION:2
+#EXT-X-MEDIA-SEQUENCE:7
+#EXT-X-KEY:METHOD=AES-128,URI="segment/key",KEYFORMAT="identity"
+#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://of-a-drm"
+${Array.from({ length: 20 }, (_, index) => `#EXTINF:2.000,\nsegment/${7 + index}.ts?a=%20b`).join('\n')}
+`;
+
+/** Answers at once; remembers what was asked. */
+class FakeOrigin implements HlsOrigin {
+  readonly asked: HlsRequest[] = [];
+  readonly closed: Promise<void>;
+  #settle: () => void = () => {};
+
+  constructor() {
+    this.closed = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+  }
+
+  async answer(request: HlsRequest): Promise<HlsAnswer> {
+    this.asked.push(request);
+    if (request.path === 'playlist.m3u8')
+      return {
+        ...{ status: 200, kind: 'playlist', contentType: 'application/vnd.apple.mpegurl', maxAgeMs: 0 },
+        ...{ body: Buffer.from(PLAYLIST), targetDurationMs: 2_000 },
+      };
+    return {
+      ...{ status: 200, kind: 'media', contentType: 'video/mp2t', maxAgeMs: 60_000 },
+      body: Buffer.from('0123456789'),
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#settle();
+  }
+}
+
+async function stage(config: Partial<GatewayConfig> = {}, options: Partial<GatewayOptions> = {}) {
+  const origins: FakeOrigin[] = [];
+  let emit: EmitEngineEvent = () => {};
+  const edge = new HlsEdge({
+    engine: {
+      adopt:
+        () =>
+        (event, ...args) =>
+          emit(event, ...args),
+    },
+    open: () => {
+      const origin = new FakeOrigin();
+      origins.push(origin);
+      return { origin };
+    },
+    settings: DEFAULT_EDGE_SETTINGS,
+    log: pino({ level: 'silent' }),
+  });
+  const it = await GatewayUnderTest.start(config, { hls: edge, ...options });
+  emit = (event, ...args) => it.engine.emit(event, ...args);
+  edges.add(edge);
+  const define = (body: Record<string, unknown> = {}): Promise<string> =>
+    it.define({ url: 'http://provider.example/live.ts', shared: true, ...body });
+  return { it, edge, origins, define };
+}
+
+const edges = new Set<HlsEdge>();
+afterEach(async () => {
+  await Promise.all([...edges].map((edge) => edge.close()));
+  edges.clear();
+  await closeAll();
+});
+
+test('a playlist says who asks and for what, and the player is one viewer however often it asks', async () => {
+  const { it, edge, origins, define } = await stage();
+  const id = await define();
+  for (let polls = 0; polls < 3; polls++) {
+    const response = await it.get(`/hls/${id}/playlist.m3u8`, { headers: { origin: 'http://page.example' } });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe(PLAYLIST);
+    const { headers } = response;
+    expect(headers.get('content-type')).toBe('application/vnd.apple.mpegurl');
+    expect(headers.get('cache-control')).toBe('no-cache');
+    expect(headers.get('access-control-allow-origin')).toBe('*');
+    expect(headers.get('x-stream-id')).toBe(id);
+    expect(headers.get('x-client-id')).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/,
+    );
+  }
+  expect(edge.audience.count(id)).toBe(1);
+  expect(origins).toHaveLength(1);
+  expect((await it.get(`/hls/${id}/playlist.m3u8`, { method: 'HEAD' })).status).toBe(200);
+  expect(edge.audience.count(id)).toBe(1);
+});
+
+test('what is the viewer’s own is in every address of the playlist, and is not asked of the stream', async () => {
+  const { it, origins, define } = await stage();
+  const id = await define();
+  const query = 'client_id=a%20b%26c&u=me&ll=1&api_token=secret';
+  const text = await (await it.get(`/hls/${id}/playlist.m3u8?${query}`)).text();
+  expect(text).toContain('segment/7.ts?a=%20b&client_id=a+b%26c&u=me\n');
+  expect(text).toContain('URI="segment/key?client_id=a+b%26c&u=me"');
+  expect(text).toContain('URI="skd://of-a-drm"');
+  expect(text).not.toContain('secret');
+  expect([...origins[0]!.asked[0]!.query]).toEqual([['ll', '1']]);
+});
+
+test('playlists are compressed for who accepts it', async () => {
+  const { it, define } = await stage();
+  const id = await define();
+  const ask = (encoding: string) =>
+    fetch(`${it.url}/hls/${id}/playlist.m3u8`, { headers: { 'accept-encoding': encoding } });
+  const response = await ask('br, gzip;q=0.5');
+  expect(response.headers.get('content-encoding')).toBe('gzip');
+  expect(Number(response.headers.get('content-length'))).toBeLessThan(PLAYLIST.length);
+  expect(await response.text()).toBe(PLAYLIST);
+  expect((await ask('gzip;q=0')).headers.get('content-encoding')).toBeNull();
+});
+
+test('segments can be kept, and ranges of them be had', async () => {
+  const { it, edge, define } = await stage();
+  const id = await define();
+  await it.get(`/hls/${id}/playlist.m3u8?client_id=x`);
+  const ask = (range?: string) =>
+    it.get(`/hls/${id}/segment/7.ts?client_id=x`, range === undefined ? {} : { headers: { range } });
+  const whole = await ask();
+  expect(whole.headers.get('cache-control')).toBe('public, max-age=60');
+  expect(await whole.text()).toBe('0123456789');
+  const cases = [
+    ['bytes=2-4', 206, '234', 'bytes 2-4/10'],
+    ['bytes=8-', 206, '89', 'bytes 8-9/10'],
+    ['bytes=-3', 206, '789', 'bytes 7-9/10'],
+    ['bytes=0-99', 206, '0123456789', 'bytes 0-9/10'],
+    ['bytes=1-2,4-5', 200, '0123456789', null],
+  ] as const;
+  for (const [range, status, body, contentRange] of cases) {
+    const answer = await ask(range);
+    expect([range, answer.status, await answer.text(), answer.headers.get('content-range')]).toEqual([
+      ...[range, status, body, contentRange],
+    ]);
+  }
+  const beyond = await ask('bytes=10-');
+  expect([beyond.status, beyond.headers.get('content-range')]).toEqual([416, 'bytes */10']);
+  expect(edge.viewers(id)).toMatchObject([{ clientId: 'x', bytes: expect.any(Number) }]);
+  expect(edge.viewers(id)[0]!.bytes).toBeGreaterThan(10 + 3 + 2 + 3 + 10 + 10);
+});
+
+test('with a secret every address is signed, and who has begun in time goes on', async () => {
+  const { it, define } = await stage({ streamUrlSecret: 'a secret of this test', streamUrlTtlMs: 1_000 });
+  const id = await define();
+  const { stream_endpoint } = await json(
+    it.send('POST', '/streams', {
+      url: 'http://provider.example/live.ts',
+      shared: true,
+    }),
+  );
+  const query = stream_endpoint.split('?')[1];
+  expect((await it.get(`/hls/${id}/playlist.m3u8`)).status).toBe(403);
+  const text = await (await it.get(`/hls/${id}/playlist.m3u8?client_id=early&${query}`)).text();
+  const [segment] = /segment\/7.ts\S+/.exec(text) ?? [];
+  const answer = await it.get(`/hls/${id}/${segment}`);
+  expect([answer.status, answer.headers.get('cache-control')]).toEqual([200, 'private, max-age=60']);
+  const expiresMs = Number(new URLSearchParams(query).get('expires')) * 1_000;
+  await new Promise((resolve) => setTimeout(resolve, expiresMs - Date.now() + 20));
+  expect((await it.get(`/hls/${id}/playlist.m3u8?client_id=early&${query}`)).status).toBe(200);
+  expect((await it.get(`/hls/${id}/playlist.m3u8?client_id=late&${query}`)).status).toBe(403);
+});
+
+test('a viewer that is ended is told so', async () => {
+  const { it, edge, define } = await stage();
+  const id = await define();
+  await it.get(`/hls/${id}/playlist.m3u8?client_id=x`);
+  edge.disconnect('x');
+  for (const path of ['playlist.m3u8', 'segment/7.ts']) {
+    const answer = await it.get(`/hls/${id}/${path}?client_id=x`);
+    expect([answer.status, await answer.json()]).toMatchObject([410, { code: 'VIEWER_ENDED' }]);
+  }
+  expect((await it.get(`/hls/${id}/playlist.m3u8?client_id=y`)).status).toBe(200);
+});
+
+test('a player is sent to a worker for all it asks, with what is its own', async () => {
+  const redirect = { target: async () => 'http://worker.example' };
+  const { it, define } = await stage({ redirectSecret: 'a secret of this test' }, { redirect });
+  const id = await define();
+  const answer = await it.get(`/hls/${id}/playlist.m3u8?client_id=x&u=me&ll=1`, { redirect: 'manual' });
+  expect(answer.status).toBe(307);
+  const location = new URL(answer.headers.get('location')!);
+  expect(location.origin + location.pathname).toBe(`http://worker.example/hls/${id}/playlist.m3u8`);
+  expect(Object.fromEntries(location.searchParams)).toMatchObject({
+    ...{ client_id: 'x', username: 'me', ll: '1', signature: expect.any(String) },
+  });
+});
+
+test('what is no HLS says so, and what a provider has as HLS is found there', async () => {
+  const { it, define } = await stage({ rootPath: '/proxy' });
+  const direct = await define({ shared: false });
+  const refused = await it.get(`/hls/${direct}/playlist.m3u8`);
+  expect([refused.status, await refused.json()]).toMatchObject([404, { code: 'HLS_NOT_AVAILABLE' }]);
+  expect(await json(it.get('/hls/unknown/playlist.m3u8'))).toMatchObject({ code: 'STREAM_NOT_FOUND' });
+  const created = await json(
+    it.send('POST', '/streams', { url: 'http://provider.example/live.m3u8', shared: false }),
+  );
+  const { stream_id: id } = created;
+  expect(created).toMatchObject({
+    ...{ stream_type: 'hls', stream_endpoint: `/hls/${id}/playlist.m3u8` },
+    ...{ playlist_url: `/hls/${id}/playlist.m3u8`, direct_url: `/stream/${id}` },
+  });
+  const moved = await it.get(`/proxy/stream/${id}/?u=me`);
+  expect(moved.url).toBe(`${it.url}/proxy/hls/${id}/playlist.m3u8?u=me`);
+  expect(moved.status).toBe(200);
+});
