@@ -17,7 +17,7 @@ import {
 import { BodyStore } from './cache/body-store.ts';
 import { HlsCache } from './cache/hls-cache.ts';
 import type { HlsProxyOptions, HlsProxyStatistics } from './options.ts';
-import type { Rendition, RenditionLoad } from './playlist/rendition.ts';
+import { type Rendition, type RenditionLoad, rangeOf } from './playlist/rendition.ts';
 import { PlaylistRewriter } from './playlist/rewriter.ts';
 import { StreamNumbers } from './playlist/stream-numbers.ts';
 import { Renditions } from './renditions.ts';
@@ -254,7 +254,10 @@ export class HlsProxy implements HlsOrigin {
     const waitMs = STALL_TARGETS * rendition.targetDurationMs;
     const deadline = this.#clock.now() + waitMs;
     const newest = timeline.progress?.mediaSequence ?? 0;
-    if (awaited.sequence > newest + 2) return;
+    if (awaited.sequence > newest + 2 || timeline.has(awaited.sequence, awaited.part)) {
+      this.#statistics.count('playlist', 'hit');
+      return;
+    }
     while (!timeline.has(awaited.sequence, awaited.part) && this.#clock.now() < deadline) {
       signal.throwIfAborted();
       const turn = this.#sources.current;
@@ -284,7 +287,6 @@ export class HlsProxy implements HlsOrigin {
       await within(new Promise(() => {}), pauseMs, this.#clock, signal);
       await within(this.#refresh(rendition), waitMs, this.#clock, signal);
     }
-    this.#statistics.count('playlist', 'shared');
   }
 
   async #answerBody(
@@ -294,15 +296,29 @@ export class HlsProxy implements HlsOrigin {
   ): Promise<HlsAnswer> {
     const rendition = this.#renditions.listing(resource.url);
     if (rendition) rendition.followedAtMs = this.#clock.now();
-    const { found, outcome } = await this.#bodies.get({ resource, range }, signal);
+    const { found, outcome } = await this.#inTime(
+      (deadline) => this.#bodies.get({ resource, range }, deadline),
+      signal,
+    );
     this.#statistics.count(resource.kind, outcome);
-    if (rendition?.timeline.list?.isEnded) this.#prefetchAfter(rendition, resource.url);
+    if (rendition?.timeline.list?.isEnded) this.#prefetchAfter(rendition, resource.url, range);
     const { status, contentType, headers, body, freshUntilMs } = found;
     return {
       ...{ status, contentType, kind: resource.kind === 'media' ? 'media' : 'other', headers },
       maxAgeMs: Math.max(0, Math.floor(freshUntilMs - this.#clock.now())),
       body,
     };
+  }
+
+  /** What is asked for begins to arrive in time, or nobody waits for it any longer. */
+  async #inTime<T>(ask: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const late = new AbortController();
+    // What was announced and does not exist yet may be waited for.
+    const ms = Math.max(this.#options.settings.streamTimeoutMs, this.#idleMs());
+    const cancel = this.#clock.after(ms, () =>
+      late.abort(new StreampoolError('UPSTREAM_TIMEOUT', `Waited ${ms} ms for the provider's answer`)),
+    );
+    return ask(AbortSignal.any([signal, late.signal])).finally(cancel);
   }
 
   /** The newest segment of a live playlist that somebody follows, before it is asked for. */
@@ -314,8 +330,8 @@ export class HlsProxy implements HlsOrigin {
   }
 
   /** The next one of what does not change any more. */
-  #prefetchAfter(rendition: Rendition, url: string): void {
-    const place = rendition.placeOf(url);
+  #prefetchAfter(rendition: Rendition, url: string, range: string | undefined): void {
+    const place = rendition.placeOf(url, range);
     const next = place === undefined ? undefined : rendition.timeline.segments[place + 1];
     if (next && this.#sources.current?.connection.isFree) this.#fetchAhead(rendition, next);
   }
@@ -356,8 +372,8 @@ export class HlsProxy implements HlsOrigin {
         failed: (error) => void this.#end('failed', error.code),
       },
       onPlaylist: (outcome, bytes) => {
+        this.#statistics.count('playlist', outcome);
         if (outcome !== 'miss') return;
-        this.#statistics.count('playlist', 'miss');
         this.#statistics.bytesIn += bytes;
       },
       onFetch: () => {
@@ -438,11 +454,6 @@ export class HlsProxy implements HlsOrigin {
     else if (!this.#state.isFinal) this.#state.move(state, reason);
     this.#settle();
   }
-}
-
-/** As players write it, so that what was fetched ahead is what they ask for. */
-function rangeOf({ byteRange }: ReadSegment): string | undefined {
-  return byteRange && `bytes=${byteRange.offset}-${byteRange.offset + byteRange.length - 1}`;
 }
 
 function awaitedBy(query: URLSearchParams): { sequence: number; part: number | undefined } | undefined {

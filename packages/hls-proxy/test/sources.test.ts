@@ -168,6 +168,24 @@ test('a session of the provider that has ended is begun anew, under the same add
   expect(it.proxy.snapshot()).toMatchObject({ state: 'live', restarts: 0 });
 });
 
+test('a segment that is on its way when its source is left still arrives', async () => {
+  const it = await two();
+  const [path = ''] = pathsIn(await it.text());
+  let finish = (): void => {};
+  it.provider.route('/a/a-0.ts', (_req, res) => {
+    res.writeHead(200, { 'content-length': 1_880 }).write(media('a-0.ts').subarray(0, 188));
+    finish = () => void res.end(media('a-0.ts').subarray(188));
+  });
+  const body = it.bytes(path);
+  await waitFor(() => it.provider.count('/a/a-0.ts') === 1);
+  it.provider.status('/a/index.m3u8', 503);
+  it.clock.advance(6_001);
+  await it.text();
+  expect(it.proxy.snapshot().failoverIndex).toBe(1);
+  finish();
+  expect(await body).toEqual(media('a-0.ts'));
+});
+
 test('without hope left it fails: whoever asks is told why, and it is over', async () => {
   const provider = await Provider.start();
   provider.status('/a', 404);

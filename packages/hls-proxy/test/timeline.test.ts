@@ -256,12 +256,14 @@ test('whatever becomes of the sources, numbers never go back and never stand for
           const [first] = now.keys();
           const [newest, { discontinuity }] = [...now].at(-1)!;
           const before = last[index]!;
-          expect(first).toBeGreaterThanOrEqual(before.first);
-          expect(newest).toBeGreaterThanOrEqual(before.newest);
-          expect(discontinuity).toBeGreaterThanOrEqual(before.discontinuity);
+          // Plain comparisons: a million matchers take longer than what they look at.
+          if (first! < before.first || newest < before.newest || discontinuity < before.discontinuity)
+            throw new Error(`back from ${JSON.stringify(before)} to ${first}, ${newest}, ${discontinuity}`);
           last[index] = { first: first!, newest, discontinuity };
           for (const [number, segment] of now) {
-            expect(seen[index]!.get(number) ?? segment).toEqual(segment);
+            const known = seen[index]!.get(number) ?? segment;
+            if (known.uri !== segment.uri || known.discontinuity !== segment.discontinuity)
+              throw new Error(`${number} stands for ${known.uri} and ${segment.uri}`);
             seen[index]!.set(number, segment);
           }
           expect(watched.timeline.progress).toEqual({
@@ -271,6 +273,6 @@ test('whatever becomes of the sources, numbers never go back and never stand for
         });
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });

@@ -7,6 +7,7 @@ import type { BodyResource } from '../token/resource.ts';
 import { freshForMs } from './freshness.ts';
 import { GrowingBody } from './growing-body.ts';
 import type { CachedResource, HlsCache } from './hls-cache.ts';
+import { ResumedBody } from './resumed-body.ts';
 
 export interface BodyStoreOptions {
   readonly streamId: string;
@@ -33,6 +34,13 @@ export interface Wanted {
 export interface Found {
   readonly found: CachedResource;
   readonly outcome: CacheOutcome;
+}
+
+/** A body whose beginning is here. */
+interface Arriving {
+  readonly fetched: ResumedBody;
+  readonly chunks: AsyncGenerator<Buffer>;
+  readonly start: readonly Buffer[];
 }
 
 interface Pending {
@@ -145,13 +153,16 @@ export class BodyStore {
         turn = await ready(signal);
         const either = AbortSignal.any([signal, turn.signal]);
         const { url, from } = resource;
-        const request = {
-          ...{ url, fresh: attempt > 1 },
-          ...(from !== undefined && { from }),
-          ...(range !== undefined && { range }),
-        };
-        const response = await turn.connection.fetch(request, either);
-        return await this.#accept(key, resource, response, turn, isPrefetch);
+        const request = { url, ...(from !== undefined && { from }) };
+        const { connection } = turn;
+        const response = await connection.fetch(
+          { ...request, fresh: attempt > 1, ...(range !== undefined && { range }) },
+          either,
+        );
+        const fetched = new ResumedBody(response, (rest) =>
+          connection.fetch({ ...request, range: rest, fresh: true }, this.#closing.signal),
+        );
+        return await this.#accept(key, resource, { response, fetched }, turn, isPrefetch);
       } catch (error) {
         if (signal.aborted) throw signal.reason;
         const isOther = turn?.signal.aborted === true;
@@ -166,13 +177,13 @@ export class BodyStore {
   async #accept(
     key: string,
     resource: BodyResource,
-    response: FetchedResponse,
+    { response, fetched }: { readonly response: FetchedResponse; readonly fetched: ResumedBody },
     turn: SourceTurn,
     isPrefetch: () => boolean,
   ): Promise<CachedResource> {
     const { cache, clock, keepMs, onRead } = this.#options;
     const { status, headers } = response;
-    const chunks = response.body[Symbol.asyncIterator]();
+    const chunks = fetched.chunks();
     const start: Buffer[] = [];
     try {
       if (status !== 200 && status !== 206)
@@ -181,8 +192,8 @@ export class BodyStore {
         });
       if (resource.kind === 'media') await judge(chunks, start, headers['content-type']);
     } catch (error) {
-      response.close();
-      void chunks.return?.();
+      fetched.close();
+      void chunks.return(undefined);
       throw error;
     }
     const contentRange = headers['content-range'];
@@ -205,16 +216,14 @@ export class BodyStore {
       }),
     };
     cache.put(key, found);
-    void this.#pump(key, found, response, chunks, start, turn, resource.url);
+    void this.#pump(key, found, { fetched, chunks, start }, turn, resource.url);
     return found;
   }
 
   async #pump(
     key: string,
     found: CachedResource,
-    response: FetchedResponse,
-    chunks: AsyncIterator<Buffer>,
-    start: readonly Buffer[],
+    { fetched, chunks, start }: Arriving,
     turn: SourceTurn,
     url: string,
   ): Promise<void> {
@@ -224,7 +233,7 @@ export class BodyStore {
     this.#growing.set(found, () => {
       isStopped = true;
       body.end(new StreampoolError('STREAM_STOPPED', 'nobody reads it any more'));
-      response.close();
+      fetched.close();
     });
     const take = (chunk: Buffer): Promise<void> => {
       onBytes(chunk.length);
@@ -244,7 +253,7 @@ export class BodyStore {
       error = asStreampoolError(reason);
     }
     this.#growing.delete(found);
-    void chunks.return?.();
+    void chunks.return(undefined);
     if (isStopped) {
       cache.delete(key, found);
       return;

@@ -46,7 +46,7 @@ export class Rendition {
   readonly #options: RenditionOptions;
   /** Of the segments that were listed with the last loads. */
   readonly #urls = new Map<string, string>();
-  #byUrl = new Map<string, number>();
+  #places = new Map<string, number>();
   #text: Buffer | undefined;
   /** Under which turn it was loaded last, and until when that is fresh. */
   #loaded: { readonly turn: SourceTurn; readonly freshUntilMs: number } | undefined;
@@ -94,9 +94,9 @@ export class Rendition {
     return Math.max(0, this.#loaded.freshUntilMs - this.#options.clock.now());
   }
 
-  /** The place in the list of the segment with this URL; undefined if it is not listed. */
-  placeOf(url: string): number | undefined {
-    return this.#byUrl.get(url);
+  /** The place in the list of the segment with this URL (and, of a part of a file, this range); undefined if it is not listed. */
+  placeOf(url: string, range?: string): number | undefined {
+    return this.#places.get(`${url} ${range ?? ''}`) ?? this.#places.get(`${url} `);
   }
 
   urlOf(segment: ReadSegment): string | undefined {
@@ -145,12 +145,14 @@ export class Rendition {
     );
     if (taken === 'stale' || (taken === 'same' && this.#text)) return taken;
     this.#text = Buffer.from(this.timeline.render());
-    this.#byUrl = new Map();
+    this.#places = new Map();
     const listed = new Set<string>();
     this.timeline.segments.forEach((segment, index) => {
       listed.add(segment.uri);
       const url = this.#urls.get(segment.uri);
-      if (url !== undefined) this.#byUrl.set(url, index);
+      if (url === undefined) return;
+      this.#places.set(`${url} `, index);
+      if (segment.byteRange) this.#places.set(`${url} ${rangeOf(segment)}`, index);
     });
     for (const uri of this.#urls.keys()) if (!listed.has(uri)) this.#urls.delete(uri);
     return taken;
@@ -218,6 +220,11 @@ export class Rendition {
     this.#relocation = { turn, location };
     return location;
   }
+}
+
+/** As players write it, so that what was fetched ahead is what they ask for. */
+export function rangeOf({ byteRange }: ReadSegment): string | undefined {
+  return byteRange && `bytes=${byteRange.offset}-${byteRange.offset + byteRange.length - 1}`;
 }
 
 function isGone(error: unknown): boolean {

@@ -24,6 +24,8 @@ const CONNECTIONS = 2;
 const CONNECTIONS_LOW_LATENCY = 6;
 /** A second connection that has not been needed for this long is given back to the provider. */
 const SPARE_MS = 10_000;
+/** A segment that is on its way when its source is left has this long to arrive. */
+const LEAVING_MS = 10_000;
 
 /**
  * What one provider sees of a stream: one viewer. Everything is fetched under one slot, which is taken with the first request
@@ -31,6 +33,8 @@ const SPARE_MS = 10_000;
  * second slot: it is taken if one is free, without ending anybody, and given back soon.
  */
 export class ProviderConnection {
+  /** Settles when no connection is open any more. */
+  readonly closed: Promise<void>;
   readonly #options: ProviderConnectionOptions;
   readonly #fetcher: UpstreamFetcher;
   readonly #closing = new AbortController();
@@ -39,10 +43,13 @@ export class ProviderConnection {
   #cancelSpare: () => void = () => {};
   #isCounted = false;
   #active = 0;
+  readonly #isClosed = Promise.withResolvers<void>();
+  #onIdle: () => void = () => {};
 
   constructor(options: ProviderConnectionOptions) {
     this.#options = options;
     this.#fetcher = options.client.fetcher({ maxConnections: CONNECTIONS });
+    this.closed = this.#isClosed.promise;
   }
 
   /** There is a connection that nobody uses. */
@@ -77,6 +84,7 @@ export class ProviderConnection {
       if (isOver) return;
       isOver = true;
       this.#active -= 1;
+      if (this.#active === 0) this.#onIdle();
     };
     try {
       const response = await this.#fetcher.fetch(
@@ -94,6 +102,20 @@ export class ProviderConnection {
     }
   }
 
+  /**
+   * Nothing more is asked for. Bodies that are on their way may come to their end where no slot is needed by what follows.
+   * Settles when the slot is free.
+   */
+  async leave(): Promise<void> {
+    const { clock } = this.#options;
+    if (this.#isCounted || this.#active === 0) return this.close();
+    const cancel = clock.after(LEAVING_MS, () => void this.close());
+    this.#onIdle = () => {
+      cancel();
+      void this.close();
+    };
+  }
+
   /** Idempotent: ends all fetches; settles when the sockets are closed and the slots given back. Never rejects. */
   async close(): Promise<void> {
     this.#closing.abort();
@@ -101,6 +123,7 @@ export class ProviderConnection {
     await this.#fetcher.close();
     const slots = await Promise.allSettled([this.#taking, this.#spare]);
     for (const slot of slots) if (slot.status === 'fulfilled') slot.value?.release();
+    this.#isClosed.resolve();
   }
 
   async #takeSlot(): Promise<void> {

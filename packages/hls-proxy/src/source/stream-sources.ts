@@ -69,6 +69,8 @@ export class StreamSources {
   #cancelNext: () => void = () => {};
   #cancelStable: () => void = () => {};
   #closing: Promise<void> = Promise.resolve();
+  /** Of sources that have been left, until nothing is on its way any more. */
+  readonly #left = new Set<ProviderConnection>();
   #hasBegun = false;
   #isClosed = false;
   #loss: { readonly reason: string; readonly atMs: number } | undefined;
@@ -227,6 +229,8 @@ export class StreamSources {
     this.#cancelNext();
     if (this.#turn) this.#end(this.#turn);
     this.#notify();
+    const left = [...this.#left].map((connection) => connection.close());
+    this.#closing = Promise.all([this.#closing, ...left]).then(() => {});
     return this.#closing;
   }
 
@@ -338,7 +342,11 @@ export class StreamSources {
   #discard(turn: SourceTurn): void {
     turn.record.dropped();
     turn.abort();
-    this.#closing = Promise.all([this.#closing, turn.connection.close()]).then(() => {});
+    const { connection } = turn;
+    this.#left.add(connection);
+    void connection.closed.then(() => this.#left.delete(connection));
+    const left = connection.leave();
+    this.#closing = Promise.all([this.#closing, left]).then(() => {});
   }
 
   #fail(error: StreampoolError): void {
