@@ -36,7 +36,8 @@ Every user asks for a playlist and a segment every 6 s, and both touch its sessi
 spread over time. Measured at that pace, and as fast as each store takes them: touches per second, latency (of several
 processes the largest p99), event-loop delay, CPU of the nodes with their threads, and of Redis. "CPU less load" is without
 what making the touches costs itself, measured against a store that answers at once. Then SQLite is given twice as many
-users until it does not keep up (p99 beyond 50 ms). The gateway itself touches less: what a viewer asks for within 2 s is one.`);
+users until it does not keep up (p99 beyond 50 ms). Above a load of 1 per core others wanted the
+processors too: then read the touches per second of CPU, which say what there is room for. The gateway itself touches less: what a viewer asks for within 2 s is one.`);
   process.exit();
 }
 
@@ -67,6 +68,7 @@ const machine = {
   cores: availableParallelism(),
   /** Per core, in the minute before. */
   loadBefore: Number((before.load / availableParallelism()).toFixed(2)),
+  loadAfter: Number(((loadavg()[0] ?? 0) / availableParallelism()).toFixed(2)),
 };
 
 const best = (store: string): Figures | undefined =>
@@ -79,7 +81,9 @@ const sqliteEnough = { users: enough, notFor: tooMany ?? null };
 if (values.json) {
   const summary = {
     redisTouchesPerSecond: best('redis')?.perSecond,
+    redisTouchesPerServerCpuSecond: best('redis')?.perServerCpuSecond,
     sqliteTouchesPerSecond: best('sqlite')?.perSecond,
+    sqliteTouchesPerCpuSecond: best('sqlite')?.perCpuSecond,
     sqliteEnough,
     loadOwnCpuPercent: ownCpu,
   };
@@ -109,11 +113,14 @@ if (values.json) {
       ...{ 'p50 ms': result.most.p50Ms, 'p99 ms': result.most.p99Ms },
       ...{ 'loop p99 ms': result.most.loopDelayP99Ms, 'CPU %': result.most.cpuPercent },
       'Redis CPU %': result.most.serverCpuPercent || undefined,
+      ...{ 'per CPU s': result.most.perCpuSecond, 'per Redis CPU s': result.most.perServerCpuSecond },
     })),
   );
   if (growth.length > 0) {
     const until = tooMany === undefined ? 'and it was not tried with more' : `not for ${tooMany}`;
     console.log(`\nSQLite is enough for ${enough} users of one node, ${until}`);
   }
-  console.log(`load of the machine in the minute before: ${machine.loadBefore} per core`);
+  console.log(
+    `load of the machine: ${machine.loadBefore} per core in the minute before, ${machine.loadAfter} in the last`,
+  );
 }

@@ -20,6 +20,9 @@ export interface Figures {
   readonly cpuPercent: number;
   /** The same of the store's own server, where it has one. */
   readonly serverCpuPercent: number;
+  /** Touches for a second of CPU of the nodes, and of the server: what they could do if nobody else wanted the processors. */
+  readonly perCpuSecond: number;
+  readonly perServerCpuSecond?: number;
 }
 
 export interface UsersResult {
@@ -100,13 +103,17 @@ export function figuresOf(results: readonly NodeResult[], serverCpu: number): Fi
   const sum = (of: (result: NodeResult) => number): number =>
     results.reduce((total, result) => total + of(result), 0);
   const medians = results.map(({ latency }) => latency.p50).sort((a, b) => a - b);
+  const perSecond = sum(({ touches, seconds }) => touches / seconds);
+  const cpu = sum(({ cpuSeconds, seconds }) => cpuSeconds / seconds);
   return {
-    perSecond: Math.round(sum(({ touches, seconds }) => touches / seconds)),
+    perCpuSecond: Math.round(perSecond / cpu),
+    ...(serverCpu > 0 && { perServerCpuSecond: Math.round(perSecond / serverCpu) }),
+    perSecond: Math.round(perSecond),
     lost: sum(({ lost }) => lost),
     p50Ms: medians[Math.floor(medians.length / 2)] ?? 0,
     p99Ms: Math.max(...results.map(({ latency }) => latency.p99)),
     loopDelayP99Ms: Math.max(...results.map(({ loopDelayP99Ms }) => loopDelayP99Ms)),
-    cpuPercent: 100 * sum(({ cpuSeconds, seconds }) => cpuSeconds / seconds),
+    cpuPercent: 100 * cpu,
     serverCpuPercent: 100 * serverCpu,
   };
 }
