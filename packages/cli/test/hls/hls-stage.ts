@@ -1,0 +1,91 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  chromiumPath,
+  createStream,
+  FakeProvider,
+  Fmp4Media,
+  HlsBrowser,
+  HlsReader,
+  type HlsReaderOptions,
+  makeFragments,
+  makeSample,
+  type Sample,
+  type StreampoolProcess,
+  startStreampool,
+} from '@streampool/testkit';
+
+/** A query as providers sign it: decoding and encoding it again would change it. */
+export const ODD_QUERY = 'token=a%2Fb+c~d%7e%7E&empty=&e=%E9%e9&x=1;2';
+
+/** A server in a process of its own, a provider of HLS, a browser, and readers that check what they are given. */
+export class HlsStage {
+  server!: StreampoolProcess;
+  provider!: FakeProvider;
+  /** Transport stream: 6 s with a keyframe every second. */
+  sample!: Sample;
+  /** Sound alone, as long. */
+  sound!: Sample;
+  /** Fragmented MP4 in segments of 2 s with 5 parts each. */
+  fmp4!: Fmp4Media;
+  /** Undefined where there is no Chromium. */
+  browser: HlsBrowser | undefined;
+  readonly directory = mkdtempSync(join(tmpdir(), 'streampool-hls-'));
+  readonly #readers: HlsReader[] = [];
+
+  async open({
+    browser = false,
+    env = {},
+  }: {
+    browser?: boolean;
+    env?: Record<string, string>;
+  } = {}): Promise<void> {
+    this.sample = await makeSample({ seconds: 6, gopSeconds: 1 });
+    this.sound = await makeSample({ codec: 'audio', seconds: 6, extra: ['-pes_payload_size', '0'] });
+    this.fmp4 = new Fmp4Media(await makeFragments({ seconds: 6 }), 2);
+    this.provider = await FakeProvider.start({ keepAliveMs: 10_000 });
+    this.server = await startStreampool({ env });
+    if (browser && chromiumPath()) this.browser = await HlsBrowser.start();
+  }
+
+  /** Creates a stream and answers the URL of its playlist. */
+  async create(kind: 'streams' | 'transcode', body: Readonly<Record<string, unknown>>): Promise<string> {
+    const { id } = await createStream(this.server, kind, body);
+    return `${this.server.url}/hls/${id}/playlist.m3u8`;
+  }
+
+  read(url: string, options?: HlsReaderOptions): HlsReader {
+    const reader = new HlsReader(url, options);
+    this.#readers.push(reader);
+    return reader;
+  }
+
+  async hangUp(): Promise<void> {
+    await Promise.all(this.#readers.splice(0).map((reader) => reader.close()));
+  }
+
+  /** A server that has crashed is the reason for whatever failed after it. */
+  mustRun(): void {
+    if (this.server && !this.server.running)
+      throw new Error(`the server has ended:\n${this.server.logs().slice(-3_000)}`);
+  }
+
+  async close(): Promise<void> {
+    await this.hangUp();
+    await this.browser?.close();
+    await this.server?.stop();
+    await this.provider?.close();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** A stage for all tests of a file. Readers go after each test. */
+export function useHlsStage(options?: Parameters<HlsStage['open']>[0]): HlsStage {
+  const stage = new HlsStage();
+  beforeAll(() => stage.open(options), 60_000);
+  afterEach(() => stage.hangUp());
+  afterEach(() => stage.mustRun());
+  afterAll(() => stage.close());
+  return stage;
+}
