@@ -15,6 +15,7 @@ import { openApiDocument } from './openapi/document.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { createRoutes } from './routes/create-streams.ts';
 import { deleteRoutes } from './routes/delete-streams.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { drillRoutes } from './routes/drill.ts';
 import { eventRoutes } from './routes/events.ts';
 import { failoverRoutes } from './routes/failover.ts';
@@ -32,6 +33,7 @@ import { timelineRoutes } from './routes/timelines.ts';
 import { userRoutes } from './routes/users.ts';
 import { watchRoutes } from './routes/watch.ts';
 import { workerRoutes } from './routes/workers.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { plainAddress } from './viewers/viewer-identity.ts';
 
 /** What a load balancer, Prometheus and an operator ask of a worker. */
@@ -55,6 +57,8 @@ export function allRoutes(services: Services): Route[] {
     ...eventRoutes(services),
     ...statsRoutes(services),
     ...serverRoutes(services),
+    ...webhookRoutes(services),
+    ...deadLetterRoutes(services),
     ...workerRoutes(services),
     ...serviceDiscoveryRoutes(services),
     ...logLevelRoutes(services),

@@ -11,6 +11,7 @@ export { HlsMeter } from './metrics/hls-metrics.ts';
 export { JobMeter, type QueueSizes } from './metrics/job-meter.ts';
 export type { NodeFigures } from './metrics/node-metrics.ts';
 export { StateMeter } from './metrics/state-meter.ts';
+export { type WebhookFigures, WebhookMeter } from './metrics/webhook-metrics.ts';
 export type {
   GatewayConfig,
   GatewayFacts,

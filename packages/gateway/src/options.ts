@@ -16,6 +16,7 @@ import type {
   ViewerGaps,
 } from '@streampool/streaming';
 import type { Tracer } from '@streampool/tracing';
+import type { WebhookSender } from '@streampool/webhooks';
 import type { Logger } from 'pino';
 import type { ApiTokens } from './access/api-tokens.ts';
 import type { RateLimitSettings, RateLimitsOptions } from './access/rate-limits.ts';
@@ -214,6 +215,8 @@ export interface GatewayOptions {
   readonly figures?: () => NodeFigures | undefined;
   /** What else `/metrics` shows. */
   readonly meters?: readonly Meter[];
+  /** What webhooks are sent with, one by one; absent: there are none. */
+  readonly webhooks?: Pick<WebhookSender, 'send' | 'refusalOf'>;
   /** Absent: one of the gateway’s own. Closed with the gateway. */
   readonly events?: EventFeed;
   /** Absent: nothing is traced. */

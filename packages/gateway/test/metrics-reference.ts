@@ -1,5 +1,13 @@
 import type { Registry } from 'prom-client';
-import { ClusterMeter, DiskMeter, JobMeter, type Meter, type NodeFigures, StateMeter } from '../src/index.ts';
+import {
+  ClusterMeter,
+  DiskMeter,
+  JobMeter,
+  type Meter,
+  type NodeFigures,
+  StateMeter,
+  WebhookMeter,
+} from '../src/index.ts';
 import { Metrics } from '../src/metrics/metrics.ts';
 import { SessionMeter } from '../src/metrics/session-metrics.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -39,6 +47,8 @@ const OUTCOMES: Readonly<Record<string, string>> = {
     '`new`, `again` (the same player on the same stream), `replacing`, `unconfirmed` (the state was away), `limit`, `replaced` (another player has its place), `ended` (by an operator)',
   streampool_state_operation_duration_seconds: '`ok`, `refused`, `unavailable`, `failed`',
   streampool_stream_start_duration_seconds: '`live`, `failed`, `stopped`',
+  streampool_webhook_attempt_duration_seconds:
+    '`delivered`, `retried`, `dead` (failed for the last time), `gone` (its webhook was removed)',
   streampool_viewer_start_duration_seconds: '`ok`, `left`, `redirected`, or an error code',
 };
 
@@ -47,6 +57,7 @@ export function allMeters(): Meter[] {
   const sessions = new SessionMeter(() => 0);
   return [
     new StateMeter(),
+    new WebhookMeter(),
     new JobMeter(),
     new DiskMeter({ data: '/' }),
     new ClusterMeter(async () => []),

@@ -87,7 +87,10 @@ export class DirectViewers {
         this.#noteLoss(connection, error);
       },
       onSwitch: ({ index: failoverIndex, reason, gapMs }) =>
-        emit('source_switched', { streamId: spec.id, clientId, reason, gapMs, failoverIndex }),
+        emit('source_switched', {
+          ...{ streamId: spec.id, clientId, reason, gapMs, failoverIndex },
+          urls: [spec.target.url, ...spec.failoverUrls],
+        }),
       onGap: (gapMs, index) =>
         emit('noted', { type: 'source_gap', streamId: spec.id, clientId, gapMs, index }),
     });

@@ -30,6 +30,7 @@ export interface StreamSpec {
   };
   /** FFmpeg's arguments between the program's own (`-nostdin -progress …`) and the output; `{input_url}` stands for the door. */
   readonly ffmpegArgs?: readonly string[];
+  /** FFmpeg shows a stretch of its input, at its time: one that is started later begins further in. */
   /** Where it is to be watched for faults otherwise than by the settings of the process. */
   readonly detection?: DetectionOverrides;
   /** What viewers are told the body is. */
@@ -120,7 +121,15 @@ export interface EngineEvents {
    * `clientId`: of a direct stream, whose viewers have a source each.
    */
   source_switched: [
-    { streamId: string; clientId?: string; reason: string; gapMs: number; failoverIndex: number },
+    {
+      streamId: string;
+      clientId?: string;
+      reason: string;
+      gapMs: number;
+      failoverIndex: number;
+      /** The stream's own URLs, by their index: with credentials. Beyond them is what a resolver named. */
+      urls?: readonly string[];
+    },
   ];
   viewer_attached: [ViewerSnapshot];
   viewer_detached: [ViewerSnapshot & { reason: DetachReason }];

@@ -320,7 +320,8 @@ export class StreamEngine implements StreamEngineApi {
           const { pid } = pool.snapshot();
           emit('pool_state', { streamId, ...change, ...(pid === undefined ? {} : { pid }) });
         },
-        source_switched: (info) => emit('source_switched', { streamId, ...info }),
+        source_switched: (info) =>
+          emit('source_switched', { streamId, ...info, urls: [spec.target.url, ...spec.failoverUrls] }),
         viewer_attached: (viewer) => emit('viewer_attached', viewer),
         viewer_detached: (viewer) => emit('viewer_detached', viewer),
         viewer_skipped: (info) => emit('viewer_skipped', { streamId, ...info }),

@@ -77,12 +77,21 @@ export function poolEvent(
 }
 
 export function switchEvent(info: EngineEvents['source_switched'][0], lastFailoverIndex: number): NewEvent {
-  const { streamId, reason, gapMs, failoverIndex } = info;
-  const failedOver = failoverIndex !== lastFailoverIndex;
+  const { streamId, clientId, reason, failoverIndex, urls = [] } = info;
+  const gapMs = Math.round(info.gapMs);
+  const who = clientId === undefined ? {} : { clientId };
+  if (failoverIndex === lastFailoverIndex)
+    return { type: 'source_switched', streamId, data: { ...who, reason, gapMs, failoverIndex } };
+  const [oldUrl, newUrl] = [urls[lastFailoverIndex], urls[failoverIndex]];
   return {
-    type: failedOver ? 'failover_triggered' : 'source_switched',
+    type: 'failover_triggered',
     streamId,
-    data: { reason, gapMs: Math.round(gapMs), failoverIndex },
+    data: {
+      ...{ ...who, reason, gapMs, oldIndex: lastFailoverIndex, failoverIndex },
+      // The store keeps no credentials of any URL.
+      ...(oldUrl !== undefined && { oldUrl }),
+      ...(newUrl !== undefined && { newUrl }),
+    },
   };
 }
 

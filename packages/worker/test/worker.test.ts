@@ -457,7 +457,7 @@ describe('events', () => {
       { type: 'client_connected', clientId: 'c', ip: '192.0.2.9', userAgent: 'mpv', username: 'alice' },
       { type: 'stream_started', reason: 'test', kind: 'transcode', pid: 700 },
       { type: 'source_switched', reason: 'FFmpeg was restarted', gapMs: 12, failoverIndex: 0 },
-      { type: 'failover_triggered', reason: 'UPSTREAM_CUT', gapMs: 12, failoverIndex: 1 },
+      { type: 'failover_triggered', reason: 'UPSTREAM_CUT', gapMs: 12, oldIndex: 0, failoverIndex: 1 },
       {
         type: 'client_disconnected',
         clientId: 'c',

@@ -40,6 +40,7 @@ import { front } from '../node/front.ts';
 import { NodeMeters } from '../node/meters.ts';
 import { secretOfCluster } from '../node/secrets.ts';
 import { baseUrl } from '../serve/announce.ts';
+import { openWebhooks } from '../node/webhooks.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
 import { expiry, gatewayConfig } from '../serve/from-config.ts';
 import { type JobsReport, jobsReport } from '../serve/jobs-report.ts';
@@ -99,6 +100,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
   let worker: Worker | undefined;
+  const webhooks = openWebhooks({ config, nodeId, state, log, version, teardown });
   let jobs: JobsReport | undefined;
   // The worker listens to the engine, and the engine asks the worker who owns what.
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
@@ -140,7 +142,11 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   if (limits) teardown.add('limits', async () => limits.close());
   const gateway: Gateway = createGateway({
     ...(limits && { rateLimitStore: { redis: limits.redis, keyPrefix: prefix } }),
-    ...(await front(plane, { config, log, meters, teardown }, { worker: () => worker, jobs: () => jobs })),
+    ...(await front(
+      plane,
+      { config, log, meters, webhooks, teardown },
+      { worker: () => worker, jobs: () => jobs },
+    )),
     ...{ state, log, version, nodeId, logLevel, tracer },
     config: {
       ...gatewayConfig(config, { clustered: true }),
@@ -216,6 +222,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     log,
     noticeMs: config.shutdownNoticeMs ?? (role === 'gateway' ? GATEWAY_NOTICE_MS : 0),
     announce: () => {
+  if (role === 'worker') webhooks.serve({ url: redisUrl, prefix });
       gateway.leave();
       records.drain();
     },

@@ -10,6 +10,7 @@ import { RESOLVER_SETTINGS } from './resolver-settings.ts';
 import { SECURITY_SETTINGS } from './security-settings.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
+import { WEBHOOK_SETTINGS } from './webhook-settings.ts';
 
 /** One thing that can be set, by an environment variable of that name. */
 export interface Setting<T> {
@@ -298,6 +299,7 @@ export const SETTINGS = {
   ...HLS_SETTINGS,
   ...SESSION_SETTINGS,
   ...SECURITY_SETTINGS,
+  ...WEBHOOK_SETTINGS,
   ...DETECTION_SETTINGS,
   ...RESOLVER_SETTINGS,
   ffmpegPath: setting({

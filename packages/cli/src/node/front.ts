@@ -10,6 +10,7 @@ import type { DataPlane } from './data-plane.ts';
 import { hlsFigures } from './hls-figures.ts';
 import type { NodeMeters } from './meters.ts';
 import { openTokens } from './token-file.ts';
+import type { Webhooks } from './webhooks.ts';
 
 /** What comes after the gateway, which shows it; undefined until then. */
 export interface Behind {
@@ -30,13 +31,21 @@ export type Front = Required<
     | 'probe'
     | 'engine'
     | 'tokens'
+    | 'events'
+    | 'webhooks'
   >
 >;
 
 /** What every gateway is made of, whatever else a node has. Looks once what this machine can do. */
 export async function front(
   { pages, slots, client, health, engine, hls, timeouts }: DataPlane,
-  { config, log, meters, teardown }: { config: Config; log: Logger; meters: NodeMeters; teardown: Teardown },
+  {
+    config,
+    log,
+    meters,
+    webhooks,
+    teardown,
+  }: { config: Config; log: Logger; meters: NodeMeters; webhooks: Webhooks; teardown: Teardown },
   { worker, jobs }: Behind,
 ): Promise<Front> {
   const { tokens, close } = await openTokens(config, log);
@@ -60,7 +69,9 @@ export async function front(
         }
       );
     },
-    meters: [...meters.all(config), new HlsMeter(hls)],
+    meters: [...meters.all(config), new HlsMeter(hls), webhooks.meter],
+    events: webhooks.events,
+    webhooks: webhooks.sender,
     onProvidersChanged: () => slots.refresh(),
     recall: (...asked) => worker()?.recall(...asked) ?? [],
     transcode: await transcoding(config, log),

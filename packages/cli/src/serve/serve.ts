@@ -10,6 +10,7 @@ import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
 import { NodeMeters } from '../node/meters.ts';
 import { secretBeside } from '../node/secrets.ts';
+import { openWebhooks } from '../node/webhooks.ts';
 import { nodeTracer } from '../tracing/node-tracer.ts';
 import { baseUrl } from './announce.ts';
 import { cannotListen } from './cannot-listen.ts';
@@ -64,6 +65,7 @@ async function open(
   teardown.add('state', () => state.close());
   await takeOverFromPredecessors(state, { host, workerId, log });
 
+  const webhooks = openWebhooks({ config, nodeId: workerId, state, log, version, teardown });
   let worker: Worker | undefined;
   let jobs: JobsReport | undefined;
   const plane = await openDataPlane({
@@ -73,7 +75,11 @@ async function open(
   const { slots, engine } = plane;
   meters.showNodes(state);
   const gateway = createGateway({
-    ...(await front(plane, { config, log, meters, teardown }, { worker: () => worker, jobs: () => jobs })),
+    ...(await front(
+      plane,
+      { config, log, meters, webhooks, teardown },
+      { worker: () => worker, jobs: () => jobs },
+    )),
     ...{ state, log, version, nodeId: workerId, tracer },
     ...(logLevel && { logLevel }),
     config: gatewayConfig(config),
@@ -124,6 +130,7 @@ async function open(
   await records.start();
   const noticeMs = config.shutdownNoticeMs ?? 0;
   const leaving = new Leaving({ log, noticeMs, announce: () => gateway.leave() });
+  webhooks.serve();
   return { port, leave: (signal) => leaving.giveNotice(signal) };
 }
 

@@ -5,7 +5,17 @@ import { errorAnswer } from '../schemas/stream-responses.ts';
 
 type Json = Record<string, unknown>;
 
-const TAGS = ['Streams', 'Watching', 'Clients', 'Sessions', 'Users', 'Providers', 'Events', 'Server'];
+const TAGS = [
+  'Streams',
+  'Watching',
+  'Clients',
+  'Sessions',
+  'Users',
+  'Providers',
+  'Events',
+  'Webhooks',
+  'Server',
+];
 const ANY_ROUTE: readonly ErrorCode[] = ['INTERNAL'];
 const WITH_TOKEN: readonly ErrorCode[] = ['TOKEN_MISSING', 'TOKEN_WRONG', 'SCOPE_MISSING', 'RATE_LIMITED'];
 const WITH_INPUT: readonly ErrorCode[] = ['VALIDATION_FAILED'];

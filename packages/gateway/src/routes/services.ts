@@ -2,6 +2,7 @@ import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Tracer } from '@streampool/tracing';
 import type { ApiTokens } from '../access/api-tokens.ts';
+import type { WebhookSender } from '@streampool/webhooks';
 import type { RateLimits } from '../access/rate-limits.ts';
 import type { ViewerAccess } from '../access/viewer-access.ts';
 import type { EventStreams } from '../events/event-streams.ts';
@@ -48,6 +49,8 @@ export interface Services {
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   /** See {@link GatewayOptions}. */
+  /** See {@link GatewayOptions}. */
+  readonly webhooks?: Pick<WebhookSender, 'send' | 'refusalOf'>;
   readonly onProvidersChanged?: () => Promise<void>;
   readonly redirect?: ViewerRedirect;
   readonly admission?: ViewerAdmission;
