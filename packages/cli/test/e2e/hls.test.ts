@@ -90,6 +90,17 @@ test('several profiles make one playlist that players choose from', async () => 
   for (const { stream_id } of created.variants) expect((await get(`/streams/${stream_id}`)).status).toBe(404);
 });
 
+test('a playlist that nobody could know for one by its address is found out', async () => {
+  stage.provider.route('/live/', (exchange, rest) =>
+    exchange.reply(302, '', { location: stage.provider.url(`/found/${rest || 'index.m3u8'}`) }),
+  );
+  stage.provider.hls('/found/', stage.sample, { window: 4 });
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live/') });
+  const answer = await get(`/stream/${id}`);
+  expect([answer.status, new URL(answer.url).pathname]).toEqual([200, `/hls/${id}/playlist.m3u8`]);
+  expect(await answer.text()).toContain('#EXT-X-MEDIA-SEQUENCE');
+});
+
 test('what each viewer has a connection of its own for is no HLS', async () => {
   const { id } = await stage.create('streams', { url: stage.provider.url('/single.ts') });
   const answer = await get(`/hls/${id}/playlist.m3u8`);

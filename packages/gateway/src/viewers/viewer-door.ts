@@ -161,7 +161,11 @@ export class ViewerDoor {
       else if (res.socket === null && !res.writableFinished) this.#onHandedOver(req);
     } catch (error) {
       outcome = req.socket.destroyed ? 'left' : isStreampoolError(error) ? error.code : 'INTERNAL';
-      if (outcome !== 'left') throw error;
+      if (isUnknownPlaylist(error, definition) && !res.headersSent) {
+        outcome = 'redirected';
+        await this.#services.state.putStream({ ...definition, streamType: 'hls' });
+        toPlaylist(req, res, definition);
+      } else if (outcome !== 'left') throw error;
     } finally {
       if (isLetIn) sessions.settle(viewer, definition.id);
       if (this.#starting.get(viewer.clientId) === req) this.#starting.delete(viewer.clientId);
@@ -203,6 +207,11 @@ function decoded(id: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Its address did not tell what it is. */
+function isUnknownPlaylist(error: unknown, { kind }: StreamDefinition): boolean {
+  return kind === 'direct' && isStreampoolError(error, 'UPSTREAM_NOT_MEDIA') && error.info.playlist === true;
 }
 
 /** What a provider delivers as playlists, players get as playlists; the address is relative, so that any prefix stays. */
