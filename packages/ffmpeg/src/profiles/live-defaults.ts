@@ -32,11 +32,15 @@ const OUTPUT: readonly Default[] = [
 ];
 
 /**
- * A viewer can join, and a restart be spliced, only at a keyframe. Measured from the last one and not counted from the
- * start, so that a jump in the source's timeline does not make every following picture a keyframe.
+ * A viewer can join, a segment end, and a restart be spliced, only at a keyframe. Measured from the last one and not counted
+ * from the start, so that a jump in the source's timeline does not make every following picture a keyframe. The first ones are
+ * closer together, since players of HLS wait for a whole segment.
  */
+export const KEYFRAMES_EVERY_2_S =
+  'expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+if(lt(n_forced,3),1,2)))';
+
 const KEYFRAMES: Default = {
-  args: ['-force_key_frames', 'expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))'],
+  args: ['-force_key_frames', KEYFRAMES_EVERY_2_S],
   unless: ['force_key_frames', 'g', 'keyint_min', 'x264-params', 'x264opts', 'x265-params'],
 };
 

@@ -1,3 +1,5 @@
+import { KEYFRAMES_EVERY_2_S } from './live-defaults.ts';
+
 export type VideoCodec = 'h264' | 'hevc';
 /** Who encodes; `software` is libx264 and libx265. The others are the endings of FFmpeg's encoder names. */
 export type EncoderFamily = 'software' | 'nvenc' | 'qsv' | 'vaapi' | 'videotoolbox';
@@ -30,7 +32,7 @@ export function encodeVideo(settings: EncodeSettings, family: EncoderFamily): En
   const quality = `{crf|${crf}}`;
   const filters = filterChain(settings.maxHeight, family);
   const start = `-vf "${filters}" -c:v ${encoder}`;
-  const keyframes = '-force_key_frames expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2)) -g 600';
+  const keyframes = `-force_key_frames ${KEYFRAMES_EVERY_2_S} -g 600`;
   switch (family) {
     case 'software':
       return { encode: `${start} ${softwareOptions(settings)} -crf ${quality} ${rate} ${keyframes}` };
