@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import { openBareBody } from '@streampool/upstream';
 import type { Clock } from './clock.ts';
 import type { DeliveryClock } from './delivery-clock.ts';
 import { type DrillRequest, type MeasuredViewer, PoolDrill, SourceFaults } from './drill/index.ts';
@@ -17,13 +16,13 @@ import { Intake, type IntakeOptions } from './intake.ts';
 import { nextByHand } from './manual-failover.ts';
 import type { StreamNote } from './notes.ts';
 import { PoolStateMachine } from './pool-state.ts';
+import { PoolViewers } from './pool-viewers.ts';
 import { OwnerFollower } from './relay/owner-follower.ts';
 import type { RemotePlacement } from './relay/ownership.ts';
 import type { PoolPlacement } from './relay/placements.ts';
 import { PoolRelays } from './relay/pool-relays.ts';
 import type { RelayRequest } from './relay/relay-feed.ts';
 import type { LastWord } from './relay/relay-signal.ts';
-import { SocketViewer } from './socket-viewer.ts';
 import type { SourceProgress } from './source.ts';
 import { PoolTaps } from './tap/pool-taps.ts';
 import type { Tap, TapSink } from './tap/tap.ts';
@@ -79,12 +78,6 @@ export interface PoolOptions {
   readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
 }
 
-interface Attached {
-  readonly request: Omit<ViewerRequest, 'req' | 'res'>;
-  readonly socketViewer: SocketViewer;
-  readonly connectedAt: number;
-}
-
 /** What other nodes are told when a pool ends. */
 const LAST_WORDS: Partial<Record<DetachReason, LastWord>> = {
   ended: 'ended',
@@ -98,7 +91,7 @@ export class Pool {
   readonly #state: PoolStateMachine;
   readonly #intake: Intake;
   readonly #waiting: WaitingRoom<ViewerRequest>;
-  readonly #viewers = new Map<string, Attached>();
+  readonly #viewers: PoolViewers;
   readonly #relays: PoolRelays;
   readonly #waitingRelays: WaitingRoom<RelayRequest>;
   readonly #taps: PoolTaps;
@@ -107,7 +100,6 @@ export class Pool {
   #startedAt: number | undefined;
   #lastAccess: number;
   #progress: SourceProgress = {};
-  #bytesOut = 0;
   #lastError: string | undefined;
   #cancelIdle: () => void = () => {};
   #cancelStart: () => void = () => {};
@@ -150,10 +142,20 @@ export class Pool {
       now: () => clock.now(),
       onLeave: () => this.#checkIdle(),
     });
+    this.#viewers = new PoolViewers({
+      spec: options.spec,
+      ring: this.#intake.ring,
+      program: () => this.#intake.program,
+      clientTimeoutMs: settings.clientTimeoutMs,
+      clock,
+      delivery,
+      events: options.events,
+      onLeave: () => this.#onLeave(),
+    });
     this.#taps = new PoolTaps({
       ring: this.#intake.ring,
       program: () => this.#intake.program,
-      onLeave: () => this.#onTapLeft(),
+      onLeave: () => this.#onLeave(),
     });
     this.#follower =
       placement &&
@@ -191,7 +193,9 @@ export class Pool {
 
   /** Resolves once the viewer's response head is written, or the viewer has gone. @throws StreampoolError if the stream cannot be opened */
   join(viewer: ViewerRequest): Promise<void> {
-    return this.#admit(viewer, this.#waiting, () => this.#attach(viewer));
+    return this.#admit(viewer, this.#waiting, () => {
+      if (!this.#viewers.attach(viewer)) this.#checkIdle();
+    });
   }
 
   /** The same for another node, which counts as no viewer. It waits until the source is played here. */
@@ -207,7 +211,7 @@ export class Pool {
     return this.#taps.add(sink);
   }
 
-  #onTapLeft(): void {
+  #onLeave(): void {
     this.#lastAccess = this.#options.clock.wallNow();
     this.#checkIdle();
   }
@@ -263,7 +267,7 @@ export class Pool {
 
   /** The viewers that are being served, for measuring what they get. */
   measured(): MeasuredViewer[] {
-    return [...this.#viewers].map(([clientId, { socketViewer }]) => ({ clientId, socketViewer }));
+    return this.#viewers.measured();
   }
 
   /** Other nodes that are being served, likewise. */
@@ -306,11 +310,7 @@ export class Pool {
 
   /** Ends one viewer of this pool. */
   disconnect(clientId: string): boolean {
-    const attached = this.#viewers.get(clientId);
-    if (!attached) return false;
-    attached.socketViewer.end();
-    this.#detach(clientId, 'kicked');
-    return true;
+    return this.#viewers.disconnect(clientId);
   }
 
   /** Idempotent: ends the viewers properly and the source. Resolves when all is released. */
@@ -320,9 +320,6 @@ export class Pool {
   }
 
   snapshot(): PoolSnapshot {
-    let bytesOut = this.#bytesOut;
-    for (const { socketViewer } of this.#viewers.values()) bytesOut += socketViewer.bytes;
-    bytesOut += this.#relays.bytes;
     const input = this.#options.inputStatus?.();
     const lastError = this.#lastError ?? input?.lastError;
     const pid = this.#intake.pid;
@@ -334,7 +331,7 @@ export class Pool {
       ...this.#clusterFigures(),
       lastAccess: this.#lastAccess,
       bytesIn: this.#intake.bytesIn,
-      bytesOut,
+      bytesOut: this.#viewers.bytes + this.#relays.bytes,
       failoverIndex: input?.index ?? this.#intake.index,
       failoverAttempts: this.#intake.restarts + (input?.restarts ?? 0),
       restarts: this.#intake.restarts + (input?.restarts ?? 0),
@@ -390,7 +387,7 @@ export class Pool {
   }
 
   viewers(): ViewerSnapshot[] {
-    return [...this.#viewers.values()].map((attached) => this.#viewerSnapshot(attached));
+    return this.#viewers.snapshots();
   }
 
   /** Those who wait for the first picture. */
@@ -476,63 +473,6 @@ export class Pool {
     if (!this.#state.isFinal) this.#finish('failed', 'failed', error.code, error);
   }
 
-  #attach(viewer: ViewerRequest): void {
-    const { spec, settings, clock, delivery, events } = this.#options;
-    const { clientId } = viewer;
-    const former = this.#viewers.get(clientId);
-    if (former) {
-      // The same player came back before its old connection was seen to end: the new one counts.
-      former.socketViewer.end();
-      this.#remove(clientId, 'kicked');
-    }
-    const socket = openBareBody(viewer.res, 200, {
-      'Content-Type': spec.contentType,
-      'Cache-Control': 'no-store',
-    });
-    if (!socket) {
-      this.#checkIdle();
-      return;
-    }
-    const socketViewer = new SocketViewer({
-      ring: this.#intake.ring,
-      socket,
-      clientTimeoutMs: settings.clientTimeoutMs,
-      program: () => this.#intake.program,
-      now: () => clock.now(),
-      onSkip: (bytesSkipped) => events.viewer_skipped({ clientId, bytesSkipped }),
-      onBlocked: (blocked) => events.noted({ type: 'viewer_blocked', clientId, ...blocked }),
-      onUnblocked: (blocked) => events.noted({ type: 'viewer_unblocked', clientId, ...blocked }),
-      onLeave: (reason) => {
-        if (this.#viewers.get(clientId)?.socketViewer === socketViewer) this.#detach(clientId, reason);
-      },
-    });
-    const { ip, userAgent, username, requestId } = viewer;
-    const attached: Attached = {
-      request: { clientId, ip, userAgent, requestId, ...(username === undefined ? {} : { username }) },
-      socketViewer,
-      connectedAt: clock.wallNow(),
-    };
-    this.#viewers.set(clientId, attached);
-    events.viewer_attached(this.#viewerSnapshot(attached));
-    socketViewer.deliver(clock.now());
-    if (!socketViewer.closed) delivery.add(socketViewer);
-  }
-
-  #detach(clientId: string, reason: DetachReason): void {
-    this.#remove(clientId, reason);
-    this.#checkIdle();
-  }
-
-  #remove(clientId: string, reason: DetachReason): void {
-    const attached = this.#viewers.get(clientId);
-    if (!attached) return;
-    this.#viewers.delete(clientId);
-    this.#options.delivery.remove(attached.socketViewer);
-    this.#bytesOut += attached.socketViewer.bytes;
-    this.#lastAccess = this.#options.clock.wallNow();
-    this.#options.events.viewer_detached({ ...this.#viewerSnapshot(attached), reason });
-  }
-
   #checkIdle(): void {
     if (this.#isWanted || this.#state.isFinal || this.#state.state === 'idle') return;
     // Asked again at each keyframe: what is left of the time must not begin anew.
@@ -560,16 +500,8 @@ export class Pool {
     if (viewersSee === 'ended') this.#taps.end({ reason: 'ended' });
     else this.#taps.end({ reason: state, error: told });
     this.#relays.end(LAST_WORDS[viewersSee] ?? 'stopped', { atOnce: viewersSee !== 'ended' });
-    const { clock, delivery } = this.#options;
-    for (const [clientId, { socketViewer }] of [...this.#viewers]) {
-      socketViewer.deliver(clock.now());
-      if (viewersSee !== 'ended') socketViewer.end();
-      this.#detach(clientId, viewersSee);
-      if (socketViewer.closed) continue;
-      // Nobody shall miss the end of a complete stream.
-      delivery.add(socketViewer);
-      socketViewer.finish(clock.now(), () => delivery.remove(socketViewer));
-    }
+    this.#viewers.end(viewersSee);
+    this.#lastAccess = this.#options.clock.wallNow();
     void this.#release();
   }
 
@@ -582,21 +514,5 @@ export class Pool {
       this.#lastError = isStreampoolError(reason) ? reason.message : String(reason);
     }
     this.#setClosed();
-  }
-
-  #viewerSnapshot({ request, socketViewer, connectedAt }: Attached): ViewerSnapshot {
-    const { clock, spec } = this.#options;
-    return {
-      clientId: request.clientId,
-      streamId: spec.id,
-      ip: request.ip,
-      userAgent: request.userAgent,
-      connectedAt,
-      lastActive: Math.round(clock.wallNow() - (clock.now() - socketViewer.progressMs)),
-      bytes: socketViewer.bytes,
-      lagBytes: socketViewer.lagBytes,
-      skips: socketViewer.skips,
-      ...(request.username === undefined ? {} : { username: request.username }),
-    };
   }
 }
