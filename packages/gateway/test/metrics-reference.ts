@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import {
   ClusterMeter,
   DiskMeter,
+  HlsMeter,
   JobMeter,
   type Meter,
   type NodeFigures,
@@ -28,6 +29,8 @@ const LABELS: Readonly<Record<string, string>> = {
   provider: 'id of the provider, as configured',
   queue: 'name of the queue',
   reason: 'a word of the program; beyond 30 of them `other`',
+  resource:
+    'what a player asked for: `playlist`, `media` (segments, parts, maps) or `other` (keys and the like)',
   route: 'path as it is documented (`/streams/{id}`), never the one that was asked for',
   runtime: 'version of Node',
   source: '`provider`, `encoder` (FFmpeg) or `relay` (another node)',
@@ -41,6 +44,8 @@ const LABELS: Readonly<Record<string, string>> = {
 /** What `outcome` may be. */
 const OUTCOMES: Readonly<Record<string, string>> = {
   streampool_cache_requests_total: '`hit`, `miss`',
+  streampool_hls_requests_total:
+    '`hit` (the answer was here), `shared` (it was being fetched already), `miss`, `stale` (an older one: nobody owned the stream)',
   streampool_job_duration_seconds: '`ok`, `failed`, `timeout`',
   streampool_ownership_claims_total: '`granted`, `refused`',
   streampool_session_starts_total:
@@ -62,6 +67,9 @@ export function allMeters(): Meter[] {
     new DiskMeter({ data: '/' }),
     new ClusterMeter(async () => []),
     sessions,
+    new HlsMeter({
+      figures: () => ({ cacheBytes: 0, cacheEntries: 0, streams: 0, requests: new Map() }),
+    }),
   ];
 }
 

@@ -15,13 +15,13 @@ export class HlsMeter implements Meter {
     const figures = (): ReturnType<HlsEdge['figures']> => this.#edge.figures();
     new Counter({
       name: 'streampool_hls_requests_total',
-      help: 'HLS requests that were answered, by what for (playlist, media, other) and where the answer was (hit: here; shared: asked for already; miss: asked for; stale: an older one, as there was no newer).',
-      labelNames: ['kind', 'cache'],
+      help: 'HLS requests that were answered.',
+      labelNames: ['resource', 'outcome'],
       registers,
       collect() {
         this.reset();
-        for (const [kind, outcomes] of figures().requests)
-          for (const [cache, count] of outcomes) this.inc({ kind, cache }, count);
+        for (const [resource, outcomes] of figures().requests)
+          for (const [outcome, count] of outcomes) this.inc({ resource, outcome }, count);
       },
     });
     new Gauge({
