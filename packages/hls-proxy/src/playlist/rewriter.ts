@@ -36,20 +36,16 @@ export class PlaylistRewriter {
   rewrite({ text, baseUrl, isMultivariant }: LoadedPlaylist, context: RewriteContext): Rewritten {
     if (isMultivariant) this.#learn(text, baseUrl, context.source);
     const folder = folderFrom(context.path);
-    const paths = new Map<string, string>();
     const urls = new Map<string, string>();
     const rewritten = rewritePlaylist(text.replace(STEERING, ''), {
       baseUrl,
       ...(context.variables && { variables: context.variables }),
       rewriteUri: (url, role) => {
-        const isPlaylist = kindOf(role) === 'playlist';
-        const cached = isPlaylist ? undefined : paths.get(`${role} ${url}`);
-        if (cached !== undefined) return cached;
-        const path = isPlaylist
-          ? this.#addresses.playlistPath(this.#resourceOf(url, baseUrl, context))
-          : this.#addresses.bodyPath({ url, ...namedBy(url, baseUrl) }, role);
+        const path =
+          kindOf(role) === 'playlist'
+            ? this.#addresses.playlistPath(this.#resourceOf(url, baseUrl, context))
+            : this.#addresses.bodyPath({ url, ...namedBy(url, baseUrl) }, role);
         const uri = folder + path;
-        paths.set(`${role} ${url}`, uri);
         urls.set(uri, url);
         return uri;
       },

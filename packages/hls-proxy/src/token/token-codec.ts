@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto';
 import { StreampoolError } from '@streampool/errors';
 import type { BodyResource, PlaylistPlace, PlaylistResource, Resource } from './resource.ts';
 
@@ -30,15 +38,16 @@ const KINDS = { m: 'media', k: 'key', d: 'data' } as const;
  * construction of RFC 5297); keys by HKDF (RFC 5869), one pair for each stream.
  */
 export class TokenCodec {
-  readonly #macKey: Buffer;
-  readonly #key: Buffer;
+  // Key objects: with plain bytes Node looks each time whether they are one, which takes longer than sealing.
+  readonly #macKey: KeyObject;
+  readonly #key: KeyObject;
 
   constructor(secret: string, streamId: string) {
     if (secret.length < LEAST_SECRET)
       throw new TypeError(`a token secret has at least ${LEAST_SECRET} characters`);
     const keys = Buffer.from(hkdfSync('sha256', secret, '', `streampool hls address\0${streamId}`, 64));
-    this.#macKey = keys.subarray(0, 32);
-    this.#key = keys.subarray(32);
+    this.#macKey = createSecretKey(keys.subarray(0, 32));
+    this.#key = createSecretKey(keys.subarray(32));
   }
 
   seal(resource: Resource): string {
