@@ -23,6 +23,8 @@ import type { Attributes, Span, SpanOptions, Tracer } from './tracer.ts';
 export interface OtlpOptions {
   /** The collector's base URL (OTLP over HTTP); spans go to `/v1/traces` below it. */
   readonly endpoint: string;
+  /** Sent with each batch; absent: none. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** 0 to 1: the share of traces that begin here and are kept. What somebody else began is kept if they keep it. */
   readonly sampled: number;
   /** What the process is, such as `service.name`. */
@@ -53,13 +55,15 @@ export class OtlpTracer implements Tracer {
   readonly #running = new AsyncLocalStorage<Running>();
   #closed: Promise<void> | undefined;
 
-  constructor({ endpoint, sampled, resource, intervalMs = 2_000 }: OtlpOptions) {
+  constructor({ endpoint, headers = {}, sampled, resource, intervalMs = 2_000 }: OtlpOptions) {
     this.#provider = new TracerProvider({
       resource: resourceFromAttributes({ ...resource }),
       sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampled) }),
       spanProcessors: [
         new BatchSpanProcessor({
-          exporter: new OTLPTraceExporter({ url: `${endpoint}/v1/traces`, timeoutMillis: EXPORT_MS }),
+          exporter: new OTLPTraceExporter({
+            ...{ url: `${endpoint}/v1/traces`, headers: { ...headers }, timeoutMillis: EXPORT_MS },
+          }),
           scheduledDelayMillis: intervalMs,
           maxQueueSize: MOST_WAITING,
           exportTimeoutMillis: EXPORT_MS,

@@ -24,9 +24,22 @@ export const OBSERVABILITY_SETTINGS = {
   otlpEndpoint: optional({
     env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     about:
-      'Base URL of an OpenTelemetry collector (OTLP over HTTP) that is sent traces; its headers are OTEL_EXPORTER_OTLP_HEADERS in the environment. Without it nothing is traced',
+      'Base URL of an OpenTelemetry collector (OTLP over HTTP) that is sent traces. Without it nothing is traced',
     type: httpUrl,
   }),
+  otlpHeaders: optional({
+    env: 'OTEL_EXPORTER_OTLP_HEADERS',
+    about: 'What the collector wants to be told with each request, such as Authorization=Bearer%20…',
+    type: text('name=value,name=value with values percent-encoded', /^[\w-]+=[^,\s]+(?:,[\w-]+=[^,\s]+)*$/),
+    secret: true,
+  }),
+  otelServiceName: {
+    env: 'OTEL_SERVICE_NAME',
+    group: 'Observability',
+    about: 'What the collector calls this installation',
+    type: text('letters, digits and . _ -', /^[\w.-]{1,64}$/),
+    default: 'streampool',
+  } as Setting<string> & { default: string },
   tracesSampled: {
     env: 'OTEL_TRACES_SAMPLER_ARG',
     group: 'Observability',

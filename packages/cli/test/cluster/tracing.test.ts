@@ -6,7 +6,14 @@ const stage = new ClusterStage();
 let collector: FakeCollector;
 beforeAll(async () => {
   collector = await FakeCollector.start();
-  await stage.open({ gateways: 1, workers: 1, env: { OTEL_EXPORTER_OTLP_ENDPOINT: collector.url } });
+  await stage.open({
+    gateways: 1,
+    workers: 1,
+    env: {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_HEADERS: 'Authorization=Bearer%20of-the-collector',
+    },
+  });
 }, 60_000);
 afterAll(async () => {
   await stage.close();
@@ -65,6 +72,7 @@ test('one trace leads from the player’s request through the worker to the star
       what: 'the span of the request that made the stream',
     },
   );
+  expect(collector.authorization).toBe('Bearer of-the-collector');
   for (const secret of ['hunter2', 'secret-of-theirs', '/live.ts'])
     expect(collector.text).not.toContain(secret);
 });

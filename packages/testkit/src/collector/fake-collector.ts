@@ -29,6 +29,8 @@ export class FakeCollector {
   readonly spans: SeenSpan[] = [];
   /** Everything as it came, to look for what must not be in it. */
   text = '';
+  /** `authorization` of the last request. */
+  authorization: string | undefined;
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -40,6 +42,7 @@ export class FakeCollector {
       const chunks: Buffer[] = [];
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
       req.on('end', () => {
+        collector.authorization = req.headers.authorization;
         if (req.url === '/v1/traces') collector.#take(Buffer.concat(chunks).toString());
         res.writeHead(req.url === '/v1/traces' ? 200 : 404, { 'content-type': 'application/json' });
         res.end('{}');
