@@ -62,6 +62,13 @@ export type { Fault } from './provider/fault.ts';
 export type { FileOptions } from './provider/file-route.ts';
 export { Fmp4Media, makeFragments } from './provider/hls/fmp4-media.ts';
 export { HlsChannel, type HlsOptions, type HlsResource } from './provider/hls/hls-channel.ts';
+export {
+  HLS_KINDS,
+  type HlsKind,
+  type HlsKindMedia,
+  makeHlsKindMedia,
+  ODD_QUERY,
+} from './provider/hls/hls-kinds.ts';
 export type { HlsMedia } from './provider/hls/hls-media.ts';
 export { MultivariantChannel, type MultivariantOptions } from './provider/hls/multivariant.ts';
 export { TsMedia } from './provider/hls/ts-media.ts';

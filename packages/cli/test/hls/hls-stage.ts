@@ -5,30 +5,20 @@ import {
   chromiumPath,
   createStream,
   FakeProvider,
-  Fmp4Media,
   HlsBrowser,
+  type HlsKindMedia,
   HlsReader,
   type HlsReaderOptions,
-  makeFragments,
-  makeSample,
-  type Sample,
+  makeHlsKindMedia,
   type StreampoolProcess,
   startStreampool,
 } from '@streampool/testkit';
-
-/** A query as providers sign it: decoding and encoding it again would change it. */
-export const ODD_QUERY = 'token=a%2Fb+c~d%7e%7E&empty=&e=%E9%e9&x=1;2';
 
 /** A server in a process of its own, a provider of HLS, a browser, and readers that check what they are given. */
 export class HlsStage {
   server!: StreampoolProcess;
   provider!: FakeProvider;
-  /** Transport stream: 6 s with a keyframe every second. */
-  sample!: Sample;
-  /** Sound alone, as long. */
-  sound!: Sample;
-  /** Fragmented MP4 in segments of 2 s with 5 parts each. */
-  fmp4!: Fmp4Media;
+  media!: HlsKindMedia;
   /** Undefined where there is no Chromium. */
   browser: HlsBrowser | undefined;
   readonly directory = mkdtempSync(join(tmpdir(), 'streampool-hls-'));
@@ -41,9 +31,7 @@ export class HlsStage {
     browser?: boolean;
     env?: Record<string, string>;
   } = {}): Promise<void> {
-    this.sample = await makeSample({ seconds: 6, gopSeconds: 1 });
-    this.sound = await makeSample({ codec: 'audio', seconds: 6, extra: ['-pes_payload_size', '0'] });
-    this.fmp4 = new Fmp4Media(await makeFragments({ seconds: 6 }), 2);
+    this.media = await makeHlsKindMedia();
     this.provider = await FakeProvider.start({ keepAliveMs: 10_000 });
     this.server = await startStreampool({ env });
     if (browser && chromiumPath()) this.browser = await HlsBrowser.start();

@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
-import { checkPlaylist, FakeProvider, seededRandom } from '@streampool/testkit';
-import { ODD_QUERY, useHlsStage } from './hls-stage.ts';
+import { checkPlaylist, FakeProvider, ODD_QUERY, seededRandom } from '@streampool/testkit';
+import { useHlsStage } from './hls-stage.ts';
 
 const stage = useHlsStage();
 /** Somebody else's server: nothing may ever be fetched from it. */
@@ -35,7 +35,7 @@ async function open(
     ...{
       segmentSeconds: 2,
       query: ODD_QUERY,
-      variants: [{ name: 'only', sample: stage.sample, bandwidth: 500_000 }],
+      variants: [{ name: 'only', sample: stage.media.sample, bandwidth: 500_000 }],
     },
   });
   const url = new URL(await stage.create('streams', { url: stage.provider.url(`${folder}main.m3u8`) }));

@@ -1,5 +1,6 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import type { Sample } from '../../fixtures/sample.ts';
 import type { Exchange } from '../exchange.ts';
 import type { HlsMedia } from './hls-media.ts';
@@ -139,10 +140,9 @@ export class HlsChannel {
       }
     }
     const text = this.#text(exchange, name, searchParams.get('_HLS_skip') === 'YES');
-    if (!this.#options.gzip) return exchange.reply(200, text, PLAYLIST_TYPE);
-    exchange.head({ headers: PLAYLIST_TYPE, gzip: true });
-    exchange.write(Buffer.from(text));
-    exchange.end();
+    if (this.#options.gzip)
+      exchange.reply(200, gzipSync(text), { ...PLAYLIST_TYPE, 'content-encoding': 'gzip' });
+    else exchange.reply(200, text, PLAYLIST_TYPE);
   }
 
   #text(exchange: Exchange, name: string, skip: boolean): string {
