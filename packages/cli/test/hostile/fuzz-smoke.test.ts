@@ -29,11 +29,11 @@ test('five seconds of fuzzing find nothing in any parser', async () => {
     expect([target, inputs > 20]).toEqual([target, true]);
     expect([target, blocks > 10]).toEqual([target, true]);
   }
-});
+}, 90_000);
 
 test.each([
   ['#EXT-X-KEY:METHOD=AES-128 URI="http://evil/k"', 'http://evil/k'],
-  ['#EXT-X-KEY:X="\\\\"Y=",URI="http://evil/k"', 'http://evil/k'],
+  ['#EXT-X-KEY:X="\\"Y=",URI="http://evil/k"', 'http://evil/k'],
   ['#EXT-X-KEY:_="A=",URI="http://evil/k"', 'http://evil/k'],
   ['# a\0http://evil/a.ts', 'http://evil/a.ts'],
   ['http://evil/a.ts', 'http://evil/a.ts'],
