@@ -21,6 +21,8 @@ import { type Rendition, type RenditionLoad, rangeOf } from './playlist/renditio
 import { PlaylistRewriter } from './playlist/rewriter.ts';
 import { StreamNumbers } from './playlist/stream-numbers.ts';
 import { Renditions } from './renditions.ts';
+import { GoingBack } from './source/going-back.ts';
+import { lookAt } from './source/look-at.ts';
 import type { SourceTurn } from './source/source-turn.ts';
 import { StreamSources } from './source/stream-sources.ts';
 import { Statistics } from './statistics.ts';
@@ -51,6 +53,7 @@ export class HlsProxy implements HlsOrigin {
   readonly #clock: Clock;
   readonly #addresses: Addresses;
   readonly #sources: StreamSources;
+  readonly #goingBack: GoingBack;
   readonly #renditions: Renditions;
   readonly #bodies: BodyStore;
   readonly #cache: HlsCache;
@@ -77,6 +80,11 @@ export class HlsProxy implements HlsOrigin {
       this.#emit('pool_state', { streamId: spec.id, from, to, reason }),
     );
     this.#sources = this.#makeSources();
+    this.#goingBack = new GoingBack({
+      ...{ clock, sources: () => this.#sources },
+      afterMs: spec.failbackAfterMs ?? options.settings.failbackAfterMs ?? 0,
+      noted: (note) => this.#emit('noted', { ...note, streamId: spec.id }),
+    });
     this.#bodies = this.#makeBodies();
     this.#renditions = new Renditions({
       rewriter: new PlaylistRewriter(this.#addresses),
@@ -114,7 +122,11 @@ export class HlsProxy implements HlsOrigin {
     if (index !== undefined && index >= alternatives)
       throw new StreampoolError('INVALID_REQUEST', `the stream has sources 0 to ${alternatives - 1}`);
     const deadline = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(settings.streamTimeoutMs)]);
-    await this.#sources.switchTo(index, (turn) => this.#lookAt(turn), deadline);
+    await this.#sources.switchTo(
+      { index, reason: 'MANUAL' },
+      async (turn) => void (await lookAt(turn)),
+      deadline,
+    );
     // Players need not find out by themselves.
     for (const rendition of this.#followed()) void this.#refresh(rendition).catch(() => {});
     const { index: failoverIndex, attempts: failoverAttempts } = this.#sources;
@@ -345,11 +357,6 @@ export class HlsProxy implements HlsOrigin {
     this.#bodies.get(wanted, this.#closing.signal).catch(() => {});
   }
 
-  /** Whether a source that is to take over has what is watched. @throws StreampoolError why not */
-  async #lookAt(turn: SourceTurn): Promise<void> {
-    await turn.loader.load({ url: turn.url }, turn.signal);
-  }
-
   #followed(): Rendition[] {
     const sinceMs = this.#clock.now() - this.#idleMs();
     return this.#renditions.all().filter(({ followedAtMs }) => followedAtMs >= sinceMs);
@@ -362,9 +369,11 @@ export class HlsProxy implements HlsOrigin {
       events: {
         noted: (note) => this.#emit('noted', { ...note, streamId: spec.id }),
         lost: (error) => {
+          this.#goingBack.lost();
           if (this.#state.state === 'live') this.#state.move('switching', error.code);
         },
         playing: ({ index, reason, gapMs }) => {
+          this.#goingBack.playing(index);
           if (this.#state.state !== 'live') this.#state.move('live', reason ?? 'the playlist is there');
           if (reason !== undefined)
             this.#emit('source_switched', { streamId: spec.id, reason, gapMs, failoverIndex: index });
@@ -447,6 +456,7 @@ export class HlsProxy implements HlsOrigin {
     // Whoever waits is told why by the sources.
     await Promise.resolve();
     this.#cancelIdle();
+    this.#goingBack.close();
     this.#closing.abort(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
     this.#bodies.close();
     await this.#sources.close();

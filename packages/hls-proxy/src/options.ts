@@ -12,6 +12,7 @@ export type HlsProxySpec = Pick<
   | 'resolverUrl'
   | 'metadata'
   | 'timeouts'
+  | 'failbackAfterMs'
   | 'providerId'
   | 'priority'
 >;
@@ -20,7 +21,8 @@ export type HlsProxySpec = Pick<
 export type HlsProxySettings = Pick<
   EngineSettings,
   'sharedStreamTimeoutMs' | 'streamTimeoutMs' | 'connectTimeoutMs' | 'maxAttempts'
->;
+> &
+  Partial<Pick<EngineSettings, 'failbackAfterMs'>>;
 
 export interface HlsProxyOptions {
   readonly spec: HlsProxySpec;

@@ -241,6 +241,32 @@ test('a switch that is asked for looks at the other source first; if that is no 
   await expect(host(it.a.url).proxy.failover()).rejects.toMatchObject({ code: 'FAILOVER_NOT_CONFIGURED' });
 });
 
+test('back to the primary, once it has shown beside what plays that it moves on', async () => {
+  const it = await two({ settings: { failbackAfterMs: 60_000 } });
+  it.provider.status('/a/index.m3u8', 503);
+  await it.text();
+  expect(it.proxy.snapshot().failoverIndex).toBe(1);
+  const play = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 3_000) {
+      if (left % 6_000 === 0) it.b.move();
+      it.clock.advance(3_000);
+      await it.text();
+    }
+  };
+  await play(60_000);
+  await waitFor(() => codes(it, 'failback_failed').length === 1);
+  it.provider.serve('/a/index.m3u8', () => it.a.playlist());
+  await play(120_000);
+  await waitFor(() => it.told.filter(({ type }) => type === 'failback_started').length === 2);
+  await waitFor(async () => {
+    it.a.move();
+    await play(6_000);
+    return it.proxy.snapshot().failoverIndex === 0;
+  });
+  expect(await it.text()).toContain('EXT-X-DISCONTINUITY');
+  expect(it.told).toContainEqual(expect.objectContaining({ event: 'source_switched', reason: 'FAILBACK' }));
+});
+
 test('numbers that another node has told of go on here', async () => {
   const provider = await Provider.start();
   const channel = new LiveChannel(provider, '/a/', 'a', { sequence: 3 });

@@ -2,6 +2,7 @@ export type { EmitEngineEvent, StreamCarrier } from './carrier.ts';
 export { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './chain-options.ts';
 export { Breakers } from './choice/breakers.ts';
 export { type AttemptRecord, Candidates } from './choice/candidates.ts';
+export { Failback } from './choice/failback.ts';
 export { PoolChoice } from './choice/pool-choice.ts';
 export { NextUrlResolver } from './choice/resolver.ts';
 export {

@@ -113,6 +113,11 @@ export class StreamSources {
     return this.#turn?.index ?? this.#eraIndex ?? 0;
   }
 
+  /** After how many ms this one may be asked; 0: now. */
+  waitMs(index: number): number {
+    return this.#candidates.waitMs(index);
+  }
+
   isCurrent(turn: SourceTurn): boolean {
     return this.#turn === turn;
   }
@@ -168,10 +173,11 @@ export class StreamSources {
 
   /**
    * Changes over to another source, looked at by `isGood` before it takes the place of the one that plays.
+   * `reason`: told with the switch. What an operator asks for (`MANUAL`) may end what plays first, where the provider has no second connection.
    * @throws StreampoolError why it does not; SWITCH_SUPERSEDED
    */
   async switchTo(
-    index: number | undefined,
+    { index, reason }: { readonly index?: number | undefined; readonly reason: 'MANUAL' | 'FAILBACK' },
     isGood: (turn: SourceTurn, signal: AbortSignal) => Promise<void>,
     signal: AbortSignal,
   ): Promise<void> {
@@ -184,16 +190,16 @@ export class StreamSources {
     if (index === undefined && next === former.index)
       throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
     this.#candidates.include(next);
-    events.noted({ type: 'failover_requested', index: next });
+    if (reason === 'MANUAL') events.noted({ type: 'failover_requested', index: next });
     let turn = this.#prepare({ index: next, beside: true, fresh: false, isFirst: false });
     try {
       try {
         await isGood(turn, signal);
       } catch (error) {
         // The provider has no second connection for us: the one that plays makes room.
-        if (!isLimit(error) || this.#turn !== former) throw error;
+        if (!isLimit(error) || reason !== 'MANUAL' || this.#turn !== former) throw error;
         this.#discard(turn);
-        this.#loss ??= { reason: 'MANUAL', atMs: clock.now() };
+        this.#loss ??= { reason, atMs: clock.now() };
         this.#end(former);
         await this.#closing;
         turn = this.#prepare({ index: next, beside: false, fresh: false, isFirst: false });
@@ -211,7 +217,7 @@ export class StreamSources {
       if (!this.#turn) this.#openAfter({ ...former.attempt, beside: false, isFirst: false }, 0);
       throw error;
     }
-    this.#loss ??= { reason: 'MANUAL', atMs: clock.now() };
+    this.#loss ??= { reason, atMs: clock.now() };
     this.#cancelNext();
     if (this.#turn) this.#end(this.#turn);
     this.#adopt(turn);
