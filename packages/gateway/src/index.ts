@@ -10,6 +10,7 @@ export { DurationHistogram, type Meter } from './metrics/duration-histogram.ts';
 export { HlsMeter } from './metrics/hls-metrics.ts';
 export { JobMeter, type QueueSizes } from './metrics/job-meter.ts';
 export type { NodeFigures } from './metrics/node-metrics.ts';
+export { SegmentMeter } from './metrics/segment-meter.ts';
 export { StateMeter } from './metrics/state-meter.ts';
 export { type WebhookFigures, WebhookMeter } from './metrics/webhook-metrics.ts';
 export type {

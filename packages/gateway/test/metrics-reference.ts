@@ -6,6 +6,7 @@ import {
   JobMeter,
   type Meter,
   type NodeFigures,
+  SegmentMeter,
   StateMeter,
   WebhookMeter,
 } from '../src/index.ts';
@@ -37,6 +38,7 @@ const LABELS: Readonly<Record<string, string>> = {
   state: 'of a pool or of a queue’s jobs',
   status: 'HTTP status; of nodes `ready`, `draining`, `silent`',
   task: 'the job’s name, such as `reaper`',
+  store: '`memory` or `disk`',
   type: 'name of a timeline’s entry, such as `source_lost`',
   version: 'of Streampool',
 };
@@ -65,6 +67,7 @@ export function allMeters(): Meter[] {
     new WebhookMeter(),
     new JobMeter(),
     new DiskMeter({ data: '/' }),
+    new SegmentMeter(() => ({ memoryBytes: 0, diskBytes: 0 })),
     new ClusterMeter(async () => []),
     sessions,
     new HlsMeter({

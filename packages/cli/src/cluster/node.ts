@@ -106,7 +106,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
   const asked = tracedOwnership({ acquire: (streamId, how) => ownership.acquire(streamId, how) }, tracer);
   const plane = await openDataPlane({
-    ...{ config, nodeId, state, secret: secretOfCluster(internalToken), log, tracer, teardown },
+    ...{ config, nodeId, state, secret: secretOfCluster(internalToken), log, tracer, meters, teardown },
     worker: () => worker,
     cluster: { ownership: asked, node: nodeId, token: internalToken },
     slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),

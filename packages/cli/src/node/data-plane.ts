@@ -11,6 +11,7 @@ import { engineSettings } from '../serve/from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
 import { tracedUpstream } from '../tracing/traced-parts.ts';
 import { openHls } from './hls.ts';
+import type { NodeMeters } from './meters.ts';
 import { openPages } from './pages.ts';
 import type { InstallationSecret } from './secrets.ts';
 
@@ -22,6 +23,7 @@ export interface DataPlaneOptions {
   readonly secret: InstallationSecret;
   readonly log: Logger;
   readonly tracer: Tracer;
+  readonly meters: NodeMeters;
   /** Is told what has to be closed, in the order of its opening. */
   readonly teardown: Teardown;
   /** The node's worker, which listens to the engine and so comes after it; undefined until then. */
@@ -47,7 +49,7 @@ export interface DataPlane {
 
 /** Opens it. Nothing is played before somebody asks the engine to; `slots` are to be started by whoever listens. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer } = options;
+  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer, meters } = options;
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
     engine: () => engine,
@@ -88,7 +90,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
   });
   teardown.add('engine', () => engine.close());
   const hls = openHls({
-    ...{ config, secret, client, health, engine, log, teardown },
+    ...{ config, secret, client, health, engine, log, teardown, meters },
     ...(cluster && { cluster }),
   });
   return { secret, pages: pages.api, slots, client, health, engine, hls, timeouts };

@@ -1,3 +1,4 @@
+import { SegmentMeter } from '@streampool/gateway';
 import type { HlsResume } from '@streampool/hls';
 import { HlsEdge, type HlsStream, type OpenedOrigin } from '@streampool/hls-edge';
 import { HlsCache, HlsProxy } from '@streampool/hls-proxy';
@@ -9,6 +10,7 @@ import type { Config } from '../config/settings.ts';
 import { engineSettings } from '../serve/from-config.ts';
 import { edgeSettings, packagerSettings, segmentStorageOptions } from '../serve/hls-from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
+import type { NodeMeters } from './meters.ts';
 import type { InstallationSecret } from './secrets.ts';
 
 export interface HlsOptions {
@@ -19,6 +21,7 @@ export interface HlsOptions {
   readonly engine: StreamEngine;
   readonly log: Logger;
   readonly teardown: Teardown;
+  readonly meters: NodeMeters;
   readonly cluster?: ClusterOptions;
 }
 
@@ -26,6 +29,7 @@ export interface HlsOptions {
 export function openHls(options: HlsOptions): HlsEdge {
   const { config, secret, client, health, engine, log, teardown, cluster } = options;
   const storage = new SegmentStorage({ ...segmentStorageOptions(config), log });
+  options.meters.add(new SegmentMeter(() => storage.snapshot));
   const cache = new HlsCache({ budgetBytes: config.hlsCacheBytes });
   const tokenSecret = secret.key('hls proxy').toString('hex');
   const settings = engineSettings(config);

@@ -1,6 +1,7 @@
 import { ClusterMeter, DiskMeter, JobMeter, type Meter, StateMeter } from '@streampool/gateway';
 import { type ClusterState, measuredState } from '@streampool/state';
 import type { Config } from '../config/settings.ts';
+import { segmentStorageOptions } from '../serve/hls-from-config.ts';
 
 /** What is measured of a process beside its data plane and its API. */
 export class NodeMeters {
@@ -13,12 +14,18 @@ export class NodeMeters {
     return measuredState(state, this.#state.timers(backend));
   }
 
-  /** For whoever answers for the whole cluster. */
-  showNodes(state: Pick<ClusterState, 'listWorkers'>): void {
-    this.#others.push(new ClusterMeter(() => state.listWorkers()));
+  add(meter: Meter): void {
+    this.#others.push(meter);
   }
 
-  all({ dataDir }: Pick<Config, 'dataDir'>): Meter[] {
-    return [this.#state, this.jobs, new DiskMeter({ data: dataDir }), ...this.#others];
+  /** For whoever answers for the whole cluster. */
+  showNodes(state: Pick<ClusterState, 'listWorkers'>): void {
+    this.add(new ClusterMeter(() => state.listWorkers()));
+  }
+
+  all(config: Config): Meter[] {
+    const { directory: hls } = segmentStorageOptions(config);
+    const disks = new DiskMeter({ data: config.dataDir, ...(hls !== undefined && { hls }) });
+    return [this.#state, this.jobs, disks, ...this.#others];
   }
 }

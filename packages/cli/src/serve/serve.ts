@@ -69,7 +69,7 @@ async function open(
   let worker: Worker | undefined;
   let jobs: JobsReport | undefined;
   const plane = await openDataPlane({
-    ...{ config, nodeId: workerId, state, secret, log, tracer, teardown },
+    ...{ config, nodeId: workerId, state, secret, log, tracer, meters, teardown },
     worker: () => worker,
   });
   const { slots, engine } = plane;

@@ -1,5 +1,6 @@
 import type { StatsFs } from 'node:fs';
 import { statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { Gauge, type Registry } from 'prom-client';
 import type { Meter } from './duration-histogram.ts';
 import { withinPatience } from './job-meter.ts';
@@ -8,7 +9,7 @@ import { withinPatience } from './job-meter.ts';
 export class DiskMeter implements Meter {
   readonly #directories: Readonly<Record<string, string>>;
 
-  /** Paths by what they are for. One that does not exist (yet) is not shown. */
+  /** Paths by what they are for. One that does not exist yet will be made where its parent is. */
   constructor(directories: Readonly<Record<string, string>>) {
     this.#directories = directories;
   }
@@ -32,11 +33,21 @@ export class DiskMeter implements Meter {
 
   async #collect(gauge: Gauge<'directory'>, figure: (disk: StatsFs) => number): Promise<void> {
     const entries = Object.entries(this.#directories);
-    const disks = await Promise.all(entries.map(([, path]) => withinPatience(statfs(path))));
+    const disks = await Promise.all(entries.map(([, path]) => withinPatience(diskOf(path))));
     gauge.reset();
     for (const [at, [directory]] of entries.entries()) {
       const disk = disks[at];
       if (disk) gauge.set({ directory }, figure(disk));
     }
+  }
+}
+
+async function diskOf(path: string): Promise<StatsFs> {
+  try {
+    return await statfs(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === path) throw error;
+    return diskOf(parent);
   }
 }
