@@ -20,7 +20,9 @@ export interface ShowOptions extends AskOptions {
 export function apiOf(options: AskOptions, signal?: AbortSignal): ApiClient {
   const { config } = loadConfig({ env: process.env, directory: process.cwd() });
   const url = options.url ?? process.env.STREAMPOOL_URL ?? baseUrl(config, config.port);
-  return new ApiClient(url, options.token ?? config.apiToken, signal);
+  // Without one for everything, the first that may change things: these commands do.
+  const own = config.apiToken ?? config.apiTokens?.find(({ scopes }) => scopes.includes('manage'))?.token;
+  return new ApiClient(url, options.token ?? own, signal);
 }
 
 /** Asks once and resolves with what to print. `width`: of the terminal. @throws CommandProblem */

@@ -27,10 +27,12 @@ function networkUrl(config: Pick<Config, 'host' | 'rootPath'>, port: number): st
 export function greeting(config: Config, port: number, version: string): string {
   const url = baseUrl(config, port);
   const elsewhere = networkUrl(config, port);
-  const token = config.apiToken === undefined ? '' : ` -H "X-API-Token: $API_TOKEN"`;
+  const isOpen =
+    config.apiToken === undefined && !config.apiTokens?.length && config.apiTokensFile === undefined;
+  const token = isOpen ? '' : ` -H "X-API-Token: $API_TOKEN"`;
   return `
 Streampool ${version} is running at ${url}${elsewhere === undefined ? '' : `, and for other machines at ${elsewhere}`}
-API: ${url}/docs${config.apiToken === undefined ? '   (open to everybody: set API_TOKEN to protect it)' : ''}
+API: ${url}/docs${isOpen ? '   (open to everybody: set API_TOKEN to protect it)' : ''}
 
 Transcode a stream once for everybody who watches it:
 

@@ -32,6 +32,7 @@ interface Knock {
 }
 
 const ENTRY = 'playlist.m3u8';
+const PLAYLIST_PATH = /\.m3u8?$/i;
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 
 /**
@@ -90,7 +91,7 @@ export class HlsDoor {
       await this.#redirect(res, definition, viewer, query);
       return;
     }
-    const isPlaylist = /\.m3u8?$/i.test(path);
+    const isPlaylist = PLAYLIST_PATH.test(path);
     // Whoever only looks at heads watches nothing.
     const isStart = !isKnown && isPlaylist && req.method === 'GET';
     let outcome = 'ok';
@@ -116,14 +117,14 @@ export class HlsDoor {
    */
   async #letIn(
     req: IncomingMessage,
-    { streamId, query }: Knock,
+    { streamId, path, query }: Knock,
     viewer: ViewerIdentity,
     isKnown: boolean,
   ): Promise<URLSearchParams | undefined> {
     const { limits, viewerAccess } = this.#services;
     try {
       const pass = await viewerAccess.check(req, streamId, query, viewer);
-      if (!isKnown) await limits.watch(viewer.ip);
+      if (!isKnown && PLAYLIST_PATH.test(path)) await limits.watch(viewer.ip);
       return pass;
     } catch (error) {
       if (isKnown && isStreampoolError(error, 'SIGNATURE_INVALID') && error.info.expired === true)
