@@ -32,6 +32,13 @@ interface SessionRow {
   readonly last_active_ms: number;
 }
 
+/** What a touch said: which node serves the session, and when by the store's clock and by the one that expiry goes by. */
+export interface Touched {
+  readonly node: string;
+  readonly now: number;
+  readonly heard: number;
+}
+
 type EndReason = 'left' | 'idle' | 'replaced' | 'ended';
 
 export interface SessionsOptions {
@@ -58,6 +65,7 @@ export class SessionsTable {
   readonly #goOn: StatementSync;
   readonly #note: StatementSync;
   readonly #renew: StatementSync;
+  readonly #isThere: StatementSync;
   readonly #drop: StatementSync;
   readonly #get: StatementSync;
   readonly #atPlace: StatementSync;
@@ -93,6 +101,7 @@ export class SessionsTable {
     this.#note = prepare(`
       UPDATE session_activity SET last_active_ms = $now
       WHERE number = (SELECT number FROM sessions WHERE id = $id AND expires_ms > $againBelow AND node = $node)`);
+    this.#isThere = prepare('SELECT 1 FROM sessions WHERE id = $id');
     this.#renew = prepare('UPDATE sessions SET node = $node, expires_ms = $expiresMs WHERE id = $id');
     this.#drop = prepare('DELETE FROM sessions WHERE id = $id');
     this.#get = prepare(`${select} WHERE id = $id`);
@@ -165,20 +174,25 @@ export class SessionsTable {
     };
   }
 
-  touch(node: string, touches: readonly SessionTouch[], heard: number, now: number): TouchAnswer[] {
-    const expiresMs = heard + this.#lastsMs;
-    const againBelow = heard + this.#againBelowMs;
+  /** Which of them go on. Reads only: {@link SessionsTable.write} has to follow for those that do. */
+  look(touches: readonly SessionTouch[], heard: number, now: number): TouchAnswer[] {
     return touches.map(({ id, user, place }) => {
-      if (Number(this.#note.run({ id, node, now, againBelow }).changes) > 0) return 'ok';
-      if (Number(this.#renew.run({ id, node, expiresMs }).changes) > 0) {
-        this.#note.run({ id, node, now, againBelow });
-        return 'ok';
-      }
+      if (this.#isThere.get({ id })) return 'ok';
       const since = now - ENDINGS.keptMs;
       const ending = this.#endingOf.get({ id, user, place, since }) as { reason: EndReason } | undefined;
       if (ending) return ending.reason === 'ended' ? 'ended' : 'replaced';
       return this.#isTaken.get({ user, place, heard }) ? 'replaced' : 'unknown';
     });
+  }
+
+  /** Writes what touches said. A session that has gone in the meantime stays gone. */
+  write(touched: ReadonlyMap<string, Touched>): void {
+    for (const [id, { node, now, heard }] of touched) {
+      const noted = { id, node, now, againBelow: heard + this.#againBelowMs };
+      if (Number(this.#note.run(noted).changes) > 0) continue;
+      this.#renew.run({ id, node, expiresMs: heard + this.#lastsMs });
+      this.#note.run(noted);
+    }
   }
 
   /** See {@link SessionState.endSession}. */

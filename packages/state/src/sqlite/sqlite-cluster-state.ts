@@ -389,6 +389,7 @@ export class SqliteClusterState implements ClusterState {
   }
 
   async close(): Promise<void> {
+    this.#sessions.close();
     this.#eventWait.close();
     this.#connection.close();
   }
