@@ -3,6 +3,7 @@ import type { HlsAnswer, HlsOrigin, HlsRequest, HlsResume } from '@streampool/hl
 import type { Clock, Deposed, Ownership, Placement, RemotePlacement } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { EdgeCache } from './body/edge-cache.ts';
+import { GrowingBody } from './body/growing-body.ts';
 import type { EdgeSettings, HlsEdgeOptions, HlsStream, OpenedOrigin } from './options.ts';
 import type { OwnerClient } from './owner/owner-client.ts';
 import { KnownPlaylists } from './playlist/known-playlists.ts';
@@ -54,6 +55,8 @@ export class EdgeStream {
   readonly #options: EdgeStreamOptions;
   readonly #flights = new Map<string, Flight>();
   readonly #known: KnownPlaylists;
+  /** Bodies that were asked for in the place of broken ones. */
+  readonly #replacements = new WeakSet<GrowingBody>();
   /** Other nodes that ask here, with when they last did. */
   readonly #nodes = new Map<string, number>();
   #stream: HlsStream;
@@ -82,6 +85,7 @@ export class EdgeStream {
   /** Its definition may have changed in what does not change its bytes. */
   update(stream: HlsStream): void {
     this.#stream = stream;
+    this.#origin?.update?.(stream);
   }
 
   get stream(): HlsStream {
@@ -259,6 +263,7 @@ export class EdgeStream {
         const reply = await cluster.client.ask({
           ...{ place, streamId: this.id, request: asked, signal },
           onGrow: (body, bytes) => this.#options.cache.grew(this.#cacheKey(requestKey(request)), body, bytes),
+          mend: (body) => this.#mend(body, request),
         });
         if (reply.kind === 'answer') return this.#fromOwner(place, reply, request);
         if (reply.kind === 'refused') throw reply.error;
@@ -347,6 +352,30 @@ export class EdgeStream {
     if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), noted.answer);
     if (noted.newestUri !== undefined) this.#prefetch(noted.newestUri, noted.formerUri, request);
     return noted.answer;
+  }
+
+  /**
+   * Goes on with a body whose owner died while it was sending it: what the next owner has at the same place, if that is as
+   * long. True: it is complete.
+   */
+  async #mend(broken: GrowingBody, request: HlsRequest): Promise<boolean> {
+    const { length } = broken;
+    if (length === undefined || this.#replacements.has(broken) || this.#closed) return false;
+    try {
+      const { body } = await this.#fetch(request, AbortSignal.timeout(this.#options.settings.startTimeoutMs));
+      if (body instanceof GrowingBody) this.#replacements.add(body);
+      if (body.length !== length) return false;
+      let known = broken.bytes;
+      for await (const chunk of Buffer.isBuffer(body) ? [body] : body.open()) {
+        const from = Math.min(known, chunk.length);
+        known -= from;
+        await broken.push(chunk.subarray(from));
+      }
+      broken.end();
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /**

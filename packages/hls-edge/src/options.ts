@@ -34,13 +34,15 @@ export const DEFAULT_EDGE_SETTINGS: EdgeSettings = {
   idleMs: 60_000,
 };
 
-/** Where a stream's playlists come from: the provider's own, or cut from a pool of this program. */
-export type HlsSource = 'playlist' | 'pool';
+/** Where a stream's playlists come from: the provider's own, cut from a pool of this program, or those of a network. */
+export type HlsSource = 'playlist' | 'pool' | 'programmes';
 
 /** A stream as the edge must know it. */
 export interface HlsStream {
   readonly spec: StreamSpec;
   readonly source: HlsSource;
+  /** What a network shows now, for whoever opens it. */
+  readonly programme?: object;
   /** Its players want to be as close to live as can be: parts of segments for everybody. */
   readonly lowLatency?: boolean;
 }
@@ -56,6 +58,8 @@ export interface OpenedOrigin {
   readonly origin: HlsOrigin;
   /** Absent: a pool of the engine plays the stream, and speaks for itself. */
   readonly source?: PlayedSource;
+  /** What is asked of it now may differ from what it was opened for. */
+  readonly update?: (stream: HlsStream) => void;
 }
 
 export interface HlsEdgeOptions {

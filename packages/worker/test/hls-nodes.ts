@@ -73,6 +73,8 @@ export class TestOrigin implements HlsOrigin {
   #settle: () => void = () => {};
   /** Awaited before anything is answered. */
   gate: Promise<void> = Promise.resolve();
+  /** Awaited in the middle of a provider's segment. */
+  secondHalf: Promise<void> = Promise.resolve();
 
   constructor(maker: string, resume: HlsResume | undefined) {
     this.#maker = maker;
@@ -91,6 +93,8 @@ export class TestOrigin implements HlsOrigin {
     await this.gate;
     if (signal.aborted) throw new StreampoolError('STREAM_STOPPED', 'nobody waits');
     if (request.path === 'playlist.m3u8') return this.#playlist();
+    // The same wherever it comes from, as a provider's segments are.
+    if (request.path === 'segment/provider.ts') return this.#growing();
     const [, maker, number] = /^segment\/([a-z\d]+)-(\d+)\.ts$/.exec(request.path) ?? [];
     const isThere = maker === this.#maker && Number(number) >= this.first && Number(number) <= this.last;
     if (!isThere) throw new StreampoolError('NOT_FOUND', 'there is no such segment');
@@ -102,6 +106,21 @@ export class TestOrigin implements HlsOrigin {
 
   async close(): Promise<void> {
     this.#settle();
+  }
+
+  #growing(): HlsAnswer {
+    const second = this.secondHalf;
+    return {
+      ...{ status: 200, kind: 'media', contentType: 'video/mp2t', maxAgeMs: 60_000 },
+      body: {
+        length: 20,
+        async *open() {
+          yield Buffer.from('0123456789');
+          await second;
+          yield Buffer.from('abcdefghij');
+        },
+      },
+    };
   }
 
   #playlist(): HlsAnswer {

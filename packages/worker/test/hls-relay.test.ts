@@ -67,6 +67,20 @@ test('the next owner goes on with the numbers, and the list with what is still h
   expect((await gateway.playlist()).text).toMatch(discontinuity);
 });
 
+test('a segment that its owner was sending when it died is gone on with where the next one has the same', async () => {
+  const { table, gateway, a } = await stage();
+  await gateway.playlist();
+  a.origin.secondHalf = new Promise(() => {});
+  const { answer } = await gateway.ask('segment/provider.ts');
+  if (Buffer.isBuffer(answer.body)) throw new Error('it should still be coming');
+  const chunks = answer.body.open()[Symbol.asyncIterator]();
+  expect(String((await chunks.next()).value)).toBe('0123456789');
+  a.kill();
+  expect(String((await chunks.next()).value)).toBe('abcdefghij');
+  expect((await chunks.next()).done).toBe(true);
+  expect(table.owner).toBe('b');
+});
+
 test('while nobody owns the stream the last list is given out again, soon enough', async () => {
   const { table, gateway, a, b } = await stage();
   const before = await gateway.playlist();

@@ -43,6 +43,8 @@ export interface OwnerQuestion {
   readonly signal: AbortSignal;
   /** Called with the bytes of a growing body as they come. */
   readonly onGrow: (body: GrowingBody, bytes: number) => void;
+  /** A body has broken off: true if the rest of it came from somewhere else. Must not reject. */
+  readonly mend?: (body: GrowingBody) => Promise<boolean>;
 }
 
 const MOST_PLAYLIST_BYTES = 16 * 1024 * 1024;
@@ -77,7 +79,7 @@ export class OwnerClient {
   }
 
   #askOnce(
-    { place, streamId, request, signal, onGrow }: OwnerQuestion,
+    { place, streamId, request, signal, onGrow, mend }: OwnerQuestion,
     { fresh = false } = {},
   ): Promise<OwnerReply | 'reused-and-closed'> {
     const { node, token, connectMs, stallMs, answerMs, clock } = this.#options;
@@ -130,14 +132,17 @@ export class OwnerClient {
         response = message;
         cancelSilence();
         message.on('error', () => {});
-        void this.#read(message, onGrow).then(done, (error: Error) => lost(true, error.message));
+        void this.#read(message, { onGrow, mend }).then(done, (error: Error) => lost(true, error.message));
       });
       asked.end();
     });
   }
 
   /** @throws Error where the answer breaks off */
-  async #read(response: IncomingMessage, onGrow: OwnerQuestion['onGrow']): Promise<OwnerReply> {
+  async #read(
+    response: IncomingMessage,
+    { onGrow, mend }: Pick<OwnerQuestion, 'onGrow'> & { mend: OwnerQuestion['mend'] },
+  ): Promise<OwnerReply> {
     const said = readAnswer(response.statusCode ?? 0, response.headers);
     if (!said) return refusalOf(response.statusCode ?? 0, await this.#text(response, MOST_REFUSAL_BYTES));
     const { described, epoch } = said;
@@ -151,11 +156,11 @@ export class OwnerClient {
       onGrow: (bytes) => onGrow(body, bytes),
       onAbandoned: () => response.destroy(),
     });
-    void this.#feed(response, body);
+    void this.#feed(response, body, mend);
     return { kind: 'answer', epoch, answer: { ...described, body } };
   }
 
-  async #feed(response: IncomingMessage, body: GrowingBody): Promise<void> {
+  async #feed(response: IncomingMessage, body: GrowingBody, mend: OwnerQuestion['mend']): Promise<void> {
     const { clock, answerMs } = this.#options;
     const watch = (): (() => void) =>
       clock.after(answerMs, () => response.destroy(new Error('nothing came for too long')));
@@ -169,7 +174,8 @@ export class OwnerClient {
       body.end();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      body.fail(new StreampoolError('RELAY_LOST', `the owner broke off: ${reason}`));
+      if (!(await mend?.(body)))
+        body.fail(new StreampoolError('RELAY_LOST', `the owner broke off: ${reason}`));
     } finally {
       cancel();
     }
