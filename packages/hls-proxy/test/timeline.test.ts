@@ -107,6 +107,14 @@ test('an answer from before the last one changes nothing', () => {
   expect(watched.take(stale, 0)).toBe(text);
 });
 
+test('an empty playlist takes nothing away', () => {
+  const watched = new Watched();
+  const text = watched.take(source('a', 5), 0);
+  const empty = { ...source('b', 0), names: [] };
+  expect(watched.take(empty, 0)).toBe(text);
+  expect(watched.take(empty, 1)).toBe(text);
+});
+
 test('what can be had of the lost source stays listed, and so much of the new one follows as time has passed', () => {
   const watched = new Watched();
   watched.take(source('a', 100), 0);

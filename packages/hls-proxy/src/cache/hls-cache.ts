@@ -16,7 +16,7 @@ export interface CachedResource {
 }
 
 /** A body larger than this part of the budget is not kept. */
-const MOST_OF_BUDGET = 4;
+const MOST_OF_BUDGET = 2;
 
 interface Kept {
   readonly resource: CachedResource;

@@ -48,6 +48,8 @@ export class Rendition {
   readonly #urls = new Map<string, string>();
   #places = new Map<string, number>();
   #text: Buffer | undefined;
+  /** The provider's playlist that it was made of, with our addresses. */
+  #taken: string | undefined;
   /** Under which turn it was loaded last, and until when that is fresh. */
   #loaded: { readonly turn: SourceTurn; readonly freshUntilMs: number } | undefined;
   #relocation: { readonly turn: SourceTurn; readonly location: Location } | undefined;
@@ -143,7 +145,8 @@ export class Rendition {
       this.#options.clock.now(),
       resume,
     );
-    if (taken === 'stale' || (taken === 'same' && this.#text)) return taken;
+    if (taken === 'stale' || (taken === 'same' && this.#taken === text)) return taken;
+    this.#taken = text;
     this.#text = Buffer.from(this.timeline.render());
     this.#places = new Map();
     const listed = new Set<string>();

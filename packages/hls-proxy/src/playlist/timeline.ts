@@ -127,6 +127,8 @@ export class Timeline {
   #place(taken: TakenPlaylist, nowMs: number, resume: HlsResume | undefined): Taken {
     const { list, era } = taken;
     const stretch = this.#stretch;
+    // A provider that begins anew shows nothing at first: players keep what they have.
+    if (list.segments.length === 0 && this.#newest) return 'stale';
     if (!stretch) {
       this.#begin(taken, resume);
       return 'moved';
