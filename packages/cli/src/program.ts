@@ -3,6 +3,7 @@ import { Command, Help, Option } from 'commander';
 import { configCommand } from './commands/config.ts';
 import { type DrainOptions, drainCommand } from './commands/drain.ts';
 import { type DrillOptions, drillCommand } from './commands/drill.ts';
+import { type EventsOptions, eventsCommand } from './commands/events.ts';
 import { type LogLevelCommandOptions, logLevelCommand } from './commands/log-level.ts';
 import { nodeCommand } from './commands/node.ts';
 import { type Ask, clients, providers, status, streams, workers } from './commands/reports.ts';
@@ -11,6 +12,7 @@ import { sessions } from './commands/sessions.ts';
 import { type ShowOptions, showCommand } from './commands/show.ts';
 import { processSurroundings } from './commands/surroundings.ts';
 import { timeline } from './commands/timeline.ts';
+import { webhooks } from './commands/webhooks.ts';
 import { documentedDefault } from './config/describe.ts';
 import { SETTING_NAMES, type SettingName, settingOf } from './config/settings.ts';
 import { LOG_LEVELS } from './output/log-level.ts';
@@ -81,6 +83,7 @@ export function program({ print, exit }: Terminal): Command {
     ['sessions', 'List who, by name, watches what from where', sessions],
     ['workers', 'List the workers of a running server', workers],
     ['providers', 'List the providers with a limit, and who uses their connections', providers],
+    ['webhooks', 'List who is told what happens', webhooks],
   ];
   const show = (ask: Ask, options: ShowOptions): Promise<void> =>
     showCommand(ask, options, processSurroundings({ lasting: options.watch !== undefined }));
@@ -98,6 +101,13 @@ export function program({ print, exit }: Terminal): Command {
         .argument('<id>', 'Of the stream or the viewer'),
     ),
   ).action((id: string, options: ShowOptions) => show(timeline(id), options));
+
+  asksServer(root.command('events').description('Print what happens in the whole cluster, as it happens'))
+    .option('--types <types>', 'Only these, separated by commas')
+    .option('--stream <stream>', 'Only what happens to this one, as streampool streams lists it')
+    .option('--after <event>', 'Begin with what came after the event of this id')
+    .option('--json', 'Print one event as JSON in each line')
+    .action((options: EventsOptions) => eventsCommand(options, processSurroundings({ lasting: true })));
 
   asksServer(
     root

@@ -81,6 +81,7 @@ export const ERRORS = {
   USER_LIMIT: { status: 429, retryable: true },
   /** The provider allows no further connection now. */
   PROVIDER_LIMIT: { status: 503, retryable: true },
+  BROADCAST_NOT_FOUND: { status: 404, retryable: false },
   STREAM_FAILED: { status: 502, retryable: true },
   STREAM_STOPPED: { status: 503, retryable: true },
   STREAM_START_TIMEOUT: { status: 504, retryable: true },

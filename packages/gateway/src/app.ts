@@ -12,10 +12,11 @@ import { checkToken, presentedToken } from './http/token-check.ts';
 import { tracedRequests } from './http/traced-requests.ts';
 import { DOCS_SECURITY_POLICY, docsPage } from './openapi/docs-page.ts';
 import { openApiDocument } from './openapi/document.ts';
+import { broadcastRoutes } from './routes/broadcast.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { createRoutes } from './routes/create-streams.ts';
-import { deleteRoutes } from './routes/delete-streams.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { deleteRoutes } from './routes/delete-streams.ts';
 import { drillRoutes } from './routes/drill.ts';
 import { eventRoutes } from './routes/events.ts';
 import { failoverRoutes } from './routes/failover.ts';
@@ -32,8 +33,8 @@ import { statsRoutes } from './routes/stats.ts';
 import { timelineRoutes } from './routes/timelines.ts';
 import { userRoutes } from './routes/users.ts';
 import { watchRoutes } from './routes/watch.ts';
-import { workerRoutes } from './routes/workers.ts';
 import { webhookRoutes } from './routes/webhooks.ts';
+import { workerRoutes } from './routes/workers.ts';
 import { plainAddress } from './viewers/viewer-identity.ts';
 
 /** What a load balancer, Prometheus and an operator ask of a worker. */
@@ -51,14 +52,15 @@ export function allRoutes(services: Services): Route[] {
     ...deleteRoutes(services),
     ...failoverRoutes(services),
     ...drillRoutes(services),
+    ...broadcastRoutes(services),
     ...clientRoutes(services),
     ...hlsRoutes(services),
     ...timelineRoutes(services),
     ...eventRoutes(services),
-    ...statsRoutes(services),
-    ...serverRoutes(services),
     ...webhookRoutes(services),
     ...deadLetterRoutes(services),
+    ...statsRoutes(services),
+    ...serverRoutes(services),
     ...workerRoutes(services),
     ...serviceDiscoveryRoutes(services),
     ...logLevelRoutes(services),

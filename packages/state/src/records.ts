@@ -17,6 +17,31 @@ export interface StreamVariant {
   readonly frameRate?: number;
 }
 
+/** What a network shows now: one programme after another goes out under one stream. Times of the wall clock, ms since the epoch. */
+export interface Programme {
+  readonly network: string;
+  /** Of the programme's first picture; names it among those of its network. */
+  readonly startedAtMs: number;
+  /** Where in its source it begins. */
+  readonly seekMs: number;
+  /** Absent: to the end of its source. */
+  readonly durationMs?: number;
+  /** Number of its first segment; absent: the one after the last. */
+  readonly firstSegment?: number;
+  readonly discontinuity: boolean;
+  readonly segmentMs: number;
+  /** Segments in the playlist. */
+  readonly listSize: number;
+  /** A recording: all segments are kept. */
+  readonly recorded: boolean;
+  /** Told when it ends. */
+  readonly callbackUrl?: string;
+  /** It was stopped by request. */
+  readonly stoppedAtMs?: number;
+  /** What was written of it is to be removed. */
+  readonly removed?: boolean;
+}
+
 /** What somebody asked for. Holds credentials: never shown; operators see {@link StreamRecord.url}, redacted. */
 export interface StreamDefinition {
   /** 32 hex digits: a hash of everything that changes the stream's bytes. */
@@ -31,6 +56,8 @@ export interface StreamDefinition {
   readonly metadata: Readonly<Record<string, string>>;
   /** The URLs are those of pages: which program finds what is on them. Cookies are sealed. */
   readonly resolver?: { readonly name: string; readonly args: string; readonly cookies?: string };
+  /** The stream of a network: what it shows now. */
+  readonly programme?: Programme;
   /** Transcoded streams only. */
   readonly profile?: string;
   readonly profileVariables?: Readonly<Record<string, string>>;

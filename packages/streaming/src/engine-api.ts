@@ -31,6 +31,7 @@ export interface StreamSpec {
   /** FFmpeg's arguments between the program's own (`-nostdin -progress …`) and the output; `{input_url}` stands for the door. */
   readonly ffmpegArgs?: readonly string[];
   /** FFmpeg shows a stretch of its input, at its time: one that is started later begins further in. */
+  readonly programme?: ProgrammeTimes;
   /** Where it is to be watched for faults otherwise than by the settings of the process. */
   readonly detection?: DetectionOverrides;
   /** What viewers are told the body is. */
@@ -41,6 +42,15 @@ export interface StreamSpec {
   readonly providerId?: string;
   /** Where a provider allows preemption, a stream of a higher one takes the place of one of a lower one; 0 by default. */
   readonly priority?: number;
+}
+
+/** ms; `startedAtMs` by the wall clock, since the epoch. */
+export interface ProgrammeTimes {
+  readonly startedAtMs: number;
+  /** Where in the input it begins. */
+  readonly seekMs: number;
+  /** Absent: to the input's end. */
+  readonly durationMs?: number;
 }
 
 /** Who watches, as far as a player tells. */

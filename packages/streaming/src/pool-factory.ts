@@ -189,6 +189,7 @@ export class PoolFactory {
                   return new FfmpegSource({
                     ffmpegPath: settings.ffmpegPath,
                     args: ffmpegArgs,
+                    programme: spec.programme,
                     input,
                     index: attempt.index,
                     stopGraceMs: settings.stopGraceMs,

@@ -245,6 +245,14 @@ export class StreamEngine implements StreamEngineApi {
     return (await carried).reduce((sum, count) => sum + count, viewers + direct);
   }
 
+  /** Ends what plays a stream here, but not what delivers it further: that may ask for it anew. Resolves once its source is gone. */
+  async endPools(streamId: string, reason: string): Promise<void> {
+    await Promise.all([
+      ...[...(this.#pools.get(streamId) ?? [])].map((pool) => pool.stop(reason)),
+      ...(this.#closing.get(streamId) ?? []),
+    ]);
+  }
+
   disconnect(clientId: string): boolean {
     let found = this.#direct.disconnect(clientId);
     for (const pool of this.#allPools()) found = pool.disconnect(clientId) || found;

@@ -60,47 +60,78 @@ export class ApiClient {
     return this.#ask<T>('DELETE', path);
   }
 
+  /** A body that has no end, until the client's signal is aborted. @throws CommandProblem */
+  async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
+    const response = await this.#fetch('GET', path, { headers: { accept: 'text/event-stream' } });
+    if (!response.ok || !response.body) throw await this.#refusal(response, path);
+    return response.body;
+  }
+
   async #ask<T>(
     method: string,
     path: string,
     { body: sent, timeoutMs = TIMEOUT_MS }: PostOptions = {},
   ): Promise<T> {
-    const shown = redactUrl(this.#base);
-    const timeout = AbortSignal.timeout(timeoutMs);
-    let response: Response;
+    const response = await this.#fetch(method, path, {
+      ...(sent !== undefined && { body: JSON.stringify(sent) }),
+      headers: {
+        accept: 'application/json',
+        ...(sent !== undefined && { 'content-type': 'application/json' }),
+      },
+      timeoutMs,
+    });
+    const body = (await response.json().catch(() => undefined)) as T | Refusal | undefined;
+    if (!response.ok || body === undefined) throw this.#refused(response, path, body as Refusal | undefined);
+    return body as T;
+  }
+
+  /** `timeoutMs`: for the whole answer; absent: it may go on. */
+  async #fetch(
+    method: string,
+    path: string,
+    { timeoutMs, headers, body }: { timeoutMs?: number; headers: Record<string, string>; body?: string },
+  ): Promise<Response> {
+    const signals = [
+      ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
+      ...(this.#signal ? [this.#signal] : []),
+    ];
     try {
-      response = await fetch(this.#base + path, {
+      return await fetch(this.#base + path, {
         method,
-        ...(sent !== undefined && { body: JSON.stringify(sent) }),
-        headers: {
-          accept: 'application/json',
-          ...(sent !== undefined && { 'content-type': 'application/json' }),
-          ...(this.#token !== undefined && { 'x-api-token': this.#token }),
-        },
-        signal: this.#signal ? AbortSignal.any([timeout, this.#signal]) : timeout,
+        ...(body !== undefined && { body }),
+        headers: { ...headers, ...(this.#token !== undefined && { 'x-api-token': this.#token }) },
+        signal: AbortSignal.any(signals),
       });
     } catch (error) {
       if (this.#signal?.aborted) throw new CommandProblem('Interrupted.', 'INTERRUPTED');
       throw new CommandProblem(
-        `No answer from ${shown} (${reasonOf(error, timeoutMs)}). Is the server running? See --url.`,
+        `No answer from ${redactUrl(this.#base)} (${reasonOf(error, timeoutMs ?? TIMEOUT_MS)}). Is the server running? See --url.`,
         'NO_ANSWER',
       );
     }
-    const body = (await response.json().catch(() => undefined)) as T | Refusal | undefined;
-    const { code, detail } = (body as Refusal | undefined) ?? {};
-    if (response.status === 401 || response.status === 403) {
-      throw new CommandProblem(
+  }
+
+  async #refusal(response: Response, path: string): Promise<CommandProblem> {
+    return this.#refused(
+      response,
+      path,
+      (await response.json().catch(() => undefined)) as Refusal | undefined,
+    );
+  }
+
+  #refused({ status }: Response, path: string, body: Refusal | undefined): CommandProblem {
+    const { code, detail } = body ?? {};
+    const shown = redactUrl(this.#base);
+    if (status === 401 || status === 403) {
+      return new CommandProblem(
         `${shown} asks for its API token: give it with --token or as API_TOKEN.`,
         code ?? 'TOKEN_MISSING',
       );
     }
-    if (!response.ok || body === undefined) {
-      throw new CommandProblem(
-        `${shown}${path} answered ${response.status}${code ? ` ${code}` : ''}${detail ? `: ${detail}` : ''}`,
-        code ?? `HTTP_${response.status}`,
-      );
-    }
-    return body as T;
+    return new CommandProblem(
+      `${shown}${path} answered ${status}${code ? ` ${code}` : ''}${detail ? `: ${detail}` : ''}`,
+      code ?? `HTTP_${status}`,
+    );
   }
 }
 

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { NetworkKeeper } from '@streampool/broadcast';
 import { isStreampoolError } from '@streampool/errors';
 import {
   createGateway,
@@ -39,8 +40,8 @@ import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
 import { NodeMeters } from '../node/meters.ts';
 import { secretOfCluster } from '../node/secrets.ts';
-import { baseUrl } from '../serve/announce.ts';
 import { openWebhooks } from '../node/webhooks.ts';
+import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
 import { expiry, gatewayConfig } from '../serve/from-config.ts';
 import { type JobsReport, jobsReport } from '../serve/jobs-report.ts';
@@ -99,8 +100,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   teardown.add('state', () => state.close());
   if (role === 'worker') await releaseFromPredecessors(state, host, log);
 
-  let worker: Worker | undefined;
   const webhooks = openWebhooks({ config, nodeId, state, log, version, teardown });
+  let worker: Worker | undefined;
   let jobs: JobsReport | undefined;
   // The worker listens to the engine, and the engine asks the worker who owns what.
   let ownership: Ownership = new RemoteOwnership({ state, leaseMs });
@@ -209,7 +210,10 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   if (role === 'worker') {
     ownership = new WorkerOwnership({ worker: records, state, leaseMs });
   }
-  jobs = role === 'worker' ? runJobs({ ...options, state, host, teardown, meters }) : undefined;
+  jobs =
+    role === 'worker'
+      ? runJobs({ ...options, state, host, teardown, meters, networks: plane.networks })
+      : undefined;
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -218,11 +222,11 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     await closed;
   });
   await records.start();
+  if (role === 'worker') webhooks.serve({ url: redisUrl, prefix });
   const leaving = new Leaving({
     log,
     noticeMs: config.shutdownNoticeMs ?? (role === 'gateway' ? GATEWAY_NOTICE_MS : 0),
     announce: () => {
-  if (role === 'worker') webhooks.serve({ url: redisUrl, prefix });
       gateway.leave();
       records.drain();
     },
@@ -244,9 +248,15 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
 
 /** One run per interval in the whole cluster reaps records; each worker looks after its host's processes, which nobody else can see. */
 function runJobs(
-  options: NodeOptions & { state: ClusterState; host: string; teardown: Teardown; meters: NodeMeters },
+  options: NodeOptions & {
+    state: ClusterState;
+    host: string;
+    teardown: Teardown;
+    meters: NodeMeters;
+    networks: NetworkKeeper;
+  },
 ): JobsReport {
-  const { config, cluster, log, state, host, teardown, meters } = options;
+  const { config, cluster, log, state, host, teardown, meters, networks } = options;
   const onRun = meters.jobs.observe;
   const queue = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log, onRun });
   meters.jobs.watchQueues(() => queue.queueSizes());
@@ -254,6 +264,7 @@ function runJobs(
   teardown.add('jobs', async () => {
     await Promise.all([queue.close(), local.close()]);
   });
+  local.every('networks', config.heartbeatIntervalMs, (signal) => networks.run(signal));
   const reaper = new Reaper({ state, log, self: cluster.nodeId });
   queue.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
   const processReaper = new ProcessReaper({ state, host, log });

@@ -65,4 +65,22 @@ export const HLS_SETTINGS = {
     duration(2 * second, hour),
     '10s',
   ),
+  broadcastDir: setting(
+    'BROADCAST_DIR',
+    'Directory for playlists and segments of networks; where nodes share it, one that takes a network over has what was shown before',
+    text('a path', /^[^\0]+$/),
+    '/tmp/streampool-broadcast',
+  ),
+  recordingDir: setting(
+    'DVR_RECORDING_DIR',
+    'Directory for networks that are recorded: all their segments stay',
+    text('a path', /^[^\0]+$/),
+    '/tmp/streampool-recordings',
+  ),
+  broadcastKeptMs: setting(
+    'BROADCAST_KEEP',
+    'How long what a network has shown stays after its last programme; recordings stay for good',
+    duration(10 * second, 24 * hour),
+    '1h',
+  ),
 };

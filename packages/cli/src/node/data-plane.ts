@@ -1,3 +1,4 @@
+import type { NetworkKeeper } from '@streampool/broadcast';
 import type { PageApi } from '@streampool/gateway';
 import type { HlsEdge } from '@streampool/hls-edge';
 import type { ClusterState } from '@streampool/state';
@@ -12,6 +13,7 @@ import type { Teardown } from '../serve/teardown.ts';
 import { tracedUpstream } from '../tracing/traced-parts.ts';
 import { openHls } from './hls.ts';
 import type { NodeMeters } from './meters.ts';
+import { Networks } from './networks.ts';
 import { openPages } from './pages.ts';
 import type { InstallationSecret } from './secrets.ts';
 
@@ -43,13 +45,16 @@ export interface DataPlane {
   readonly health: SharedHealth;
   readonly engine: StreamEngine;
   readonly hls: HlsEdge;
+  /** Sees to it that networks go on, where this node plays streams. */
+  readonly networks: NetworkKeeper;
   /** Of opening an upstream. */
   readonly timeouts: UpstreamTimeouts;
 }
 
 /** Opens it. Nothing is played before somebody asks the engine to; `slots` are to be started by whoever listens. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer, meters } = options;
+  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer, meters } =
+    options;
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
     engine: () => engine,
@@ -89,9 +94,11 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());
+  const networks = new Networks({ config, state, engine, client, log, teardown });
   const hls = openHls({
-    ...{ config, secret, client, health, engine, log, teardown, meters },
+    ...{ config, secret, client, health, engine, log, teardown, meters, networks },
     ...(cluster && { cluster }),
   });
-  return { secret, pages: pages.api, slots, client, health, engine, hls, timeouts };
+  const keeper = networks.keeper(hls);
+  return { secret, pages: pages.api, slots, client, health, engine, hls, networks: keeper, timeouts };
 }

@@ -11,6 +11,7 @@ import { engineSettings } from '../serve/from-config.ts';
 import { edgeSettings, packagerSettings, segmentStorageOptions } from '../serve/hls-from-config.ts';
 import type { Teardown } from '../serve/teardown.ts';
 import type { NodeMeters } from './meters.ts';
+import type { Networks } from './networks.ts';
 import type { InstallationSecret } from './secrets.ts';
 
 export interface HlsOptions {
@@ -22,12 +23,13 @@ export interface HlsOptions {
   readonly log: Logger;
   readonly teardown: Teardown;
   readonly meters: NodeMeters;
+  readonly networks: Networks;
   readonly cluster?: ClusterOptions;
 }
 
 /** How a node answers HLS: from origins here where it owns a stream, else from the owner. */
 export function openHls(options: HlsOptions): HlsEdge {
-  const { config, secret, client, health, engine, log, teardown, cluster } = options;
+  const { config, secret, client, health, engine, log, teardown, networks, cluster } = options;
   const storage = new SegmentStorage({ ...segmentStorageOptions(config), log });
   options.meters.add(new SegmentMeter(() => storage.snapshot));
   const cache = new HlsCache({ budgetBytes: config.hlsCacheBytes });
@@ -51,7 +53,16 @@ export function openHls(options: HlsOptions): HlsEdge {
   });
   const edge: HlsEdge = new HlsEdge({
     ...{ engine, log, settings: edgeSettings(config) },
-    open: (stream, how) => (stream.source === 'playlist' ? proxy(stream) : packager(stream, how)),
+    open: (stream, how) => {
+      switch (stream.source) {
+        case 'playlist':
+          return proxy(stream);
+        case 'programmes':
+          return networks.open(stream);
+        case 'pool':
+          return packager(stream, how);
+      }
+    },
     ...(cluster && { cluster }),
   });
   teardown.add('hls', async () => {

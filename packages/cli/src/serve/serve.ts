@@ -115,6 +115,8 @@ async function open(
   const reaper = new Reaper({ state, log, self: workerId });
   const processReaper = new ProcessReaper({ state, host, log });
   scheduler.every('reaper', config.cleanupIntervalMs, (signal) => reaper.run(signal).then(() => {}));
+  const keepNetworks = (signal: AbortSignal): Promise<void> => plane.networks.run(signal);
+  scheduler.every('networks', config.heartbeatIntervalMs, keepNetworks, { firstAfterMs: 0 });
   // At once: what a killed predecessor has left running holds provider connections.
   const killOrphans = (signal: AbortSignal): Promise<void> => processReaper.run(signal).then(() => {});
   scheduler.every('orphans', config.cleanupIntervalMs, killOrphans, { firstAfterMs: 0 });
@@ -128,9 +130,9 @@ async function open(
     await closed;
   });
   await records.start();
+  webhooks.serve();
   const noticeMs = config.shutdownNoticeMs ?? 0;
   const leaving = new Leaving({ log, noticeMs, announce: () => gateway.leave() });
-  webhooks.serve();
   return { port, leave: (signal) => leaving.giveNotice(signal) };
 }
 

@@ -78,7 +78,7 @@ export class RateLimits {
   async mayTry(address: string): Promise<void> {
     const limiter = this.#failures;
     const used = await limiter?.get(address).catch(() => null);
-    if (limiter && used && used.consumedPoints > limiter.points) throw limited(used);
+    if (limiter && used && used.consumedPoints >= limiter.points) throw limited(used);
   }
 
   /** A token or signature was wrong. */

@@ -21,6 +21,7 @@ export function hasPlaylist(source: Source): boolean {
 /** How a stream is delivered as HLS. @throws StreampoolError HLS_NOT_AVAILABLE */
 export function hlsStreamOf(definition: StreamDefinition, defaultUserAgent: string): HlsStream {
   const spec = streamSpec(definition, defaultUserAgent);
+  if (definition.programme) return { source: 'programmes', spec, programme: definition.programme };
   if (isProxiedHls(definition)) return { source: 'playlist', spec: { ...spec, kind: 'shared' } };
   if (!hasPlaylist(definition))
     throw new StreampoolError(

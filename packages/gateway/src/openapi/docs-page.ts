@@ -1,7 +1,8 @@
 type Json = Record<string, unknown>;
 
 /** Nothing but the page itself: no scripts, nothing from elsewhere, so it also works without a way out to the internet. */
-export const DOCS_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+export const DOCS_SECURITY_POLICY =
+  "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 const STYLE = `
 :root { color-scheme: light dark; --line: light-dark(#d8dee4, #3d444d); --soft: light-dark(#f6f8fa, #151b23); --accent: light-dark(#0550ae, #79c0ff) }

@@ -1,8 +1,9 @@
+import type { HlsEdge } from '@streampool/hls-edge';
 import type { ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Tracer } from '@streampool/tracing';
-import type { ApiTokens } from '../access/api-tokens.ts';
 import type { WebhookSender } from '@streampool/webhooks';
+import type { ApiTokens } from '../access/api-tokens.ts';
 import type { RateLimits } from '../access/rate-limits.ts';
 import type { ViewerAccess } from '../access/viewer-access.ts';
 import type { EventStreams } from '../events/event-streams.ts';
@@ -31,6 +32,8 @@ export interface Services {
   readonly transcode: TranscodeApi;
   readonly probe: ProbeUrl;
   readonly pages?: PageApi;
+  /** Absent: there is no HLS. */
+  readonly hls?: HlsEdge;
   readonly config: GatewayConfig;
   readonly metrics: Metrics;
   readonly tracer: Tracer;
@@ -46,11 +49,11 @@ export interface Services {
   readonly sessions: SessionKeeper;
   readonly timelines: Timelines;
   readonly eventStreams: EventStreams;
+  /** See {@link GatewayOptions}. */
+  readonly webhooks?: Pick<WebhookSender, 'send' | 'refusalOf'>;
   /** Absent: there are no other nodes. */
   readonly peers?: Peers;
   /** See {@link GatewayOptions}. */
-  /** See {@link GatewayOptions}. */
-  readonly webhooks?: Pick<WebhookSender, 'send' | 'refusalOf'>;
   readonly onProvidersChanged?: () => Promise<void>;
   readonly redirect?: ViewerRedirect;
   readonly admission?: ViewerAdmission;

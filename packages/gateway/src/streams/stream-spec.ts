@@ -23,6 +23,7 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
     }),
     ...choiceOf(definition.settings),
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
+    ...(definition.programme && { programme: definition.programme }),
     ...(detection && { detection }),
     ...(typeof definition.settings.slate === 'boolean' && { slate: definition.settings.slate }),
     ...providerOf(definition.settings),

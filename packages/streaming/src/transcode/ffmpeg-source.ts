@@ -3,10 +3,12 @@ import { commandLine, FfmpegProcess } from '@streampool/ffmpeg';
 import type { Span } from '@streampool/tracing';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
+import type { ProgrammeTimes } from '../engine-api.ts';
 import type { StreamNote } from '../notes.ts';
 import type { Source, SourceSink } from '../source.ts';
 import { asStreampoolError } from '../upstream-source.ts';
 import { EncoderPace } from './encoder-pace.ts';
+import { cutToProgramme, hasShown, leftOf } from './programme-cut.ts';
 import type { PreparedInput, TranscodeInput } from './transcode-input.ts';
 
 export interface FfmpegSourceOptions {
@@ -14,6 +16,8 @@ export interface FfmpegSourceOptions {
   /** As `resolveTranscode` gives them, the input still a placeholder. */
   readonly args: readonly string[];
   readonly input: TranscodeInput;
+  /** Only this stretch of it. */
+  readonly programme?: ProgrammeTimes | undefined;
   /** Which URL to read, where the input is not running already. */
   readonly index: number;
   readonly stopGraceMs: number;
@@ -41,6 +45,9 @@ export class FfmpegSource implements Source {
   #prepared: PreparedInput | undefined;
   #preparing: Promise<void> = Promise.resolve();
   #closed = false;
+  /** Of a programme with an end. */
+  #leftMs: number | undefined;
+  #shownMs = 0;
   #paused = false;
 
   constructor(options: FfmpegSourceOptions) {
@@ -85,7 +92,7 @@ export class FfmpegSource implements Source {
   }
 
   async #start(sink: SourceSink): Promise<void> {
-    const { input, index, ffmpegPath, args, stopGraceMs, log } = this.#options;
+    const { input, index, ffmpegPath, args, programme, clock, stopGraceMs, log } = this.#options;
     try {
       this.#prepared = await input.prepare(index);
     } catch (error) {
@@ -94,11 +101,16 @@ export class FfmpegSource implements Source {
     }
     if (this.#closed) return;
     const prepared = this.#prepared;
+    this.#leftMs = leftOf(programme, clock.wallNow());
     let starting = this.#options.openSpan?.();
     this.#process = new FfmpegProcess(
       {
         ffmpegPath,
-        args: commandLine(args, prepared.url, prepared.kind),
+        args: commandLine(
+          cutToProgramme(args, programme, prepared.kind, clock.wallNow()),
+          prepared.url,
+          prepared.kind,
+        ),
         stallTimeoutMs: NEVER_MS,
         startTimeoutMs: NEVER_MS,
         stopGraceMs,
@@ -111,7 +123,10 @@ export class FfmpegSource implements Source {
           sink.data(chunk);
         },
         progress: ({ fps, speed, bitrateKbps, outTimeMs }) => {
-          if (outTimeMs !== undefined) this.#pace.push({ outTimeMs });
+          if (outTimeMs !== undefined) {
+            this.#pace.push({ outTimeMs });
+            this.#shownMs = outTimeMs;
+          }
           sink.progress({
             ...(fps === undefined ? {} : { fps }),
             ...(speed === undefined ? {} : { speed }),
@@ -133,7 +148,7 @@ export class FfmpegSource implements Source {
   #verdict(prepared: PreparedInput, error: StreampoolError | undefined): StreampoolError | undefined {
     const failure = prepared.failure();
     if (failure) return failure;
-    if (error || prepared.isComplete()) return error;
+    if (error || prepared.isComplete() || hasShown(this.#leftMs, this.#shownMs)) return error;
     return new StreampoolError('FFMPEG_FAILED', 'FFmpeg ended although its input goes on');
   }
 }

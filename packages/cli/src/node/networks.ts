@@ -1,0 +1,126 @@
+import { join } from 'node:path';
+import { type Callback, NETWORK_STATUS, Network, NetworkKeeper } from '@streampool/broadcast';
+import { StreampoolError } from '@streampool/errors';
+import { hlsStreamOf } from '@streampool/gateway';
+import type { HlsEdge, HlsStream, OpenedOrigin } from '@streampool/hls-edge';
+import { InProcessTasks } from '@streampool/jobs';
+import type { ClusterState, Programme, StreamDefinition } from '@streampool/state';
+import type { StreamEngine } from '@streampool/streaming';
+import type { HttpUpstreamClient } from '@streampool/upstream';
+import type { Logger } from 'pino';
+import type { Config } from '../config/settings.ts';
+import type { Teardown } from '../serve/teardown.ts';
+
+export interface NetworksOptions {
+  readonly config: Config;
+  readonly state: ClusterState;
+  readonly engine: StreamEngine;
+  readonly client: HttpUpstreamClient;
+  readonly log: Logger;
+  readonly teardown: Teardown;
+}
+
+const CALLBACK_ATTEMPTS = 5;
+const CALLBACK_MS = 10_000;
+
+/** How a node plays networks: see `Network`. */
+export class Networks {
+  readonly #options: NetworksOptions;
+  readonly #callbacks: InProcessTasks<Callback>;
+  readonly #open = new Set<string>();
+
+  constructor(options: NetworksOptions) {
+    this.#options = options;
+    const { client, log } = options;
+    this.#callbacks = new InProcessTasks<Callback>({
+      handle: (callback) => send(client, callback),
+    });
+    options.teardown.add('callbacks', () => this.#callbacks.close());
+    log.trace('networks can be played');
+  }
+
+  open({ spec, programme }: HlsStream): OpenedOrigin {
+    const { config, engine, log } = this.#options;
+    const network = new Network({
+      ...{ spec, programme: programme as Programme, engine, log },
+      folderOf: (shown) => folderOf(config, shown),
+      startTimeoutMs: config.streamTimeoutMs,
+      keptMs: config.broadcastKeptMs,
+      callback: (callback) => this.#tell(callback),
+      onOver: (shown) => void this.#noteOver(spec.id, shown),
+    });
+    this.#open.add(spec.id);
+    void network.closed.then(() => this.#open.delete(spec.id));
+    const startedAt = Date.now();
+    return {
+      origin: network,
+      update: (stream) => network.update({ spec: stream.spec, programme: stream.programme as Programme }),
+      source: {
+        snapshot: () => ({
+          ...{ streamId: spec.id, kind: 'transcode', state: 'idle', viewers: 0, startedAt },
+          ...{ lastAccess: Date.now(), bytesIn: 0, bytesOut: 0, ringBytes: 0 },
+          ...{ failoverIndex: 0, failoverAttempts: 0, restarts: 0 },
+        }),
+        failover: async () => {
+          throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'a programme has one source');
+        },
+      },
+    };
+  }
+
+  /** Looks for networks that nobody plays any more. */
+  keeper(edge: HlsEdge): NetworkKeeper {
+    const { state, log, config } = this.#options;
+    return new NetworkKeeper({
+      ...{ state, log },
+      has: (streamId) => this.#open.has(streamId),
+      play: (definition, signal) =>
+        edge.answer(
+          hlsStreamOf(definition, config.defaultUserAgent),
+          { path: NETWORK_STATUS, query: new URLSearchParams() },
+          signal,
+        ),
+    });
+  }
+
+  #tell(callback: Callback): void {
+    const id = `${callback.body.network_id}/${callback.body.timestamp}`;
+    void this.#callbacks.add([{ id, data: callback, attempts: CALLBACK_ATTEMPTS }]);
+  }
+
+  async #noteOver(streamId: string, { startedAtMs }: Programme): Promise<void> {
+    const { state, log } = this.#options;
+    try {
+      const definition: StreamDefinition | undefined = await state.getDefinition(streamId);
+      const { programme } = definition ?? {};
+      if (!definition || programme?.startedAtMs !== startedAtMs || programme.stoppedAtMs !== undefined)
+        return;
+      await state.putStream({ ...definition, programme: { ...programme, stoppedAtMs: Date.now() } });
+    } catch (error) {
+      log.warn({ err: error, streamId }, 'that a programme is over cannot be noted');
+    }
+  }
+}
+
+/** Names of networks are made of letters, digits and the like (the API sees to that), so that none leads elsewhere. */
+function folderOf(config: Config, { network, recorded }: Programme): string {
+  return join(recorded ? config.recordingDir : config.broadcastDir, `broadcast_${network}`);
+}
+
+/** @throws StreampoolError WEBHOOK_NOT_DELIVERED, UPSTREAM_* */
+async function send(client: HttpUpstreamClient, { url, body }: Callback): Promise<void> {
+  const response = await client.open(
+    {
+      ...{ url, method: 'POST', headers: { 'Content-Type': 'application/json' }, userAgent: 'Streampool' },
+      // In ASCII, as the client sends it.
+      body: JSON.stringify(body).replace(
+        /[^\0-\x7f]/g,
+        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+      ),
+    },
+    { timeouts: { connectMs: CALLBACK_MS / 2, firstByteMs: CALLBACK_MS } },
+  );
+  response.close();
+  if (response.status >= 400)
+    throw new StreampoolError('WEBHOOK_NOT_DELIVERED', `the callback was answered ${response.status}`);
+}

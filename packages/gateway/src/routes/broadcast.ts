@@ -1,0 +1,242 @@
+import { StreampoolError } from '@streampool/errors';
+import { type HlsEdge, sendBody } from '@streampool/hls-edge';
+import { redactText, redactUrl } from '@streampool/redaction';
+import type { StreamDefinition } from '@streampool/state';
+import type { Request, Response } from 'express';
+import { networkDefinition, networkStreamId, programmeTemplate } from '../broadcast/network-definition.ts';
+import { hlsStreamOf } from '../hls/hls-stream.ts';
+import { type Route, route } from '../http/route.ts';
+import {
+  broadcastList,
+  broadcastRemoved,
+  broadcastStatus,
+  broadcastStopped,
+  networkParams,
+  networkSegmentParams,
+  startBody,
+} from '../schemas/broadcast.ts';
+import { redactLabels } from '../streams/shown.ts';
+import type { Services } from './services.ts';
+
+/** What the node that plays a network says of it; see the package broadcast. */
+interface Told {
+  readonly status: 'starting' | 'running' | 'stopping' | 'stopped' | 'failed';
+  readonly startedAtMs: number;
+  readonly currentSegment: number;
+  readonly folder: string;
+  readonly pid?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly bytesWritten: number;
+}
+
+const STATUS = 'status.json';
+const PLAYLIST = 'live.m3u8';
+const LABEL = ['broadcast', 'true'] as const;
+/** A player that takes nothing for this long is gone; ms. */
+const STUCK_MS = 10_000;
+
+/** Networks: channels made of programmes, and recordings. */
+export function broadcastRoutes(services: Services): Route[] {
+  const { state, transcode, config, hls: edge } = services;
+  if (!edge) return [];
+
+  const known = async (network: string): Promise<StreamDefinition> => {
+    const definition = await state.getDefinition(networkStreamId(network));
+    if (!definition?.programme)
+      throw new StreampoolError('BROADCAST_NOT_FOUND', 'There is no network of this name');
+    return definition;
+  };
+  const streamOf = (definition: StreamDefinition) => hlsStreamOf(definition, config.defaultUserAgent);
+  /** `settled`: not before it is clear whether it can be played. */
+  const ask = async (definition: StreamDefinition, { settled = false } = {}): Promise<Told> => {
+    const query = new URLSearchParams(settled ? { settled: '1' } : {});
+    const signal = AbortSignal.timeout(2 * config.facts.streamTimeoutMs);
+    const { answer } = await edge.answer(streamOf(definition), { path: STATUS, query }, signal);
+    return JSON.parse((await wholeBody(answer.body)).toString()) as Told;
+  };
+  const shown = (definition: StreamDefinition, told: Told) => ({
+    network_id: definition.programme?.network ?? '',
+    status: told.status,
+    current_segment_number: told.currentSegment,
+    started_at: new Date(told.startedAtMs).toISOString(),
+    stream_url: redactUrl(definition.url),
+    ffmpeg_pid: told.pid ?? null,
+    error_message: told.error ? redactText(told.error.message) : null,
+    bytes_written: told.bytesWritten,
+    stream_id: definition.id,
+    hls_dir: told.folder,
+    metadata: redactLabels(definition.metadata),
+  });
+
+  return [
+    route({
+      method: 'post',
+      path: '/broadcast/{network}/start',
+      access: 'token',
+      tag: 'Broadcast',
+      summary: 'Show a programme on a network, or record it',
+      description:
+        'The network goes on in one playlist from programme to programme; what it showed until now ends. The programme goes on ' +
+        'at its time when its worker dies. Answers once its first bytes have come.',
+      params: networkParams,
+      body: startBody,
+      errors: [
+        'TEMPLATE_INVALID',
+        'FFMPEG_MISSING',
+        'CAPACITY_EXHAUSTED',
+        'NODE_UNREACHABLE',
+        'STREAM_FAILED',
+      ],
+      answers: { 200: { description: 'What became of it', schema: broadcastStatus } },
+      async handle({ params: { network }, body }) {
+        const resolved = transcode.resolve({ profile: programmeTemplate(body), variables: {} });
+        const before = await state.getDefinition(networkStreamId(network));
+        const definition = networkDefinition(network, body, resolved, { nowMs: Date.now(), before });
+        await state.putStream(definition);
+        const told = await ask(definition, { settled: true });
+        if (told.status === 'failed')
+          throw new StreampoolError(
+            'STREAM_FAILED',
+            redactText(told.error?.message ?? 'it cannot be played'),
+          );
+        return shown(definition, told);
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/broadcast/{network}/stop',
+      access: 'token',
+      tag: 'Broadcast',
+      summary: 'End what a network shows; its files stay for a while, those of recordings for good',
+      params: networkParams,
+      errors: ['BROADCAST_NOT_FOUND', 'NODE_UNREACHABLE'],
+      answers: { 200: { description: 'Where it ended', schema: broadcastStopped } },
+      async handle({ params: { network } }) {
+        const before = await known(network);
+        const definition = stopped(before);
+        await state.putStream(definition);
+        const { currentSegment, status } = await ask(definition);
+        return {
+          ...{ message: 'Broadcast stopped', network_id: network, status },
+          final_segment_number: currentSegment,
+        };
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/broadcast',
+      access: 'token',
+      tag: 'Broadcast',
+      summary: 'The networks',
+      answers: { 200: { description: 'In the order of last access', schema: broadcastList } },
+      async handle() {
+        const records = await state.findByMetadata(...LABEL);
+        const broadcasts = await Promise.all(
+          records.map(async ({ id }) => {
+            const definition = await state.getDefinition(id);
+            return definition?.programme ? [shown(definition, await ask(definition))] : [];
+          }),
+        );
+        return { broadcasts: broadcasts.flat(), count: broadcasts.flat().length };
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/broadcast/{network}/status',
+      access: 'token',
+      tag: 'Broadcast',
+      summary: 'What a network shows',
+      params: networkParams,
+      errors: ['BROADCAST_NOT_FOUND', 'NODE_UNREACHABLE'],
+      answers: { 200: { description: 'As its worker says', schema: broadcastStatus } },
+      async handle({ params: { network } }) {
+        const definition = await known(network);
+        return shown(definition, await ask(definition));
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/broadcast/{network}/live.m3u8',
+      access: 'public',
+      tag: 'Broadcast',
+      summary: 'Watch a network',
+      params: networkParams,
+      quiet: true,
+      errors: ['BROADCAST_NOT_FOUND', 'NOT_FOUND', 'NODE_UNREACHABLE'],
+      answers: { 200: { description: 'A live playlist', contentType: 'application/vnd.apple.mpegurl' } },
+      async handle({ params: { network }, req, res }) {
+        res.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
+        await send(edge, streamOf(await known(network)), PLAYLIST, req, res);
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/broadcast/{network}/segment/{file}',
+      access: 'public',
+      tag: 'Broadcast',
+      summary: 'A segment of a network’s playlist',
+      params: networkSegmentParams,
+      quiet: true,
+      errors: ['BROADCAST_NOT_FOUND', 'NOT_FOUND', 'NODE_UNREACHABLE'],
+      answers: { 200: { description: 'A transport stream', contentType: 'video/mp2t' } },
+      async handle({ params: { network, file }, req, res }) {
+        const definition = await known(network);
+        res.setHeader('Cache-Control', 'max-age=86400');
+        await send(edge, streamOf(definition), `segment/${file}`, req, res);
+      },
+    }),
+    route({
+      method: 'delete',
+      path: '/broadcast/{network}',
+      access: 'token',
+      tag: 'Broadcast',
+      summary: 'End a network and remove its files',
+      params: networkParams,
+      errors: ['BROADCAST_NOT_FOUND', 'NODE_UNREACHABLE'],
+      answers: { 200: { description: 'It is gone', schema: broadcastRemoved } },
+      async handle({ params: { network } }) {
+        const before = stopped(await known(network));
+        const definition = { ...before, programme: { ...before.programme!, removed: true } };
+        await state.putStream(definition);
+        await ask(definition);
+        await state.removeStream(definition.id);
+        await services.engine.stop(definition.id);
+        return { message: `Broadcast ${network} cleaned up successfully` };
+      },
+    }),
+  ];
+}
+
+function stopped(definition: StreamDefinition): StreamDefinition {
+  const { programme } = definition;
+  if (!programme || programme.stoppedAtMs !== undefined) return definition;
+  return { ...definition, programme: { ...programme, stoppedAtMs: Date.now() } };
+}
+
+async function send(
+  edge: HlsEdge,
+  stream: ReturnType<typeof hlsStreamOf>,
+  path: string,
+  req: Request,
+  res: Response,
+): Promise<undefined> {
+  const left = new AbortController();
+  req.once('close', () => left.abort());
+  const request = { path, query: new URLSearchParams() };
+  const { answer } = await edge.answer(stream, request, left.signal);
+  const { body, status, contentType } = answer;
+  res.setHeader('Access-Control-Allow-Origin', '*');
+  res.writeHead(status, {
+    'Content-Type': contentType,
+    ...(body.length !== undefined && { 'Content-Length': body.length }),
+  });
+  await sendBody(res, body, { stuckMs: STUCK_MS });
+  return undefined;
+}
+
+async function wholeBody(body: Buffer | { open(): AsyncIterable<Buffer> }): Promise<Buffer> {
+  if (Buffer.isBuffer(body)) return body;
+  const parts: Buffer[] = [];
+  for await (const part of body.open()) parts.push(part);
+  return Buffer.concat(parts);
+}
