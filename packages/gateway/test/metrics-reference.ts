@@ -10,6 +10,7 @@ import {
   StateMeter,
   WebhookMeter,
 } from '../src/index.ts';
+import { EventMeter } from '../src/metrics/event-metrics.ts';
 import { Metrics } from '../src/metrics/metrics.ts';
 import { SessionMeter } from '../src/metrics/session-metrics.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -47,7 +48,7 @@ const LABELS: Readonly<Record<string, string>> = {
 const OUTCOMES: Readonly<Record<string, string>> = {
   streampool_cache_requests_total: '`hit`, `miss`',
   streampool_hls_requests_total:
-    '`hit` (the answer was here), `shared` (it was being fetched already), `miss`, `stale` (an older one: nobody owned the stream)',
+    '`own` (this node owns the stream; what its origin keeps is not told here), `hit` (the answer was here), `shared` (the owner was being asked already), `miss`, `stale` (an older one: nobody owned the stream)',
   streampool_job_duration_seconds: '`ok`, `failed`, `timeout`',
   streampool_ownership_claims_total: '`granted`, `refused`',
   streampool_session_starts_total:
@@ -73,6 +74,7 @@ export function allMeters(): Meter[] {
     new HlsMeter({
       figures: () => ({ cacheBytes: 0, cacheEntries: 0, streams: 0, requests: new Map() }),
     }),
+    new EventMeter(() => 0, { figures: () => ({ dropped: 0 }) as never }),
   ];
 }
 

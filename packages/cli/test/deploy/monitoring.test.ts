@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type ClusterNode, run, waitFor } from '@streampool/testkit';
 import { ClusterStage } from '../cluster/cluster-stage.ts';
-import { dashboardExpressions, OTHER_SERIES } from './expressions.ts';
+import { dashboardExpressions, documentedMetrics, OTHER_SERIES } from './expressions.ts';
 import { PrometheusServer } from './prometheus-server.ts';
 
 const HAS_PROMETHEUS = (process.env.PATH ?? '')
@@ -90,6 +90,8 @@ withPrometheus('a real Prometheus (apt-get install prometheus)', () => {
     const input = Buffer.from(await response.arrayBuffer());
     const { code, stdout, stderr } = await run('promtool', ['check', 'metrics'], { input });
     expect({ code, said: `${stdout}${stderr}` }).toEqual({ code: 0, said: '' });
+    const names = [...`${input}`.matchAll(/^# TYPE (streampool_\w+)/gm)].map(([, name]) => name!);
+    expect(names.filter((name) => !documentedMetrics().has(name))).toEqual([]);
   });
 
   test('alerts when a worker is killed, and stops when it is back', async () => {
