@@ -189,7 +189,7 @@ test('bodies are readable while they grow, by those who come later too, and end 
       isGone = true;
     });
   });
-  const { text, get } = host(channel.url);
+  const { text, get, clock } = host(channel.url);
   const [path = ''] = pathsIn(await text());
   const bodies = [await get(path), await get(path)].map(({ body }) => body);
   const readers = bodies.map((body) => {
@@ -202,6 +202,16 @@ test('bodies are readable while they grow, by those who come later too, and end 
   expect((await readers[1]!.next()).value).toHaveLength(376);
   expect(isGone).toBe(false);
   await readers[1]!.return?.();
+  // Who asks a moment later finds it on its way.
+  clock.advance(2_999);
+  const third = await get(path);
+  if (Buffer.isBuffer(third.body)) throw new Error('it cannot be complete');
+  const reader = third.body.open()[Symbol.asyncIterator]();
+  expect((await reader.next()).value).toHaveLength(188);
+  clock.advance(10_000);
+  expect(isGone).toBe(false);
+  await reader.return?.();
+  clock.advance(3_001);
   await waitFor(() => isGone);
   expect(provider.count('/live/a-0.ts')).toBe(1);
 });

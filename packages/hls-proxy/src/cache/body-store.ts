@@ -54,6 +54,8 @@ interface Pending {
 const DEFAULT_FRESH_MS = 10 * 60_000;
 /** So long even what is not to be kept: those who ask for it together are one viewer. */
 const LEAST_FRESH_MS = 10_000;
+/** What nobody reads any more has this long to arrive, if nothing waits for its connection. */
+const LINGER_MS = 3_000;
 const WINDOW_BYTES = 2 * 1024 * 1024;
 const PATIENCE_MS = 15_000;
 const ATTEMPTS = 2;
@@ -65,6 +67,8 @@ export class BodyStore {
   readonly #closing = new AbortController();
   /** Ends the fetch of a body that still grows. */
   readonly #growing = new Map<CachedResource, () => void>();
+  /** Those that nobody reads any more, and the end of their grace. */
+  readonly #lingering = new Map<CachedResource, () => void>();
 
   constructor(options: BodyStoreOptions) {
     this.#options = options;
@@ -86,8 +90,10 @@ export class BodyStore {
    * Resolves when the body begins to arrive.
    * @throws StreampoolError NOT_FOUND, RANGE_NOT_SATISFIABLE, UPSTREAM_*; the signal's reason
    */
-  async get({ resource, range, isPrefetch = false }: Wanted, signal: AbortSignal): Promise<Found> {
+  async get({ resource, range: asked, isPrefetch = false }: Wanted, signal: AbortSignal): Promise<Found> {
     const { cache, clock } = this.#options;
+    // Some players ask for "all from the beginning" as a matter of course; it is the same body.
+    const range = asked?.trim() === 'bytes=0-' ? undefined : asked;
     const { url } = resource;
     const key = this.#keyOf(url, range);
     const now = clock.now();
@@ -155,6 +161,7 @@ export class BodyStore {
         const { url, from } = resource;
         const request = { url, ...(from !== undefined && { from }) };
         const { connection } = turn;
+        if (!connection.isFree) for (const found of [...this.#lingering.keys()]) this.#stopLingering(found);
         const response = await connection.fetch(
           { ...request, fresh: attempt > 1, ...(range !== undefined && { range }) },
           either,
@@ -210,14 +217,34 @@ export class BodyStore {
         patienceMs: PATIENCE_MS,
         clock,
         onRead,
-        onAbandoned: () => {
-          if (!isPrefetch() || !found.body.isKept) this.#growing.get(found)?.();
-        },
+        onAbandoned: () => this.#abandon(found, isPrefetch()),
       }),
     };
     cache.put(key, found);
     void this.#pump(key, found, { fetched, chunks, start }, turn, resource.url);
     return found;
+  }
+
+  /**
+   * Players give up segments when they change variants, and others ask for the same ones a moment later: what is nearly
+   * there had better arrive, unless something else waits for its connection.
+   */
+  #abandon(found: CachedResource, isPrefetch: boolean): void {
+    const stop = this.#growing.get(found);
+    if (!stop || (isPrefetch && found.body.isKept)) return;
+    if (!found.body.isKept) {
+      stop();
+      return;
+    }
+    this.#lingering.get(found)?.();
+    const cancel = this.#options.clock.after(LINGER_MS, () => this.#stopLingering(found));
+    this.#lingering.set(found, cancel);
+  }
+
+  #stopLingering(found: CachedResource): void {
+    this.#lingering.get(found)?.();
+    this.#lingering.delete(found);
+    if (!found.body.isRead) this.#growing.get(found)?.();
   }
 
   async #pump(
@@ -253,6 +280,8 @@ export class BodyStore {
       error = asStreampoolError(reason);
     }
     this.#growing.delete(found);
+    this.#lingering.get(found)?.();
+    this.#lingering.delete(found);
     void chunks.return(undefined);
     if (isStopped) {
       cache.delete(key, found);

@@ -72,6 +72,11 @@ export class GrowingBody implements HlsBody {
     return this.#gone === 0 && !this.#over?.error;
   }
 
+  /** Somebody reads it now. */
+  get isRead(): boolean {
+    return this.#readers.size > 0;
+  }
+
   get isKept(): boolean {
     return !this.#isPassing;
   }
