@@ -6,11 +6,14 @@ import type { EdgeCache } from './body/edge-cache.ts';
 import { GrowingBody } from './body/growing-body.ts';
 import type { EdgeSettings, HlsEdgeOptions, HlsStream, OpenedOrigin } from './options.ts';
 import type { OwnerClient } from './owner/owner-client.ts';
-import { KnownPlaylists } from './playlist/known-playlists.ts';
+import { furthest, KnownPlaylists } from './playlist/known-playlists.ts';
 import { isPlaylistPath, requestKey, requestOf } from './request-key.ts';
 
-/** `hit`: it was here. `shared`: it had been asked for already. `miss`: it was asked for. `stale`: an older one, since there is no newer one. */
-export type CacheOutcome = 'hit' | 'shared' | 'miss' | 'stale';
+/**
+ * `own`: this node's origin answered. Else `hit`: it was here; `shared`: the owner was being asked already; `miss`: it was asked;
+ * `stale`: an older one, since there is no newer one.
+ */
+export type CacheOutcome = 'own' | 'hit' | 'shared' | 'miss' | 'stale';
 
 export interface Served {
   readonly answer: HlsAnswer;
@@ -132,7 +135,8 @@ export class EdgeStream {
     const flight = running ?? this.#start(key, request);
     try {
       const answer = await this.#wait(flight, request, signal);
-      return answer ? { answer, cache: running ? 'shared' : 'miss' } : this.#again(request);
+      if (!answer) return this.#again(request);
+      return { answer, cache: this.#place === undefined ? 'own' : running ? 'shared' : 'miss' };
     } catch (error) {
       // What an earlier owner had made is unknown to the next one.
       const isGone = isStreampoolError(error, 'NOT_FOUND');
@@ -451,9 +455,4 @@ export class EdgeStream {
   #cacheKey(key: string): string {
     return `${this.id}/${key}`;
   }
-}
-
-function furthest(a: HlsResume | undefined, b: HlsResume | undefined): HlsResume | undefined {
-  if (!a || !b) return a ?? b;
-  return a.mediaSequence >= b.mediaSequence ? a : b;
 }

@@ -138,6 +138,7 @@ export class TestOrigin implements HlsOrigin {
       ...{ status: 200, kind: 'playlist', contentType: 'application/vnd.apple.mpegurl', maxAgeMs: 50 },
       body: Buffer.from(`${text.join('\n')}\n`),
       targetDurationMs: 2_000,
+      progress: { mediaSequence: this.last, discontinuitySequence: this.#discontinuities },
     };
   }
 }

@@ -1,5 +1,5 @@
 import { waitFor } from '@streampool/testkit';
-import { HlsNode, OwnerTable, STREAM_ID } from './hls-nodes.ts';
+import { HlsNode, OwnerTable, STREAM, STREAM_ID } from './hls-nodes.ts';
 
 const nodes: HlsNode[] = [];
 
@@ -65,6 +65,24 @@ test('the next owner goes on with the numbers, and the list with what is still h
     what: 'a list of the new owner’s own',
   });
   expect((await gateway.playlist()).text).toMatch(discontinuity);
+});
+
+test('a player that gets delta updates alone is gone on with where those were', async () => {
+  const { gateway, a, b } = await stage();
+  await gateway.playlist();
+  a.origin.last = 20;
+  const query = new URLSearchParams('_HLS_skip=YES');
+  const { answer } = await gateway.edge.answer(
+    STREAM,
+    { path: 'playlist.m3u8', query },
+    new AbortController().signal,
+  );
+  expect(answer.progress).toEqual({ mediaSequence: 20, discontinuitySequence: 0 });
+  a.kill();
+  await waitFor(async () => (await gateway.playlist()).text.includes('/b0-21.ts'), {
+    what: 'the next owner',
+  });
+  expect(b.origin.resumedAt?.mediaSequence).toBe(20);
 });
 
 test('a segment that its owner was sending when it died is gone on with where the next one has the same', async () => {

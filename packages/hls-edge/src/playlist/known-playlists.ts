@@ -38,6 +38,8 @@ const GOOD_FOR_MS = 30_000;
 export class KnownPlaylists {
   readonly #options: KnownPlaylistsOptions;
   readonly #known = new Map<string, Known>();
+  /** As far as delta updates have told, which are not kept themselves: a player that gets those alone goes on from there. */
+  readonly #told = new Map<string, HlsResume>();
   readonly #parsed = new WeakMap<HlsAnswer, MediaPlaylist | false>();
 
   constructor(options: KnownPlaylistsOptions) {
@@ -55,17 +57,18 @@ export class KnownPlaylists {
   }
 
   progress(request: HlsRequest): HlsResume | undefined {
-    const answer = this.#known.get(playlistKey(request))?.answer;
-    if (!answer) return undefined;
-    const parsed = this.#parse(answer);
-    return answer.progress ?? (parsed && progressOf(parsed));
+    const key = playlistKey(request);
+    const answer = this.#known.get(key)?.answer;
+    const parsed = answer && this.#parse(answer);
+    return furthest(this.#told.get(key), answer?.progress ?? (parsed && progressOf(parsed)));
   }
 
   /** A playlist has come from that source. */
   note(request: HlsRequest, answer: HlsAnswer, source: unknown): Noted {
+    const key = playlistKey(request);
+    if (answer.progress) this.#remember(this.#told, key, answer.progress);
     // Part of a playlist only (a delta update): it says nothing to anybody else.
     if (request.query.has('_HLS_skip') || answer.status !== 200) return { answer };
-    const key = playlistKey(request);
     const former = this.#known.get(key);
     const isSame = former === undefined || former.source === source;
     const front = isSame ? former?.front : this.#parse(former.answer);
@@ -76,10 +79,7 @@ export class KnownPlaylists {
       atMs: this.#options.now(),
       front: shown || (!isSame && front && !this.#parse(answer)?.segments.length) ? front : undefined,
     };
-    this.#known.delete(key);
-    this.#known.set(key, known);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > MOST_PLAYLISTS && oldest !== undefined) this.#known.delete(oldest);
+    this.#remember(this.#known, key, known);
     if (typeof source !== 'string') return { answer: known.answer };
     const parsed = this.#parse(known.answer);
     if (!parsed || parsed.tail.includes('#EXT-X-ENDLIST')) return { answer: known.answer };
@@ -110,6 +110,13 @@ export class KnownPlaylists {
     return shown;
   }
 
+  #remember<T>(map: Map<string, T>, key: string, value: T): void {
+    map.delete(key);
+    map.set(key, value);
+    const [oldest] = map.keys();
+    if (map.size > MOST_PLAYLISTS && oldest !== undefined) map.delete(oldest);
+  }
+
   #parse(answer: HlsAnswer): MediaPlaylist | undefined {
     const known = this.#parsed.get(answer);
     if (known !== undefined) return known || undefined;
@@ -117,4 +124,10 @@ export class KnownPlaylists {
     this.#parsed.set(answer, parsed ?? false);
     return parsed;
   }
+}
+
+/** Of two that are known, the one with the higher number. */
+export function furthest(a: HlsResume | undefined, b: HlsResume | undefined): HlsResume | undefined {
+  if (!a || !b) return a ?? b;
+  return a.mediaSequence > b.mediaSequence ? a : b;
 }
