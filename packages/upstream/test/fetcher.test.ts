@@ -1,8 +1,10 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import { waitFor } from '@streampool/testkit';
 import { type FetchOptions, HttpUpstreamClient, type UpstreamFetcher } from '../src/index.ts';
+import { TEST_CERTIFICATE, TEST_KEY } from './test-certificate.ts';
 
 const TIMEOUTS: FetchOptions = { timeouts: { connectMs: 1_000, firstByteMs: 300, stallMs: 300 } };
 
@@ -206,4 +208,22 @@ test('a request that is given up ends its connection, and lets the next one go o
   leaving.abort(new Error('gone'));
   await expect(given).rejects.toThrow('gone');
   expect(await next).toBe('ok');
+});
+
+test('over TLS as well: one connection, and its certificate is looked at', async () => {
+  const server = createTlsServer({ key: TEST_KEY, cert: TEST_CERTIFICATE }, (req, res) => res.end(req.url));
+  let connections = 0;
+  server.on('secureConnection', () => {
+    connections += 1;
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`;
+  const it = fetcher(new HttpUpstreamClient({ verifyTls: false }));
+  for (const path of ['/a', '/b']) expect(await text(it, url + path)).toBe(path);
+  expect(connections).toBe(1);
+  await expect(text(fetcher(), `${url}/c`)).rejects.toMatchObject({ code: 'UPSTREAM_CONNECT_FAILED' });
+  await it.close();
+  server.close();
 });
