@@ -82,9 +82,9 @@ if (values.json) console.log(JSON.stringify({ bench: 'api', options: values, loa
 else {
   printTable(
     results.flatMap(({ store, cases }) =>
-      cases.map(({ what, requests, perSecond, p50, p99, max, bytes, cpuShare }) => ({
+      cases.map(({ what, requests, perSecond, p50, p99, max, bytes, cpuShare, cpuMs }) => ({
         ...{ what, store, requests, 'per second': perSecond, 'p50 ms': p50, 'p99 ms': p99, 'max ms': max },
-        ...{ 'kB each': bytes / 1000, 'cores of the server': cpuShare },
+        ...{ 'kB each': bytes / 1000, 'CPU ms each': cpuMs, cores: cpuShare },
       })),
     ),
   );

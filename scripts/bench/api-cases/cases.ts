@@ -14,6 +14,8 @@ export interface CaseResult extends CallerResult {
   readonly what: string;
   /** Of one core, by the server. */
   readonly cpuShare: number;
+  /** The server's user + system time for one request, ms: what stays when others want the processors, too. */
+  readonly cpuMs: number;
 }
 
 export interface ServerUnderTest {
@@ -45,7 +47,8 @@ export async function runCases(
     const result = await caller.run(next, mostSeconds);
     const cpuSeconds = usageOf(server.pid).cpuSeconds - before.cpuSeconds;
     if (result.failed > 0) throw new Error(`${what}: ${result.failed} of ${result.requests} were refused`);
-    results.push({ what, ...result, cpuShare: cpuSeconds / ((performance.now() - begunMs) / 1000) });
+    const cpuShare = cpuSeconds / ((performance.now() - begunMs) / 1000);
+    results.push({ what, ...result, cpuShare, cpuMs: (cpuSeconds * 1000) / result.requests });
   };
   try {
     let created = 0;
