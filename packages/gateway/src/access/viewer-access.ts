@@ -38,16 +38,17 @@ export class ViewerAccess {
     this.signer = viewerSigner(options.config);
     // Without any secret of the installation's, one of this process: its players come back to it.
     const secret =
-      streamUrlSecret ?? redirectSecret ?? (this.#needsToken ? randomBytes(32).toString('hex') : undefined);
-    this.onTheWay = urlSigner(secret, this.#needsToken ? streamUrlTtlMs : REDIRECT_TTL_MS);
+      streamUrlSecret ?? redirectSecret ?? (this.needsToken ? randomBytes(32).toString('hex') : undefined);
+    this.onTheWay = urlSigner(secret, this.needsToken ? streamUrlTtlMs : REDIRECT_TTL_MS);
   }
 
   /** Whether knowing a stream's id is enough. */
   get isOpen(): boolean {
-    return !this.signer.on && !this.#needsToken;
+    return !this.signer.on && !this.needsToken;
   }
 
-  get #needsToken(): boolean {
+  /** VIEWER_ACCESS=token: also for what was never signed, such as networks. */
+  get needsToken(): boolean {
     return this.#options.config.viewerAccess === 'token' && this.#options.tokens.any;
   }
 
@@ -73,8 +74,8 @@ export class ViewerAccess {
     await limits.mayTry(viewer.ip);
     try {
       if (isSigned || presented === undefined || !tokens.any) {
-        if (!isSigned && this.#needsToken) checkToken(tokens, presented, 'watch');
-        const byWhom = this.signer.on || !this.#needsToken ? this.signer : this.onTheWay;
+        if (!isSigned && this.needsToken) checkToken(tokens, presented, 'watch');
+        const byWhom = this.signer.on || !this.needsToken ? this.signer : this.onTheWay;
         this.#checkSignature(byWhom, streamId, query, viewer);
         return undefined;
       }

@@ -4,6 +4,7 @@ import { redactText, redactUrl } from '@streampool/redaction';
 import type { StreamDefinition } from '@streampool/state';
 import type { Request, Response } from 'express';
 import { networkDefinition, networkStreamId, programmeTemplate } from '../broadcast/network-definition.ts';
+import { carryQuery, splitQuery } from '../hls/carried-query.ts';
 import { hlsStreamOf } from '../hls/hls-stream.ts';
 import { type Route, route } from '../http/route.ts';
 import {
@@ -16,6 +17,7 @@ import {
   startBody,
 } from '../schemas/broadcast.ts';
 import { redactLabels } from '../streams/shown.ts';
+import { plainAddress } from '../viewers/viewer-identity.ts';
 import type { Services } from './services.ts';
 
 /** What the node that plays a network says of it; see the package broadcast. */
@@ -53,6 +55,14 @@ export function broadcastRoutes(services: Services): Route[] {
     const signal = AbortSignal.timeout(2 * config.facts.streamTimeoutMs);
     const { answer } = await edge.answer(streamOf(definition), { path: STATUS, query }, signal);
     return JSON.parse((await wholeBody(answer.body)).toString()) as Told;
+  };
+  /** Where viewers need a token, here too. What the addresses in a playlist need then is returned. */
+  const letIn = async (req: Request, { id }: StreamDefinition): Promise<string> => {
+    const { viewerAccess } = services;
+    if (!viewerAccess.needsToken) return '';
+    const query = new URLSearchParams(req.originalUrl.split(/\?(.*)/s, 2)[1]);
+    const pass = await viewerAccess.check(req, id, query, { ip: plainAddress(req.ip) });
+    return splitQuery(query, pass).carried;
   };
   const shown = (definition: StreamDefinition, told: Told) => ({
     network_id: definition.programme?.network ?? '',
@@ -157,7 +167,7 @@ export function broadcastRoutes(services: Services): Route[] {
     route({
       method: 'get',
       path: '/broadcast/{network}/live.m3u8',
-      access: 'public',
+      access: 'viewer',
       tag: 'Broadcast',
       summary: 'Watch a network',
       params: networkParams,
@@ -166,13 +176,15 @@ export function broadcastRoutes(services: Services): Route[] {
       answers: { 200: { description: 'A live playlist', contentType: 'application/vnd.apple.mpegurl' } },
       async handle({ params: { network }, req, res }) {
         res.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
-        await send(edge, streamOf(await known(network)), PLAYLIST, req, res);
+        const definition = await known(network);
+        const carried = await letIn(req, definition);
+        await send(edge, streamOf(definition), PLAYLIST, { req, res, carried });
       },
     }),
     route({
       method: 'get',
       path: '/broadcast/{network}/segment/{file}',
-      access: 'public',
+      access: 'viewer',
       tag: 'Broadcast',
       summary: 'A segment of a network’s playlist',
       params: networkSegmentParams,
@@ -181,8 +193,9 @@ export function broadcastRoutes(services: Services): Route[] {
       answers: { 200: { description: 'A transport stream', contentType: 'video/mp2t' } },
       async handle({ params: { network, file }, req, res }) {
         const definition = await known(network);
+        await letIn(req, definition);
         res.setHeader('Cache-Control', 'max-age=86400');
-        await send(edge, streamOf(definition), `segment/${file}`, req, res);
+        await send(edge, streamOf(definition), `segment/${file}`, { req, res });
       },
     }),
     route({
@@ -217,14 +230,17 @@ async function send(
   edge: HlsEdge,
   stream: ReturnType<typeof hlsStreamOf>,
   path: string,
-  req: Request,
-  res: Response,
+  { req, res, carried = '' }: { req: Request; res: Response; carried?: string },
 ): Promise<undefined> {
   const left = new AbortController();
   req.once('close', () => left.abort());
   const request = { path, query: new URLSearchParams() };
   const { answer } = await edge.answer(stream, request, left.signal);
-  const { body, status, contentType } = answer;
+  const { status, contentType } = answer;
+  const body =
+    carried !== '' && Buffer.isBuffer(answer.body)
+      ? Buffer.from(carryQuery(answer.body.toString(), carried))
+      : answer.body;
   res.setHeader('Access-Control-Allow-Origin', '*');
   res.writeHead(status, {
     'Content-Type': contentType,

@@ -2,7 +2,7 @@ import type { HlsAnswer, HlsOrigin, HlsRequest } from '@streampool/hls';
 import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
 import type { EmitEngineEvent } from '@streampool/streaming';
 import { pino } from 'pino';
-import type { GatewayConfig, GatewayOptions } from '../../src/index.ts';
+import { type GatewayConfig, type GatewayOptions, TokenBook } from '../../src/index.ts';
 import { closeAll, GatewayUnderTest, json } from '../gateway-under-test.ts';
 
 const PLAYLIST = `#EXTM3U
@@ -213,4 +213,32 @@ test('what is no HLS says so, and what a provider has as HLS is found there', as
   const moved = await it.get(`/proxy/stream/${id}/?u=me`);
   expect(moved.url).toBe(`${it.url}/proxy/hls/${id}/playlist.m3u8?u=me`);
   expect(moved.status).toBe(200);
+});
+
+test('who watches by token gets addresses that are signed in its playlists, and never the token', async () => {
+  const tokens = new TokenBook([
+    { name: 'operator', scopes: ['manage'], token: 'operators-token-1' },
+    { name: 'tv', scopes: ['watch'], token: 'televisions-token' },
+  ]);
+  const { it } = await stage({ viewerAccess: 'token' }, { tokens });
+  const created = await it.send(
+    'POST',
+    '/streams',
+    { url: 'http://provider.example/live.ts', shared: true },
+    { 'x-api-token': 'operators-token-1' },
+  );
+  const base = `/hls/${(await json(created)).stream_id}/`;
+  expect((await it.get(`${base}playlist.m3u8`)).status).toBe(401);
+  expect((await it.get(`${base}playlist.m3u8?api_token=operators-token-1`)).status).toBe(403);
+  for (const [path, headers] of [
+    [`${base}playlist.m3u8?api_token=televisions-token`, {}],
+    [`${base}playlist.m3u8`, { authorization: 'Bearer televisions-token' }],
+  ] as const) {
+    const playlist = await (await it.get(path, { headers })).text();
+    expect(playlist).not.toContain('televisions-token');
+    const [segment = ''] = /^segment\/7\.ts.*$/m.exec(playlist) ?? [];
+    expect((await it.get(base + segment)).status).toBe(200);
+    expect((await it.get(base + segment.replace(/signature=./, 'signature=')))?.status).toBe(403);
+  }
+  expect((await it.get(`${base}segment/7.ts`)).status).toBe(401);
 });
