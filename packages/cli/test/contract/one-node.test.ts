@@ -1,0 +1,16 @@
+import { Stage } from '../e2e/stage.ts';
+import { describeApi, TOKEN } from './api.contract.ts';
+
+const stage = new Stage();
+beforeAll(
+  () => stage.open({ env: { API_TOKEN: TOKEN, TRUSTED_PROXIES: 'loopback', HEARTBEAT_INTERVAL: '1' } }),
+  30_000,
+);
+afterEach(() => stage.mustRun());
+afterAll(() => stage.close(), 30_000);
+
+describeApi('one node', () => ({
+  gateways: [stage.server],
+  provider: stage.provider,
+  live: (path) => stage.provider.live(path, stage.sample, { start: 'keyframe' }),
+}));
