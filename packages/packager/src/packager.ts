@@ -8,7 +8,7 @@ import {
   PLAYLIST_TYPE,
 } from '@streampool/hls';
 import { type Clock, systemClock, type Tap, type TapEnd } from '@streampool/streaming';
-import { targetDuration } from './cutting/cut-rules.ts';
+import { longestOf, targetDuration } from './cutting/cut-rules.ts';
 import { type CutSegment, SegmentCutter } from './cutting/segment-cutter.ts';
 import type { PackagerOptions, PackagerSnapshot } from './options.ts';
 import { readPlaylistRequest } from './playlist/playlist-request.ts';
@@ -23,14 +23,19 @@ import { MediaWallClock } from './window/wall-clock.ts';
 const SEGMENT_TYPE = 'video/mp2t';
 /** How long a segment may become before it is known how long segments are, at least, ms. */
 const FIRST_LIMIT_MS = 6_000;
-/** While there are fewer, segments may be short: somebody waits for the first picture. */
-const HURRIED_SEGMENTS = 2;
+/**
+ * Players come back for more after a target duration, and what comes next may just not be there then: the first playlist
+ * of a stream is held back until it lists so many of them, or a player's picture would stand still at once.
+ */
+const FIRST_TARGETS = 1.5;
 /** Of the newest, in memory: what players at the live end ask for. */
 const HOT_SEGMENTS = 6;
 /** A blocking reload waits for so many target durations at most (rfc8216bis §6.2.5.2). */
 const BLOCK_FOR = 3;
 /** A player that has been silent for so many target durations has left. */
 const PATIENT_FOR = 3;
+/** A playlist has so many target durations at least, where there are as many (RFC 8216 §6.2.2). */
+const LEAST_WINDOW = 3;
 /** How far ahead a blocking reload may be, in segments (§6.2.5.2). */
 const AHEAD = 2;
 /** Blocking reloads that ask for the same are the same. */
@@ -86,8 +91,9 @@ export class Packager implements HlsOrigin {
     this.#cutter = new SegmentCutter({
       segmentMs,
       partMs,
-      limitMs: () => 1000 * (this.#targetDurationS ?? this.#resume?.targetDurationS ?? this.#firstLimitS),
-      hurried: () => !this.#pending && this.#segmentsCut < HURRIED_SEGMENTS,
+      limitMs: () => this.#limitMs,
+      // Somebody waits for the first playlist.
+      hurried: () => !this.#pending && !this.#first && this.#waiters.size > 0,
       onOpened: () => {},
       onPart: () => this.#changed(),
       onClosed: (segment) => {
@@ -143,8 +149,12 @@ export class Packager implements HlsOrigin {
     };
   }
 
-  get #firstLimitS(): number {
-    return Math.ceil(Math.max(FIRST_LIMIT_MS, this.#options.settings.segmentMs * 1.5) / 1000);
+  /** No segment is longer. */
+  get #limitMs(): number {
+    const decidedS = this.#targetDurationS ?? this.#resume?.targetDurationS;
+    return decidedS === undefined
+      ? Math.max(FIRST_LIMIT_MS, this.#options.settings.segmentMs * 1.5)
+      : longestOf(decidedS);
   }
 
   #begin(): Numbered {
@@ -157,7 +167,10 @@ export class Packager implements HlsOrigin {
         this.#changed();
       },
     });
-    const window = new LiveWindow({ windowMs: settings.windowMs, onGone: (index) => shelf.remove(index) });
+    const window = new LiveWindow({
+      windowMs: () => Math.max(settings.windowMs, LEAST_WINDOW * this.#limitMs),
+      onGone: (index) => shelf.remove(index),
+    });
     return { window, shelf, text: new PlaylistText() };
   }
 
@@ -186,9 +199,19 @@ export class Packager implements HlsOrigin {
     this.#pending = undefined;
     let behindMs = pending.reduce((sum, { durationMs }) => sum + durationMs, this.#cutter.openMs);
     for (const segment of pending) {
-      this.#publish(segment, behindMs);
+      if (!this.#isKnown(behindMs - segment.durationMs)) this.#publish(segment, behindMs);
       behindMs -= segment.durationMs;
     }
+  }
+
+  /**
+   * Whether players had it from an earlier owner, while this ring was fed by that one. Clocks of hosts differ: at worst players
+   * miss, or see again, what this ring holds of a few seconds.
+   */
+  #isKnown(endsBehindMs: number): boolean {
+    const { endMs } = this.#options.resume ?? {};
+    const isFirst = this.#numbered.window.nextIndex === 0;
+    return isFirst && endMs !== undefined && this.#clock.wallNow() - endsBehindMs <= endMs;
   }
 
   #publish(segment: CutSegment, behindMs: number): void {
@@ -198,7 +221,7 @@ export class Packager implements HlsOrigin {
     const wallMs = this.#wall.place(durationMs, {
       nowMs: this.#clock.wallNow(),
       behindMs,
-      isNew: discontinuity,
+      isNew: discontinuity || window.nextIndex === 0,
     });
     shelf.put(window.nextIndex, bytes);
     window.add({ durationMs, independent, discontinuity, parts, wallMs }, this.#clock.now());
@@ -245,6 +268,9 @@ export class Packager implements HlsOrigin {
         'STREAM_START_TIMEOUT',
         `no segment within ${settings.startTimeoutMs / 1000} s`,
       );
+    // Players of low-latency HLS are at the live end by themselves, and know when what comes next is there.
+    if (!this.#first && !this.#resume && !wanted.lowLatency)
+      await this.#waiters.until(() => this.#isEnough(), FIRST_TARGETS * 1000 * this.#decideTarget(), signal);
     this.#fix();
     if (wanted.until) await this.#reach(wanted.until, signal);
     this.#answered.playlists += 1;
@@ -282,14 +308,22 @@ export class Packager implements HlsOrigin {
       ...firstNumbers(this.#resume, this.#clock.wallNow()),
       goesOn: this.#resume !== undefined,
     };
-    this.#targetDurationS ??= Math.max(
-      this.#resume?.targetDurationS ?? 0,
-      targetDuration(this.#options.settings.segmentMs, {
-        gopMs: this.#cutter.gopMs,
-        longestMs: Math.max(this.#cutter.openMs, this.#cutter.longestMs),
-      }),
-    );
+    this.#targetDurationS ??= this.#decideTarget();
     if (window.listed.length === 0) throw new StreampoolError('INTERNAL', 'a playlist without segments');
+  }
+
+  /** What the target duration would be now. What an earlier owner said stays, unless it would cut every GOP. */
+  #decideTarget(): number {
+    const { gopMs, openMs } = this.#cutter;
+    const longestMs = Math.max(openMs, this.#cutter.longestMs);
+    const former = this.#resume?.targetDurationS ?? 0;
+    if (former > 0 && longestOf(former) >= Math.max(gopMs, longestMs)) return former;
+    return targetDuration(this.#options.settings.segmentMs, { gopMs, longestMs });
+  }
+
+  #isEnough(): boolean {
+    if (this.#ended || this.#first || this.#resume) return true;
+    return this.#numbered.window.durationMs >= FIRST_TARGETS * 1000 * this.#decideTarget();
   }
 
   #progress(withParts: boolean): HlsResume | undefined {
@@ -360,9 +394,9 @@ export class Packager implements HlsOrigin {
     const { window, shelf } = this.#numbered;
     const { listed } = window;
     const cut = listed[index - (listed[0]?.index ?? 0)]?.parts[part];
-    const bytes = cut && shelf.get(index);
-    if (!cut || !Buffer.isBuffer(bytes)) throw missing;
-    return bytes.subarray(cut.from, cut.to);
+    const body = cut && shelf.get(index);
+    if (!cut || !body) throw missing;
+    return (await bytesOf(body)).subarray(cut.from, cut.to);
   }
 
   #media(body: Buffer | HlsBody): HlsAnswer {
@@ -396,4 +430,11 @@ export class Packager implements HlsOrigin {
     this.#numbered.shelf.close();
     this.#setClosed();
   }
+}
+
+async function bytesOf(body: Buffer | HlsBody): Promise<Buffer> {
+  if (Buffer.isBuffer(body)) return body;
+  const chunks: Buffer[] = [];
+  for await (const chunk of body.open()) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

@@ -16,10 +16,13 @@ export function atKeyframes(bytes: Buffer): Buffer[] {
 }
 
 type SetupOptions = Partial<PackagerOptions['settings']> &
-  Partial<Pick<PackagerOptions, 'resume' | 'lowLatency' | 'storage'>>;
+  Partial<Pick<PackagerOptions, 'resume' | 'lowLatency' | 'storage'>> & {
+    /** What the ring holds when the tap is opened. */
+    readonly replay?: readonly Buffer[];
+  };
 
 /** A packager of a stream that a test pushes, in time that a test moves. */
-export function setup({ resume, lowLatency, storage: given, ...settings }: SetupOptions = {}) {
+export function setup({ resume, lowLatency, storage: given, replay = [], ...settings }: SetupOptions = {}) {
   const clock = new ManualClock();
   const feed = new StreamFeed(clock);
   const storage =
@@ -27,7 +30,11 @@ export function setup({ resume, lowLatency, storage: given, ...settings }: Setup
     new SegmentStorage({ memoryBudgetBytes: 64 * 1024 * 1024, streamBudgetBytes: 64 * 1024 * 1024, log });
   const packager = new Packager({
     streamId: 'stream',
-    tap: feed.tap,
+    tap: (sink) => {
+      const tap = feed.tap(sink);
+      for (const bytes of replay) feed.push(bytes);
+      return tap;
+    },
     settings: { ...DEFAULT_PACKAGER_SETTINGS, ...settings },
     storage,
     clock,

@@ -43,7 +43,7 @@ describe.each<[string, SampleOptions]>([
     const total = list.segments.reduce((sum, { duration }) => sum + duration, 0);
     expect(total).toBeCloseTo(options.seconds!, 1);
     for (const [i, { duration, date }] of list.segments.entries()) {
-      expect(duration).toBeLessThanOrEqual(list.target);
+      expect(Math.round(duration)).toBeLessThanOrEqual(list.target);
       if (i < list.segments.length - 1) expect(duration).toBeGreaterThanOrEqual(0.5);
       if (i > 0) {
         const before = list.segments[i - 1]!;
@@ -68,7 +68,7 @@ test('radio is cut by time', async () => {
   feed.flush();
   feed.end({ reason: 'ended' });
   const { segments, target } = await playlist();
-  for (const { duration } of segments) expect(duration).toBeLessThanOrEqual(target);
+  for (const { duration } of segments) expect(Math.round(duration)).toBeLessThanOrEqual(target);
   for (const { duration } of segments.slice(2, -1)) expect(duration).toBeGreaterThanOrEqual(1.8);
   expect(segments.reduce((sum, { duration }) => sum + duration, 0)).toBeCloseTo(9, 0);
   expect(await complaints(await everything())).toEqual([]);
@@ -91,7 +91,7 @@ test('another source begins as a discontinuity, and everything still decodes', a
   const list = await playlist();
   expect(list.segments.filter(({ discontinuity }) => discontinuity)).toHaveLength(1);
   expect(list.segments[0]!.discontinuity).toBe(false);
-  for (const { duration } of list.segments) expect(duration).toBeLessThanOrEqual(list.target);
+  for (const { duration } of list.segments) expect(Math.round(duration)).toBeLessThanOrEqual(list.target);
   const total = list.segments.reduce((sum, { duration }) => sum + duration, 0);
   expect(total).toBeGreaterThan(11.5);
   expect(total).toBeLessThan(13.1);

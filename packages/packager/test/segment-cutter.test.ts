@@ -132,11 +132,14 @@ test('whatever the keyframes, pictures and splices: no segment is too long, none
 });
 
 test('target durations hold what keyframes ask for, with head room', () => {
-  expect(targetDuration(2_000, { gopMs: 0, longestMs: 0 })).toBe(3);
-  expect(targetDuration(2_000, { gopMs: 500, longestMs: 2_000 })).toBe(3);
-  expect(targetDuration(2_000, { gopMs: 1_920, longestMs: 1_920 })).toBe(3);
-  expect(targetDuration(2_000, { gopMs: 10_000, longestMs: 10_000 })).toBe(13);
-  expect(targetDuration(6_000, { gopMs: 2_000, longestMs: 6_000 })).toBe(8);
+  expect(targetDuration(2_000, { gopMs: 0, longestMs: 0 })).toBe(2);
+  expect(targetDuration(2_000, { gopMs: 500, longestMs: 2_000 })).toBe(2);
+  expect(targetDuration(2_000, { gopMs: 1_920, longestMs: 1_920 })).toBe(2);
+  expect(targetDuration(2_000, { gopMs: 10_000, longestMs: 10_000 })).toBe(12);
+  expect(targetDuration(6_000, { gopMs: 2_000, longestMs: 6_000 })).toBe(7);
+  // 2.6 s would be rounded to 3.
+  expect(targetDuration(1_000, { gopMs: 1_000, longestMs: 2_499 })).toBe(2);
+  expect(targetDuration(1_000, { gopMs: 1_000, longestMs: 2_600 })).toBe(3);
 });
 
 test('a segment ends early where the next GOP would make it too long', () => {

@@ -3,7 +3,9 @@ const NEARLY = 0.9;
 /** While somebody waits for the first segments, ms. */
 const SHORTEST_MS = 500;
 /** A source's keyframes may come later than they have so far. */
-const HEAD_ROOM = 1.25;
+const HEAD_ROOM = 1.2;
+/** Durations are rounded before they are compared with the target duration (RFC 8216 §4.3.3.1): that much fits on top, ms. */
+const ROUNDED_OFF_MS = 499;
 /** A part may be so much longer than the pictures in it should be. */
 const JITTER = 1.04;
 
@@ -27,15 +29,21 @@ export function cutsAt({ elapsedMs, segmentMs, limitMs, gopMs, hurried }: CutQue
 }
 
 /**
- * A playlist's target duration in whole seconds, decided once: no segment may ever be longer (RFC 8216 §4.3.3.1), and the
- * value must not change (§6.2.1).
+ * A playlist's target duration in whole seconds, decided once: no segment may ever be longer than {@link longestOf} it
+ * (RFC 8216 §4.3.3.1), and the value must not change (§6.2.1). Not longer than need be: players come back after as long.
  */
 export function targetDuration(
   segmentMs: number,
   { gopMs, longestMs }: { gopMs: number; longestMs: number },
 ): number {
   const gops = gopMs > 0 ? Math.ceil((segmentMs * NEARLY) / gopMs) * gopMs : segmentMs;
-  return Math.ceil(Math.max(segmentMs * HEAD_ROOM, gops * HEAD_ROOM, longestMs) / 1000);
+  const neededMs = Math.max(segmentMs * HEAD_ROOM, gops * HEAD_ROOM, longestMs);
+  return Math.max(1, Math.ceil((neededMs - ROUNDED_OFF_MS) / 1000));
+}
+
+/** The longest that a segment may be with a target duration in whole seconds, ms. */
+export function longestOf(targetDurationS: number): number {
+  return 1000 * targetDurationS + ROUNDED_OFF_MS;
 }
 
 /** The longest that parts may be, ms, so that they have 85 % of it at least (rfc8216bis §4.4.3.7) with pictures that far apart. */

@@ -15,7 +15,8 @@ export interface ListedSegment {
 }
 
 export interface LiveWindowOptions {
-  readonly windowMs: number;
+  /** May change. */
+  readonly windowMs: () => number;
   /** A segment can be asked for no more. */
   readonly onGone: (index: number) => void;
 }
@@ -80,9 +81,10 @@ export class LiveWindow {
     this.#listed.push(listed);
     if (!listed.independent) this.#dependent += 1;
     this.#durationMs += listed.durationMs;
+    const windowMs = this.#options.windowMs();
     let leaving = 0;
     let leftMs = this.#durationMs;
-    while (leftMs - this.#listed[leaving]!.durationMs >= this.#options.windowMs) {
+    while (leftMs - this.#listed[leaving]!.durationMs >= windowMs) {
       const { durationMs, index: old, independent } = this.#listed[leaving]!;
       if (!independent) this.#dependent -= 1;
       this.#kept.push({ index: old, untilMs: nowMs + durationMs + leftMs });
