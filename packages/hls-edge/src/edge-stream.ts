@@ -7,7 +7,7 @@ import { GrowingBody } from './body/growing-body.ts';
 import type { EdgeSettings, HlsEdgeOptions, HlsStream, OpenedOrigin } from './options.ts';
 import type { OwnerClient } from './owner/owner-client.ts';
 import { furthest, KnownPlaylists } from './playlist/known-playlists.ts';
-import { isPlaylistPath, requestKey, requestOf } from './request-key.ts';
+import { isBelow, isPlaylistPath, requestKey, requestOf } from './request-key.ts';
 
 /**
  * `own`: this node's origin answered. Else `hit`: it was here; `shared`: the owner was being asked already; `miss`: it was asked;
@@ -126,6 +126,7 @@ export class EdgeStream {
   /** For a viewer of this node. @throws StreampoolError as the origin does; NODE_UNREACHABLE, STREAM_NOT_FOUND */
   async serve(request: HlsRequest, signal: AbortSignal): Promise<Served> {
     const { cache, clock } = this.#options;
+    mustBeBelow(request);
     this.#usedMs = clock.now();
     const key = requestKey(request);
     const whole = request.range === undefined ? undefined : this.#wholeOf(request);
@@ -154,6 +155,7 @@ export class EdgeStream {
     request: HlsRequest,
     { node, deposes, signal }: { node: string; deposes?: number; signal: AbortSignal },
   ): Promise<{ answer: HlsAnswer; epoch: number }> {
+    mustBeBelow(request);
     const place = await this.#acquire(
       deposes === undefined ? {} : { deposes: { owner: '', epoch: deposes } },
     );
@@ -455,4 +457,9 @@ export class EdgeStream {
   #cacheKey(key: string): string {
     return `${this.id}/${key}`;
   }
+}
+
+/** What is asked of an owner stands in a URL behind which there is more. @throws StreampoolError NOT_FOUND */
+function mustBeBelow({ path }: HlsRequest): void {
+  if (!isBelow(path)) throw new StreampoolError('NOT_FOUND', 'The stream has nothing of this name');
 }

@@ -26,3 +26,13 @@ export function requestOf(uri: string, playlist: Pick<HlsRequest, 'path'>): HlsR
 export function isPlaylistPath(path: string): boolean {
   return /\.m3u8?$/i.test(path);
 }
+
+/** RFC 3986 §3.3: what a path may be made of, so that it stands in a URL as it is. */
+const PATH = /^(?:[\w.~!$&'()*+,;=:@/-]|%[0-9a-f]{2})+$/i;
+/** Names of folders above, in any spelling: a URL with one leads out of the stream's folder (WHATWG URL §4.4). */
+const DOTS = /^(?:\.|%2e){1,2}$/i;
+
+/** Whether a path is one below a stream's folder, and nowhere else, in whatever URL it is put. */
+export function isBelow(path: string): boolean {
+  return path.length <= 4_096 && PATH.test(path) && path.split('/').every((name) => !DOTS.test(name));
+}

@@ -45,16 +45,24 @@ test('viewers of HLS and of the stream itself share one connection, and are all 
 
   await two.close();
   await waitFor(async () => (await shown(id)).clients.length === 2, { what: 'the silent viewer to be gone' });
-  expect((await get('/clients/one', { method: 'DELETE' })).status).toBe(200);
+  expect((await get(`/hls/${id}/clients/one`, { method: 'DELETE' })).status).toBe(200);
+  expect((await get(`/hls/${id}/clients/one`, { method: 'DELETE' })).status).toBe(404);
   const ended = await get(`${playlist}?client_id=one`);
   expect([ended.status, await ended.json()]).toMatchObject([410, { code: 'VIEWER_ENDED' }]);
   await get(`/streams/${id}`, { method: 'DELETE' });
   expect((await get(`${playlist}?client_id=three`)).status).toBe(404);
+  await waitFor(() => stage.provider.stats('/both.ts').current === 0, {
+    what: 'the connection to be closed',
+  });
 });
 
 test('a provider’s playlist is fetched once for everybody, and its segments are passed on', async () => {
   const channel = stage.provider.hls('/hls/', stage.sample, { window: 4 });
-  const { id } = await stage.create('streams', { url: stage.provider.url('/hls/index.m3u8') });
+  stage.provider.hls('/other/', stage.sample, { window: 4 });
+  const { id } = await stage.create('streams', {
+    url: stage.provider.url('/hls/index.m3u8'),
+    failover_urls: [stage.provider.url('/other/index.m3u8')],
+  });
   const playlist = `/hls/${id}/playlist.m3u8`;
   const redirect = await get(`/stream/${id}?client_id=x`, { redirect: 'manual' });
   expect([redirect.status, redirect.headers.get('location')]).toEqual([
@@ -68,6 +76,11 @@ test('a provider’s playlist is fetched once for everybody, and its segments ar
   for (const [path, count] of channel.requests)
     if (path.includes('segment')) expect([path, count]).toEqual([path, 1]);
   expect((await shown(id)).stream).toMatchObject({ state: 'live', client_count: 10 });
+
+  const failover = await api(stage.server, 'POST', `/streams/${id}/failover`);
+  expect([failover.status, failover.body]).toMatchObject([200, { failover_index: 1, active_clients: 10 }]);
+  await Promise.all(all.map((reader) => reader.waitForPlayed(7)));
+  expect(all[0]!.report()).toMatchObject({ ...CLEAN, discontinuities: 1 });
 });
 
 test('several profiles make one playlist that players choose from', async () => {
