@@ -9,7 +9,7 @@ const stage = new ClusterStage();
 const readers: HlsReader[] = [];
 const directory = mkdtempSync(join(tmpdir(), 'streampool-hls-test-'));
 beforeAll(
-  () => stage.open({ gateways: 1, workers: 2, env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } }),
+  () => stage.open({ gateways: 2, workers: 2, env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } }),
   60_000,
 );
 beforeEach(() => stage.repair(), 60_000);
@@ -19,14 +19,16 @@ afterAll(async () => {
   await stage.close();
 }, 30_000);
 
-/** As so many players at the gateway. */
+/** As so many players: the last of them asks both gateways in turn, as behind a load balancer, the others one. */
 function watch(streamId: string, count: number): HlsReader[] {
   const [gateway] = stage.gateways;
+  const origins = stage.gateways.map(({ url }) => url);
   const started = Array.from(
     { length: count },
     (_, index) =>
       new HlsReader(`${gateway!.url}/hls/${streamId}/playlist.m3u8?client_id=${streamId}-${index}`, {
         record: true,
+        ...(index > 0 && index === count - 1 ? { origins } : {}),
       }),
   );
   readers.push(...started);
@@ -38,11 +40,24 @@ async function played(all: readonly HlsReader[], seconds: number): Promise<void>
   await Promise.all(all.map((reader) => reader.waitForPlayed(seconds, 40_000)));
 }
 
-/** No rule of the standard is broken (numbers that go back would be), and what was seen can be decoded. */
+/**
+ * What a gateway still has of the former owner it keeps listed in front of the new one's segments, and each has what its
+ * own viewers asked for: to who asks both in turn, the list may begin earlier again, and be short at the one that had less.
+ */
+const OF_TWO_GATEWAYS =
+  /^(?:4\.3\.3\.2: the media sequence goes back|6\.2\.2: .* s are left of a live playlist)/;
+
+/** No rule of the standard is broken (numbers of segments that go back would be), and what was seen can be decoded. */
 async function expectGoodPicture(all: readonly HlsReader[]): Promise<void> {
-  expect(all.map((reader) => reader.report())).toMatchObject(
-    all.map(() => ({ violations: [], playlistFailures: [], lost: 0 })),
-  );
+  const seen = all.map((reader, index) => {
+    const { violations, playlistFailures, lost } = reader.report();
+    const isAtBoth = index > 0 && index === all.length - 1;
+    return {
+      ...{ playlistFailures, lost },
+      violations: violations.filter((text) => !isAtBoth || !OF_TWO_GATEWAYS.test(text)),
+    };
+  });
+  expect(seen).toEqual(all.map(() => ({ violations: [], playlistFailures: [], lost: 0 })));
   expect(await all[0]!.decodeErrors(directory)).toEqual([]);
 }
 

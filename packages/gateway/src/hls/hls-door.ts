@@ -235,7 +235,7 @@ export class HlsDoor {
     this.#edge.audience.moveTo(streamId, clientId);
     const elsewhere = engine.viewers().some((it) => it.clientId === clientId && it.streamId !== streamId);
     if (elsewhere) engine.disconnect(clientId);
-    void endings.elsewhere(clientId);
+    void endings.elsewhere(clientId, { unless: streamId });
   }
 
   #note(

@@ -52,13 +52,15 @@ export class Endings {
 
   /**
    * A player has come here under an id that it chose: what another node still serves under it is over. Only what the records
-   * say at this moment, and only on that stream: the player may be back there on another one by then. Never rejects.
+   * say at this moment, and only on that stream: the player may be back there on another one by then. `unless` it is this
+   * stream: one player of HLS comes through any node with each of its requests. Never rejects.
    */
-  async elsewhere(clientId: string): Promise<void> {
+  async elsewhere(clientId: string, { unless }: { unless?: string } = {}): Promise<void> {
     const { state, nodeId, peers } = this.#options;
     if (!peers) return;
     const record = await state.getClient(clientId).catch(() => undefined);
-    if (record && record.node !== nodeId) await peers.disconnect(record.node, clientId, record.streamId);
+    if (!record || record.node === nodeId || record.streamId === unless) return;
+    await peers.disconnect(record.node, clientId, record.streamId);
   }
 
   /**
