@@ -100,16 +100,17 @@ export const SECURITY_SETTINGS = {
   rateLimitWatch: setting({
     env: 'RATE_LIMIT_WATCH',
     group: 'Access',
-    about: 'Viewers that begin to watch, per address',
+    about:
+      'Viewers that begin to watch, per address: that of a reverse proxy which is not in TRUSTED_PROXIES is one for all of them',
     type: rate,
-    default: '1200/1m',
+    default: '12000/1m',
   }),
   rateLimitFailures: setting({
     env: 'RATE_LIMIT_FAILURES',
     group: 'Access',
-    about: 'Wrong tokens and signatures per address; beyond, right ones are not looked at either for a while',
+    about: 'Wrong tokens per address; beyond, right ones are not looked at either for a while',
     type: rate,
-    default: '60/1m',
+    default: '300/1m',
   }),
   headersTimeoutMs: setting({
     env: 'HEADERS_TIMEOUT',

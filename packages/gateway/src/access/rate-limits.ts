@@ -17,14 +17,14 @@ export interface RateLimitSettings {
   readonly api: RateLimit;
   /** Viewers that begin to watch, per address. */
   readonly watch: RateLimit;
-  /** Wrong tokens and signatures, per address. */
+  /** Wrong tokens, per address. */
   readonly failures: RateLimit;
 }
 
 export const DEFAULT_RATE_LIMITS: RateLimitSettings = {
   api: { count: 6_000, perMs: 60_000 },
-  watch: { count: 1_200, perMs: 60_000 },
-  failures: { count: 60, perMs: 60_000 },
+  watch: { count: 12_000, perMs: 60_000 },
+  failures: { count: 300, perMs: 60_000 },
 };
 
 export interface RateLimitsOptions {
@@ -74,14 +74,14 @@ export class RateLimits {
     if (!isLocal(address)) await consume(this.#watch, address);
   }
 
-  /** Before a token or signature is looked at. @throws StreampoolError RATE_LIMITED */
+  /** Before a token is looked at. @throws StreampoolError RATE_LIMITED */
   async mayTry(address: string): Promise<void> {
     const limiter = this.#failures;
     const used = await limiter?.get(address).catch(() => null);
     if (limiter && used && used.consumedPoints >= limiter.points) throw limited(used);
   }
 
-  /** A token or signature was wrong. */
+  /** A token was wrong. */
   async failed(address: string): Promise<void> {
     await this.#failures?.consume(address).catch(() => {});
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError } from '@streampool/errors';
 import { checkToken, presentedToken } from '../http/token-check.ts';
 import { REDIRECT_TTL_MS, type UrlSigner, urlSigner, viewerSigner } from '../streams/signed-url.ts';
 import type { ApiTokens } from './api-tokens.ts';
@@ -71,19 +71,18 @@ export class ViewerAccess {
       if (isSigned) this.#checkSignature(this.signer, streamId, query, viewer);
       return undefined;
     }
+    if (isSigned || presented === undefined || !tokens.any) {
+      if (!isSigned && this.needsToken) checkToken(tokens, presented, 'watch');
+      const byWhom = this.signer.on || !this.needsToken ? this.signer : this.onTheWay;
+      this.#checkSignature(byWhom, streamId, query, viewer);
+      return undefined;
+    }
+    // Tokens may be guessed, since people choose them; signatures are not. Whoever has an old one is no guesser.
     await limits.mayTry(viewer.ip);
     try {
-      if (isSigned || presented === undefined || !tokens.any) {
-        if (!isSigned && this.needsToken) checkToken(tokens, presented, 'watch');
-        const byWhom = this.signer.on || !this.needsToken ? this.signer : this.onTheWay;
-        this.#checkSignature(byWhom, streamId, query, viewer);
-        return undefined;
-      }
       checkToken(tokens, presented, 'watch');
     } catch (error) {
-      const isGuess =
-        error instanceof StreampoolError && (isSigned ? !error.info.expired : error.code === 'TOKEN_WRONG');
-      if (isGuess) await limits.failed(viewer.ip);
+      if (isStreampoolError(error, 'TOKEN_WRONG')) await limits.failed(viewer.ip);
       throw error;
     }
     return new URLSearchParams(this.onTheWay.query(streamId));
