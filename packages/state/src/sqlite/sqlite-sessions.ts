@@ -23,15 +23,17 @@ export interface SqliteSessionsOptions {
 }
 
 /**
- * How long what touches say may wait to be written, ms: far less than what a renewal lasts beyond the timeout. A transaction
- * writes whole pages, so one of a thousand touches costs little more than one of ten.
+ * How long what touches say waits to be written, ms: far less than what a renewal lasts beyond the timeout. A transaction
+ * writes whole pages, so one of two hundred touches costs little more than one of ten; beyond that others would wait for it.
  */
-const WRITE_WITHIN_MS = 1_000;
+const WRITE_WITHIN_MS = 250;
+const WRITES_AT_ONCE = 200;
+const NEXT_WRITE_MS = 10;
 
 /**
  * {@link SessionState} in the file: each method one transaction, but for touches. Those only read, and what they say is
- * written together: within a second, and before anything of this process that depends on it. Of another process on
- * the same file a session may look a second older than it is.
+ * written together: within a quarter of a second, and before anything of this process that depends on it. Of another process on
+ * the same file a session may look that much older than it is.
  */
 export class SqliteSessions implements SessionState {
   readonly #connection: Connection;
@@ -59,7 +61,7 @@ export class SqliteSessions implements SessionState {
       const answers = this.#sessions.look(touches, heard, now);
       for (const [i, { id }] of touches.entries())
         if (answers[i] === 'ok') this.#touched.set(id, { node, now, heard });
-      if (this.#touched.size > 0) this.#timer ??= setTimeout(() => this.#writeLate(), WRITE_WITHIN_MS);
+      if (this.#touched.size > 0) this.#timer ??= setTimeout(() => this.#writeSome(), WRITE_WITHIN_MS);
       return answers;
     });
   }
@@ -105,10 +107,15 @@ export class SqliteSessions implements SessionState {
     return this.#connection.write(() => this.#users.remove(name));
   }
 
-  /** Before the file is closed. What cannot be written then is lost: a second of activity. */
+  /** Before the file is closed. What cannot be written then is lost: a moment of activity. */
   close(): void {
-    if (this.#timer) this.#writeLate();
     clearTimeout(this.#timer);
+    this.#timer = undefined;
+    try {
+      this.#settle();
+    } catch {
+      // Locked, or closed before.
+    }
   }
 
   /** One step that goes by what touches have said. */
@@ -125,15 +132,19 @@ export class SqliteSessions implements SessionState {
     if (this.#touched.size > 0) this.#write(() => {});
   }
 
-  /** A file that is locked for long is tried again: nobody waits for this. */
-  #writeLate(): void {
-    clearTimeout(this.#timer);
+  /** The oldest that wait. A file that is locked for long is tried again: nobody waits for this. */
+  #writeSome(): void {
     this.#timer = undefined;
+    const some = new Map([...this.#touched].slice(0, WRITES_AT_ONCE));
+    let againMs = WRITE_WITHIN_MS;
     try {
-      this.#settle();
+      this.#connection.write(() => this.#sessions.write(some));
+      for (const id of some.keys()) this.#touched.delete(id);
+      againMs = NEXT_WRITE_MS;
     } catch {
-      this.#timer = setTimeout(() => this.#writeLate(), WRITE_WITHIN_MS);
+      // They stay.
     }
+    if (this.#touched.size > 0) this.#timer = setTimeout(() => this.#writeSome(), againMs);
   }
 
   #forget(): void {
