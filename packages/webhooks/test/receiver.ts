@@ -41,8 +41,8 @@ export class TestReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  async until(condition: (received: readonly Received[]) => boolean): Promise<void> {
-    const deadline = Date.now() + 15_000;
+  async until(condition: (received: readonly Received[]) => boolean, timeoutMs = 15_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
     while (!condition(this.received)) {
       if (Date.now() > deadline) throw new Error(`it did not come to pass: ${this.received.length} received`);
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -66,7 +66,8 @@ export class QueueTasks<T> implements TaskQueue<T> {
       connection: forBullMq({ ...place, maxRetriesPerRequest: null }),
       concurrency: options.concurrency ?? 32,
       lockDuration: lockMs,
-      stalledInterval: lockMs,
+      // So often it is looked for tasks whose lock has run out.
+      stalledInterval: Math.ceil(lockMs / 3),
       maxStalledCount: MOST_DEATHS,
       settings: { backoffStrategy: (attemptsMade: number) => pauseMs(attemptsMade) },
     });
