@@ -85,7 +85,8 @@ export function rewritePlaylist(text: string, options: RewriteOptions): string {
         return `#${tag}:${variables.definition(list)}`;
       }
       const roles = URI_ATTRIBUTES[tag];
-      if (!roles || list === undefined) return line;
+      // FFmpeg takes a line that begins with a space for an address, whatever follows.
+      if (!roles || list === undefined) return line.trimStart();
       const rewritten = replaceAttributes(list, (name, value) => {
         const role = roles[name];
         return role && rewriteUri(variables.substitute(value), role, options);

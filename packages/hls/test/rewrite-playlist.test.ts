@@ -160,6 +160,7 @@ describe('playlists as they are found', () => {
     expect(line('#EXT-X-MAP: BYTERANGE="1@0" , URI = "a b.mp4"')).toBe(
       '#EXT-X-MAP:BYTERANGE="1@0",URI="<map https://cdn.example/live/a/a b.mp4>"',
     );
+    expect(line(' \t#EXTINF:4, x \n  # y')).toBe('#EXTINF:4, x \n# y');
     expect(line('  #EXT-X-MAP:URI="a.mp4"')).toBe('#EXT-X-MAP:URI="<map https://cdn.example/live/a/a.mp4>"');
   });
 
