@@ -309,7 +309,7 @@ export class HlsProxy implements HlsOrigin {
     const rendition = this.#renditions.listing(resource.url);
     if (rendition) rendition.followedAtMs = this.#clock.now();
     const { found, outcome } = await this.#inTime(
-      (deadline) => this.#bodies.get({ resource, range }, deadline),
+      (deadline) => this.#bodies.get({ resource, range, isOfWhole: this.#isOfWhole(rendition) }, deadline),
       signal,
     );
     this.#statistics.count(resource.kind, outcome);
@@ -320,6 +320,17 @@ export class HlsProxy implements HlsOrigin {
       maxAgeMs: Math.max(0, Math.floor(freshUntilMs - this.#clock.now())),
       body,
     };
+  }
+
+  /** I-frames of a live stream lie within the segments that its viewers are about to get. */
+  #isOfWhole(rendition: Rendition | undefined): boolean {
+    const isIframe =
+      rendition?.resource?.place.role === 'iframe' && rendition.timeline.list?.isEnded !== true;
+    return isIframe && this.#renditions.all().some((other) => other.isMain && this.#isFollowed(other));
+  }
+
+  #isFollowed({ followedAtMs, targetDurationMs }: Rendition): boolean {
+    return this.#clock.now() - followedAtMs <= STALL_TARGETS * targetDurationMs;
   }
 
   /** What is asked for begins to arrive in time, or nobody waits for it any longer. */
@@ -336,9 +347,8 @@ export class HlsProxy implements HlsOrigin {
   /** The newest segment of a live playlist that somebody follows, before it is asked for. */
   #prefetch(rendition: Rendition): void {
     const newest = rendition.timeline.segments.at(-1);
-    const isFollowed =
-      this.#clock.now() - rendition.followedAtMs <= STALL_TARGETS * rendition.targetDurationMs;
-    if (isFollowed && newest && !rendition.timeline.list?.isEnded) this.#fetchAhead(rendition, newest);
+    const isAhead = this.#isFollowed(rendition) && !rendition.timeline.list?.isEnded;
+    if (isAhead && newest && !this.#isOfWhole(rendition)) this.#fetchAhead(rendition, newest);
   }
 
   /** The next one of what does not change any more. */

@@ -1,4 +1,5 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
+import type { HlsBody } from '@streampool/hls';
 import type { Clock } from '@streampool/streaming';
 import { canJudge, type FetchedResponse, mediaRefusal, mediaTypeOf } from '@streampool/upstream';
 import type { CacheOutcome } from '../options.ts';
@@ -8,6 +9,7 @@ import { freshForMs } from './freshness.ts';
 import { GrowingBody } from './growing-body.ts';
 import type { CachedResource, HlsCache } from './hls-cache.ts';
 import { ResumedBody } from './resumed-body.ts';
+import { sliceOf } from './slice.ts';
 
 export interface BodyStoreOptions {
   readonly streamId: string;
@@ -27,12 +29,14 @@ export interface Wanted {
   readonly resource: BodyResource;
   /** The value of a Range header. */
   readonly range?: string | undefined;
+  /** Others are about to ask for all of it: then the range is a part of that. */
+  readonly isOfWhole?: boolean;
   /** Nobody has asked for it yet: it is fetched to its end all the same. */
   readonly isPrefetch?: boolean;
 }
 
 export interface Found {
-  readonly found: CachedResource;
+  readonly found: Omit<CachedResource, 'body'> & { readonly body: HlsBody };
   readonly outcome: CacheOutcome;
 }
 
@@ -90,7 +94,10 @@ export class BodyStore {
    * Resolves when the body begins to arrive.
    * @throws StreampoolError NOT_FOUND, RANGE_NOT_SATISFIABLE, UPSTREAM_*; the signal's reason
    */
-  async get({ resource, range: asked, isPrefetch = false }: Wanted, signal: AbortSignal): Promise<Found> {
+  async get(
+    { resource, range: asked, isOfWhole = false, isPrefetch = false }: Wanted,
+    signal: AbortSignal,
+  ): Promise<Found> {
     const { cache, clock } = this.#options;
     // Some players ask for "all from the beginning" as a matter of course; it is the same body.
     const range = asked?.trim() === 'bytes=0-' ? undefined : asked;
@@ -99,9 +106,10 @@ export class BodyStore {
     const now = clock.now();
     const cached = cache.get(key, now);
     if (cached) return { found: cached, outcome: cached.body.isOver ? 'hit' : 'shared' };
-    const whole = range === undefined ? undefined : cache.get(this.#keyOf(url), now);
-    const slice = whole?.body.isWhole && whole.status === 200 ? sliceOf(whole, range!, clock) : undefined;
-    if (slice) return { found: slice, outcome: 'hit' };
+    if (range !== undefined && isOfWhole && !this.knows(url))
+      this.#begin(this.#keyOf(url), resource, undefined);
+    const slice = range === undefined ? undefined : await this.#slice(url, range, signal);
+    if (slice) return slice;
     const known = this.#pending.get(key);
     const pending = known ?? this.#begin(key, resource, range);
     pending.isPrefetch ||= isPrefetch;
@@ -113,6 +121,23 @@ export class BodyStore {
     this.#closing.abort(new StreampoolError('STREAM_STOPPED', 'the stream has ended'));
     for (const stop of this.#growing.values()) stop();
     this.#options.cache.clear(`${this.#options.streamId} `);
+  }
+
+  /** Out of the whole, where that is here or on its way: players of I-frames read what others watch. */
+  async #slice(url: string, range: string, signal: AbortSignal): Promise<Found | undefined> {
+    const { cache, clock } = this.#options;
+    const key = this.#keyOf(url);
+    const pending = this.#pending.get(key);
+    const whole = pending
+      ? await this.#wait(pending, signal).catch(() => undefined)
+      : cache.get(key, clock.now());
+    signal.throwIfAborted();
+    if (whole?.status !== 200 || !whole.body.isKept || !whole.body.isOpenable) return undefined;
+    const slice = sliceOf(whole.body, range);
+    if (!slice) return undefined;
+    const headers = { 'content-range': slice.contentRange };
+    const outcome = whole.body.isOver ? 'hit' : 'shared';
+    return { found: { ...whole, status: 206, headers, body: slice.body }, outcome };
   }
 
   #keyOf(url: string, range = ''): string {
@@ -315,34 +340,6 @@ function typeOf({ kind, url }: BodyResource, contentType: string | undefined): s
   if (kind === 'media') return mediaTypeOf(contentType, url);
   if (kind === 'key') return 'application/octet-stream';
   return contentType ?? 'application/octet-stream';
-}
-
-/** A part of what is here as a whole. Undefined for anything but one range of bytes that is within it. */
-function sliceOf(whole: CachedResource, range: string, clock: Clock): CachedResource | undefined {
-  const bytes = whole.body.bytes();
-  const [, from = '', to = ''] = /^bytes=(\d*)-(\d*)$/.exec(range.trim()) ?? [];
-  if (from === '' && to === '') return undefined;
-  const start = from === '' ? Math.max(0, bytes.length - Number(to)) : Number(from);
-  const end = from === '' || to === '' ? bytes.length - 1 : Math.min(Number(to), bytes.length - 1);
-  if (start > end) throw new StreampoolError('RANGE_NOT_SATISFIABLE', `the body has ${bytes.length} bytes`);
-  const body = new GrowingBody({
-    ...{
-      length: end - start + 1,
-      mostKept: bytes.length,
-      windowBytes: bytes.length,
-      patienceMs: PATIENCE_MS,
-    },
-    ...{ clock, onAbandoned: () => {} },
-  });
-  void body.push(bytes.subarray(start, end + 1));
-  body.end();
-  return {
-    status: 206,
-    contentType: whole.contentType,
-    headers: { 'content-range': `bytes ${start}-${end}/${bytes.length}` },
-    body,
-    freshUntilMs: whole.freshUntilMs,
-  };
 }
 
 function asStreampoolError(error: unknown): StreampoolError {

@@ -81,12 +81,6 @@ export class GrowingBody implements HlsBody {
     return !this.#isPassing;
   }
 
-  /** All of it. Only of one that is whole. */
-  bytes(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)];
-    return this.#chunks[0] ?? Buffer.alloc(0);
-  }
-
   /** Takes a chunk, which must not change any more. Resolves when there is room for another one. */
   async push(chunk: Buffer): Promise<void> {
     if (this.#over) return;
