@@ -42,6 +42,15 @@ describe('target URLs', () => {
     expect(resolveLocation(location, parseTargetUrl('http://u:p@h:81/a/b?old')).href).toBe(expected);
   });
 
+  test.each(['\\/%00/h', '\u0001\\/%00/', '\\\\a b/', 'http://[::1', '//%zz/'])(
+    'a redirect to %j is no address',
+    (location) => {
+      expect(() => resolveLocation(location, parseTargetUrl('http://h/a'))).toThrow(
+        expect.objectContaining({ code: 'UPSTREAM_PROTOCOL' }),
+      );
+    },
+  );
+
   test('a redirect to another scheme is refused', () => {
     const base = parseTargetUrl('http://h/');
     expect(() => resolveLocation('rtmp://h/x', base)).toThrow(

@@ -61,7 +61,13 @@ export function resolveLocation(location: string, base: TargetUrl): TargetUrl {
   }
   const [, targetPath = '', query = ''] = /^([^?#]*)(\?[^#]*)?/s.exec(target) ?? [];
   const basePath = base.path.replace(/\?.*$/s, '');
-  const path = targetPath === '' ? basePath : new URL(targetPath, `http://x${basePath}`).pathname;
+  // What begins with backslashes or control characters is a host to `URL`, and perhaps one that cannot be.
+  const path = targetPath === '' ? basePath : URL.parse(targetPath, `http://x${basePath}`)?.pathname;
+  if (path === undefined)
+    throw new StreampoolError(
+      'UPSTREAM_PROTOCOL',
+      `The provider redirects to ${redactUrl(target)}, which is no address`,
+    );
   return parseTargetUrl(origin + path + query);
 }
 
