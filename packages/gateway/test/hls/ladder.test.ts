@@ -1,0 +1,84 @@
+import { ladderPlaylist, variantPath } from '../../src/hls/ladder.ts';
+import type { TranscodeApi } from '../../src/index.ts';
+import { closeAll, GatewayUnderTest, json } from '../gateway-under-test.ts';
+
+afterEach(closeAll);
+
+const URL_A = 'http://provider.example/live/a.ts';
+const PROFILES = ['2M', '800k'];
+
+/** A profile is its bit rate. */
+const transcode: TranscodeApi = {
+  listProfiles: () => [],
+  defaultVariables: () => ({}),
+  abilities: () => ({}),
+  resolve: ({ profile, variables }) => ({
+    ...{ profile, variables, format: 'mpegts', dropped: [] },
+    args: ['-i', '{input_url}', '-b:v', profile, '-b:a', '64k', '-f', 'mpegts', 'pipe:1'],
+  }),
+};
+const start = (): Promise<GatewayUnderTest> => GatewayUnderTest.start({}, { transcode });
+
+test('each profile is a stream of its own, and the ladder leads to them', async () => {
+  const it = await start();
+  const create = (profiles: readonly string[]) => it.send('POST', '/transcode', { url: URL_A, profiles });
+  const ladder = await json(create(PROFILES));
+  expect(ladder).toMatchObject({
+    ...{ stream_type: 'transcoded', format: 'hls', profile: '2M,800k' },
+    ...{ playlist_url: `/hls/${ladder.stream_id}/playlist.m3u8`, stream_endpoint: ladder.playlist_url },
+    direct_url: `/stream/${ladder.stream_id}`,
+    variants: [{ profile: '2M' }, { profile: '800k' }],
+  });
+  const ids = ladder.variants.map(({ stream_id }: { stream_id: string }) => stream_id);
+  expect(new Set([ladder.stream_id, ...ids]).size).toBe(3);
+  // The same again, and the same profile alone, are the same streams.
+  expect((await json(create(PROFILES))).stream_id).toBe(ladder.stream_id);
+  expect(await it.define({ url: URL_A, profiles: ['2M'] }, '/transcode')).toBe(ids[0]);
+  expect((await it.state.getDefinition(ladder.stream_id))?.variants).toMatchObject([
+    { streamId: ids[0], name: '2M', bandwidth: 2_270_400 },
+    { streamId: ids[1], name: '800k', bandwidth: 950_400 },
+  ]);
+});
+
+test('with a ladder go the streams that nobody wanted otherwise', async () => {
+  const it = await start();
+  const ladder = await json(it.send('POST', '/transcode', { url: URL_A, profiles: PROFILES }));
+  const [wanted, other] = ladder.variants.map(({ stream_id }: { stream_id: string }) => stream_id);
+  await it.define({ url: URL_A, profile: '2M' }, '/transcode');
+  expect((await it.send('DELETE', `/streams/${ladder.stream_id}`)).status).toBe(200);
+  expect((await it.get(`/streams/${wanted}`)).status).toBe(200);
+  expect((await it.get(`/streams/${other}`)).status).toBe(404);
+});
+
+test('a player that cannot choose gets the first', async () => {
+  const it = await start();
+  const ladder = await json(it.send('POST', '/transcode', { url: URL_A, profiles: PROFILES }));
+  const answer = await it.get(ladder.direct_url);
+  expect(answer.headers.get('x-stream-id')).toBe(ladder.stream_id);
+  expect(it.engine.watched.map(({ spec }) => spec.id)).toEqual([ladder.variants[0].stream_id]);
+});
+
+test('the playlist says of variants what is known of them', () => {
+  const text = ladderPlaylist([
+    {
+      streamId: 'a',
+      name: '1080p',
+      bandwidth: 6_000_000,
+      averageBandwidth: 5_000_000,
+      resolution: '1920x1080',
+    },
+    { streamId: 'b', name: 'a "quoted" name', codecs: 'avc1.4d401f,mp4a.40.2', frameRate: 25 },
+  ]);
+  expect(text.split('\n')).toEqual([
+    '#EXTM3U',
+    '#EXT-X-VERSION:3',
+    '#EXT-X-INDEPENDENT-SEGMENTS',
+    '#EXT-X-STREAM-INF:BANDWIDTH=6000000,AVERAGE-BANDWIDTH=5000000,RESOLUTION=1920x1080,NAME="1080p"',
+    'variant/0/playlist.m3u8',
+    '#EXT-X-STREAM-INF:BANDWIDTH=2000000,CODECS="avc1.4d401f,mp4a.40.2",FRAME-RATE=25.000,NAME="a quoted name"',
+    'variant/1/playlist.m3u8',
+    '',
+  ]);
+  expect(variantPath('variant/1/segment/7.ts')).toEqual({ index: 1, rest: 'segment/7.ts' });
+  expect(variantPath('variant/x/segment/7.ts')).toBeUndefined();
+});
