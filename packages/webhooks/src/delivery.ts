@@ -3,7 +3,8 @@ import type { ClusterEvent } from '@streampool/state';
 /** Something to be told to somebody who gave an address for it once: the end of a programme, not an event of the cluster. */
 export interface Callback {
   readonly url: string;
-  readonly body: Readonly<Record<string, string | number | boolean | null>>;
+  /** JSON. */
+  readonly body: Readonly<Record<string, unknown>>;
 }
 
 /** One thing to be told to one receiver. */

@@ -109,6 +109,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const plane = await openDataPlane({
     ...{ config, nodeId, state, secret: secretOfCluster(internalToken), log, tracer, meters, teardown },
     worker: () => worker,
+    tell: webhooks.tell,
     cluster: { ownership: asked, node: nodeId, token: internalToken },
     slotPeers: new SlotPeers({ state, log, self: nodeId, token: internalToken }),
   });

@@ -16,6 +16,7 @@ import type { NodeMeters } from './meters.ts';
 import { Networks } from './networks.ts';
 import { openPages } from './pages.ts';
 import type { InstallationSecret } from './secrets.ts';
+import type { Webhooks } from './webhooks.ts';
 
 export interface DataPlaneOptions {
   readonly config: Config;
@@ -33,6 +34,7 @@ export interface DataPlaneOptions {
   /** In a cluster: how this node takes part in it, and other nodes that hold provider connections. */
   readonly cluster?: ClusterOptions;
   readonly slotPeers?: SlotPeers;
+  readonly tell: Webhooks['tell'];
 }
 
 /** Everything of a node that touches media, the same for a node of its own and for one of a cluster. */
@@ -53,7 +55,7 @@ export interface DataPlane {
 
 /** Opens it. Nothing is played before somebody asks the engine to; `slots` are to be started by whoever listens. */
 export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
-  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer, meters } =
+  const { config, nodeId, state, secret, log, teardown, worker, cluster, slotPeers, tracer, meters, tell } =
     options;
   const slots: SlotKeeper = new SlotKeeper({
     ...{ node: nodeId, state, log, providers: config.providers, heartbeatMs: config.heartbeatIntervalMs },
@@ -94,7 +96,7 @@ export async function openDataPlane(options: DataPlaneOptions): Promise<DataPlan
     ...(cluster && { cluster }),
   });
   teardown.add('engine', () => engine.close());
-  const networks = new Networks({ config, state, engine, client, log, teardown });
+  const networks = new Networks({ config, state, engine, log, tell });
   const hls = openHls({
     ...{ config, secret, client, health, engine, log, teardown, meters, networks },
     ...(cluster && { cluster }),

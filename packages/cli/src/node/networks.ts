@@ -3,40 +3,28 @@ import { type Callback, NETWORK_STATUS, Network, NetworkKeeper } from '@streampo
 import { StreampoolError } from '@streampool/errors';
 import { hlsStreamOf } from '@streampool/gateway';
 import type { HlsEdge, HlsStream, OpenedOrigin } from '@streampool/hls-edge';
-import { InProcessTasks } from '@streampool/jobs';
 import type { ClusterState, Programme, StreamDefinition } from '@streampool/state';
 import type { StreamEngine } from '@streampool/streaming';
-import type { HttpUpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
-import type { Teardown } from '../serve/teardown.ts';
+import type { Webhooks } from './webhooks.ts';
 
 export interface NetworksOptions {
   readonly config: Config;
   readonly state: ClusterState;
   readonly engine: StreamEngine;
-  readonly client: HttpUpstreamClient;
+  /** Tells somebody that a programme is over; the same id once. */
+  readonly tell: Webhooks['tell'];
   readonly log: Logger;
-  readonly teardown: Teardown;
 }
-
-const CALLBACK_ATTEMPTS = 5;
-const CALLBACK_MS = 10_000;
 
 /** How a node plays networks: see `Network`. */
 export class Networks {
   readonly #options: NetworksOptions;
-  readonly #callbacks: InProcessTasks<Callback>;
   readonly #open = new Set<string>();
 
   constructor(options: NetworksOptions) {
     this.#options = options;
-    const { client, log } = options;
-    this.#callbacks = new InProcessTasks<Callback>({
-      handle: (callback) => send(client, callback),
-    });
-    options.teardown.add('callbacks', () => this.#callbacks.close());
-    log.trace('networks can be played');
   }
 
   open({ spec, programme }: HlsStream): OpenedOrigin {
@@ -83,9 +71,9 @@ export class Networks {
     });
   }
 
-  #tell(callback: Callback): void {
-    const id = `${callback.body.network_id}/${callback.body.timestamp}`;
-    void this.#callbacks.add([{ id, data: callback, attempts: CALLBACK_ATTEMPTS }]);
+  #tell({ url, body }: Callback): void {
+    const id = `programme.${body.network_id}.${Date.parse(body.timestamp)}`;
+    this.#options.tell(id, { url, body });
   }
 
   async #noteOver(streamId: string, { startedAtMs }: Programme): Promise<void> {
@@ -105,22 +93,4 @@ export class Networks {
 /** Names of networks are made of letters, digits and the like (the API sees to that), so that none leads elsewhere. */
 function folderOf(config: Config, { network, recorded }: Programme): string {
   return join(recorded ? config.recordingDir : config.broadcastDir, `broadcast_${network}`);
-}
-
-/** @throws StreampoolError WEBHOOK_NOT_DELIVERED, UPSTREAM_* */
-async function send(client: HttpUpstreamClient, { url, body }: Callback): Promise<void> {
-  const response = await client.open(
-    {
-      ...{ url, method: 'POST', headers: { 'Content-Type': 'application/json' }, userAgent: 'Streampool' },
-      // In ASCII, as the client sends it.
-      body: JSON.stringify(body).replace(
-        /[^\0-\x7f]/g,
-        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-      ),
-    },
-    { timeouts: { connectMs: CALLBACK_MS / 2, firstByteMs: CALLBACK_MS } },
-  );
-  response.close();
-  if (response.status >= 400)
-    throw new StreampoolError('WEBHOOK_NOT_DELIVERED', `the callback was answered ${response.status}`);
 }

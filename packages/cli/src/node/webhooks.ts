@@ -1,12 +1,19 @@
 import { EventFeed } from '@streampool/events';
 import { WebhookMeter } from '@streampool/gateway';
-import { InProcessTasks, QueueTasks, type TaskHandler, type TaskQueue } from '@streampool/jobs';
+import { InProcessTasks, QueueTasks, type Task, type TaskHandler, type TaskQueue } from '@streampool/jobs';
 import type { ClusterState } from '@streampool/state';
 import { HttpUpstreamClient } from '@streampool/upstream';
-import { Deliverer, type Delivery, Dispatcher, WebhookSender } from '@streampool/webhooks';
+import { type Callback, Deliverer, type Delivery, Dispatcher, WebhookSender } from '@streampool/webhooks';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
+import { pause } from '../serve/pause.ts';
 import type { Teardown } from '../serve/teardown.ts';
+
+/** Whoever gave an address for once is not asked how often. */
+const CALLBACK_ATTEMPTS = 5;
+/** For so long, and so often, a queue that is away is waited for. */
+const QUEUE_ATTEMPTS = 150;
+const QUEUE_RETRY_MS = 2_000;
 
 export interface WebhooksOptions {
   readonly config: Config;
@@ -24,7 +31,9 @@ export interface Webhooks {
   readonly sender: WebhookSender;
   readonly meter: WebhookMeter;
   /** Begins to deliver, and to hand events on when it is this process's turn: on every node that does jobs. */
-  serve(queue?: { readonly url: string; readonly prefix: string }): TaskQueue<Delivery>;
+  serve(queue?: { readonly url: string; readonly prefix: string }): void;
+  /** Tells somebody something, by the same deliveries: from `serve` on. The same id is told once. */
+  tell(id: string, callback: Callback): void;
 }
 
 /** Opens what every node has; who delivers calls `serve`. Closed before the state, and after whatever still has something to tell. */
@@ -35,26 +44,45 @@ export function openWebhooks(options: WebhooksOptions): Webhooks {
   const sender = new WebhookSender({ client, policy, version });
   const events = new EventFeed({ state, log });
   const meter = new WebhookMeter();
-  const closing: (() => Promise<void>)[] = [];
+  const steps: (() => Promise<void>)[] = [];
+  const closing = new AbortController();
+  let queue: TaskQueue<Delivery> | undefined;
   teardown.add('webhooks', async () => {
-    for (const close of closing) await close();
+    closing.abort();
+    for (const close of steps) await close();
     events.close();
   });
+  /** The queue may be away for a while. Never rejects. */
+  const addWithPatience = async (task: Task<Delivery>): Promise<void> => {
+    for (let attempt = 1; attempt <= QUEUE_ATTEMPTS; attempt++) {
+      try {
+        return await queue?.add([task]);
+      } catch (error) {
+        log.warn({ err: error, id: task.id, attempt }, 'a callback could not be queued');
+        await pause(QUEUE_RETRY_MS, closing.signal);
+        if (closing.signal.aborted) return;
+      }
+    }
+  };
   return {
     events,
     sender,
     meter,
     serve(place) {
       const deliverer = new Deliverer({ state, sender, log, onOutcome: meter.observe });
-      const queue = queueFor(deliverer.attempt, log, place);
-      const dispatcher = new Dispatcher({ state, feed: events, queue, log, node: nodeId });
-      meter.watch(() => ({ ...dispatcher.figures(), ...queue.figures() }));
-      closing.push(
+      const tasks = queueFor(deliverer.attempt, log, place);
+      queue = tasks;
+      const dispatcher = new Dispatcher({ state, feed: events, queue: tasks, log, node: nodeId });
+      meter.watch(() => ({ ...dispatcher.figures(), ...tasks.figures() }));
+      steps.push(
         () => dispatcher.close(),
-        () => queue.close(),
+        () => tasks.close(),
       );
       dispatcher.start();
-      return queue;
+    },
+    tell(id, callback) {
+      const task = { id, data: { id, callback }, attempts: CALLBACK_ATTEMPTS };
+      void addWithPatience(task);
     },
   };
 }

@@ -71,6 +71,7 @@ async function open(
   const plane = await openDataPlane({
     ...{ config, nodeId: workerId, state, secret, log, tracer, meters, teardown },
     worker: () => worker,
+    tell: webhooks.tell,
   });
   const { slots, engine } = plane;
   meters.showNodes(state);
