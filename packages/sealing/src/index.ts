@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hkdfSync,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto';
 
 const IV_BYTES = 16;
 const CIPHER = 'aes-256-ctr';
@@ -10,8 +18,9 @@ const CIPHER = 'aes-256-ctr';
  * are equal is all that seals tell.
  */
 export class Seal {
-  readonly #macKey: Buffer;
-  readonly #encryptionKey: Buffer;
+  // Key objects: of plain bytes Node finds out each time that they are none, which takes longer than sealing.
+  readonly #macKey: KeyObject;
+  readonly #encryptionKey: KeyObject;
 
   /** `key`: at least 32 random bytes, of this purpose only. */
   constructor(key: Buffer) {
@@ -49,6 +58,6 @@ export class Seal {
   }
 }
 
-function derived(key: Buffer, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', `streampool seal ${purpose}`, 32));
+function derived(key: Buffer, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `streampool seal ${purpose}`, 32)));
 }
