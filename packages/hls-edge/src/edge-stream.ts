@@ -345,11 +345,13 @@ export class EdgeStream {
   ): HlsAnswer {
     const { cache } = this.#options;
     const { url, owner } = place;
+    // While the state is away there are owners without an epoch: what counts is whom this node asks now.
+    const isLate = this.#place !== place && epoch < this.#newestEpoch;
     if (this.#place === place || (this.#place && this.#place.epoch < epoch))
       this.#place = { here: false, url, owner, epoch };
     this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
     // A late answer of a former owner says nothing of how far the stream is now.
-    if (epoch < this.#newestEpoch && answer.kind === 'playlist') return answer;
+    if (isLate && answer.kind === 'playlist') return answer;
     if (answer.kind !== 'playlist') {
       if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), answer);
       return answer;

@@ -34,12 +34,15 @@ export class OwnerTable {
   /** Where nodes are, by name. */
   readonly urls = new Map<string, string>();
   isAway = false;
+  /** The state is away, and everybody goes by what was: who is asked plays, without an epoch. */
+  isRemembered = false;
 
   /** As a node sees it that claims what is free; a gateway chooses the first worker that is not the deposed one. */
   of(node: string, { mayOwn }: { mayOwn: boolean }): Ownership {
     return {
       acquire: async (_streamId: string, { deposes }: { deposes?: Deposed }): Promise<Placement> => {
         if (this.isAway) throw new StreampoolError('STATE_UNAVAILABLE', 'the state is away');
+        if (this.isRemembered && mayOwn) return { here: true, epoch: 0 };
         const isDeposed = deposes?.epoch === this.epoch;
         const isFree = this.owner === '' || isDeposed;
         if (mayOwn && (isFree || this.owner === node)) {

@@ -67,6 +67,19 @@ test('the next owner goes on with the numbers, and the list with what is still h
   expect((await gateway.playlist()).text).toMatch(discontinuity);
 });
 
+test('an owner that was made while the state is away goes on just so', async () => {
+  const { table, gateway, a } = await stage();
+  for (const uri of (await gateway.playlist()).uris) await gateway.segment(uri);
+  table.isRemembered = true;
+  a.kill();
+  await waitFor(async () => (await gateway.playlist()).text.includes('/b0-14.ts'), {
+    what: 'the next owner',
+  });
+  expect((await gateway.playlist()).uris).toEqual([
+    ...['segment/a0-11.ts', 'segment/a0-12.ts', 'segment/a0-13.ts', 'segment/b0-14.ts'],
+  ]);
+});
+
 test('a player that gets delta updates alone is gone on with where those were', async () => {
   const { gateway, a, b } = await stage();
   await gateway.playlist();
