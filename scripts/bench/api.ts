@@ -21,7 +21,7 @@ if (values.help) {
 
   --streams 10000    streams that are created and listed
   --connections 16   requests at a time (lists: 2)
-  --seconds 1        per case; creating takes what it takes, 15 s at the most
+  --seconds 1        per case; creating takes what it takes, 10 s at the most
   --store both       sqlite (streampool serve), redis (streampool gateway with a redis-server of its own) or both
   --json             one JSON object on stdout
 

@@ -25,7 +25,7 @@ export interface ServerUnderTest {
 
 const PAGE = 500;
 /** Creating is bounded by this as well as by its number. */
-const CREATE_SECONDS = 15;
+const CREATE_SECONDS = 10;
 
 /** What clients ask of the API, one after another, of one server. @throws Error where an answer is not what it has to be */
 export async function runCases(

@@ -10,14 +10,18 @@ type PerformanceParts = Pick<
   'connection_pool_stats' | 'performance_metrics' | 'failover_stats' | 'error_stats' | 'nodes'
 >;
 
-/** Health checks come every few seconds from several sides; counting a hundred thousand definitions each time would not be free. */
+/**
+ * Health checks come every few seconds from several sides; counting ten thousand streams each time would not be free. A
+ * count holds for this long, and for so many times as long as it took, so that counting never is what a gateway does.
+ */
 const COUNT_VALID_MS = 1000;
+const REST_AFTER_COUNT = 5;
 
 /** The figures that several answers share: of the whole cluster, whichever gateway is asked. */
 export function statistics({ live, clusterFigures, startedAtMs }: Services) {
   let counted:
     | {
-        atMs: number;
+        untilMs: number;
         counts: Promise<Pick<ProxyStats, 'total_streams' | 'active_streams' | 'total_clients'>>;
       }
     | undefined;
@@ -31,17 +35,31 @@ export function statistics({ live, clusterFigures, startedAtMs }: Services) {
     };
   };
 
+  const counts = () => {
+    const begunMs = performance.now();
+    if (counted && begunMs < counted.untilMs) return counted.counts;
+    // Whoever asks while it is counted waits for the same count.
+    const fresh = { untilMs: Number.POSITIVE_INFINITY, counts: count() };
+    const hold = (): void => {
+      const tookMs = performance.now() - begunMs;
+      fresh.untilMs = begunMs + tookMs + Math.max(COUNT_VALID_MS, tookMs * REST_AFTER_COUNT);
+    };
+    counted = fresh;
+    fresh.counts.then(hold, () => {
+      fresh.untilMs = 0;
+    });
+    return fresh.counts;
+  };
+
   const reports = async (): Promise<NodeReport[]> =>
     (await clusterFigures.nodes()).flatMap(({ report }) => report ?? []);
 
   return {
     async proxyStats(): Promise<ProxyStats> {
-      const now = performance.now();
-      if (!counted || now - counted.atMs > COUNT_VALID_MS) counted = { atMs: now, counts: count() };
-      const [counts, all] = await Promise.all([counted.counts, reports()]);
+      const [now, all] = await Promise.all([counts(), reports()]);
       return {
-        ...counts,
-        active_clients: counts.total_clients,
+        ...now,
+        active_clients: now.total_clients,
         total_bytes_served: sum(all, ({ bytesServed }) => bytesServed),
         total_segments_served: sum(all, ({ segmentsServed }) => segmentsServed),
         uptime_seconds: Math.floor((Date.now() - startedAtMs) / 1000),
