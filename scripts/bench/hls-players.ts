@@ -58,7 +58,7 @@ const seconds = Number(values.seconds);
 const directory = mkdtempSync(join(tmpdir(), 'bench-hls-'));
 const media = await makeHlsKindMedia();
 const provider = await FakeProvider.start({ keepAliveMs: 30_000 });
-const server = await startServer();
+const server = await startServer({}, { readyTimeoutMs: 60_000 });
 const wanted = (values.player ?? PLAYERS) as PlayerName[];
 const programs = installedPrograms().filter((program) => wanted.includes(program));
 const browser = wanted.includes('hls.js') ? await HlsBrowser.start() : undefined;

@@ -33,7 +33,7 @@ export class HlsStage {
   } = {}): Promise<void> {
     this.media = await makeHlsKindMedia();
     this.provider = await FakeProvider.start({ keepAliveMs: 10_000 });
-    this.server = await startStreampool({ env });
+    this.server = await startStreampool({ env, readyTimeoutMs: 50_000 });
     if (browser && chromiumPath()) this.browser = await HlsBrowser.start();
   }
 
