@@ -1,3 +1,4 @@
+import { streamSpec } from '../src/index.ts';
 import { closeAll, GatewayUnderTest, json } from './gateway-under-test.ts';
 
 afterEach(closeAll);
@@ -267,4 +268,34 @@ describe('POST /transcode', () => {
     expect(response.status).toBe(400);
     expect(await json(response)).toMatchObject({ code: 'PROFILE_UNKNOWN', info: { profile: 'nope' } });
   });
+});
+
+test.each([
+  ['a channel', { url: 'http://provider.example/live/1.ts' }, 'shared'],
+  [
+    'a channel, by somebody who wants it for himself',
+    { url: 'http://provider.example/1.ts', shared: false },
+    'direct',
+  ],
+  ['a film', { url: 'http://provider.example/film.mkv' }, 'direct'],
+  ['a playlist', { url: 'http://provider.example/index.m3u8' }, 'direct'],
+])('strict_live_ts makes a pool of %s where that is one', async (_, body, kind) => {
+  const it = await GatewayUnderTest.start();
+  const id = await it.define({ ...body, strict_live_ts: true });
+  expect(await it.state.getDefinition(id)).toMatchObject({ kind });
+});
+
+test('use_sticky_session is told to the data plane', () => {
+  const definition = {
+    ...{ id: 'x', kind: 'direct' as const, streamType: 'hls' as const, url: 'http://p.example/index.m3u8' },
+    ...{
+      failoverUrls: [],
+      headers: {},
+      metadata: {},
+      createdAtMs: 0,
+      settings: { use_sticky_session: true },
+    },
+  };
+  expect(streamSpec(definition, 'x').stickySession).toBe(true);
+  expect(streamSpec({ ...definition, settings: {} }, 'x').stickySession).toBeUndefined();
 });

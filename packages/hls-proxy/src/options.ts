@@ -12,6 +12,7 @@ export type HlsProxySpec = Pick<
   | 'resolverUrl'
   | 'metadata'
   | 'timeouts'
+  | 'stickySession'
   | 'failbackAfterMs'
   | 'providerId'
   | 'priority'

@@ -22,6 +22,8 @@ export interface StreamSpec {
   readonly metadata?: Readonly<Record<string, string>>;
   /** On an alternative for this long, the primary is tried again; 0: never. The engine's setting by default. */
   readonly failbackAfterMs?: number;
+  /** Of HLS: where the provider's redirects lead once, playlists are asked for from then on. */
+  readonly stickySession?: boolean;
   /** In the place of the engine's settings; ms. */
   readonly timeouts?: {
     readonly connectMs?: number;

@@ -10,8 +10,12 @@ const seconds = (least: number, most: number) =>
 
 /** Settings of a single stream that are kept with it for the parts that use them. */
 const streamSettings = {
-  strict_live_ts: flag.describe('Keep to a strict transport stream for players that stumble easily'),
-  use_sticky_session: flag.describe('Stay with the address a redirecting provider has chosen'),
+  strict_live_ts: flag.describe(
+    'For players that stumble easily over channels: every viewer begins with program tables and a keyframe, ranges are not answered, HEAD opens nothing; that is what `shared` does',
+  ),
+  use_sticky_session: flag.describe(
+    'Of HLS: a provider that redirects is asked at the place where it led to, as long as that answers',
+  ),
   slate: flag.describe('Show a slate while no source sends anything; only for shared and transcoded streams'),
   ...detectionSettings,
   connect_timeout: seconds(0.1, 60).describe('The longest that connecting to a source may take; seconds'),

@@ -5,7 +5,7 @@ import {
   type CreateTranscodeBody,
   STREAM_SETTINGS,
 } from '../schemas/stream-requests.ts';
-import { streamTypeOf } from './stream-type.ts';
+import { isFile, streamTypeOf } from './stream-type.ts';
 
 export interface DefinitionOptions {
   readonly sharing: SharingStrategy;
@@ -14,7 +14,7 @@ export interface DefinitionOptions {
 
 /** The definition of a stream that goes out as it comes in. */
 export function streamDefinition(body: CreateStreamBody, options: DefinitionOptions): StreamDefinition {
-  const kind: StreamKind = body.shared ? 'shared' : 'direct';
+  const kind: StreamKind = isShared(body) ? 'shared' : 'direct';
   const source = sourceOf(body);
   // A direct stream shares nothing between its viewers; its id only finds the definition again.
   const sharing = kind === 'shared' ? options.sharing : 'url_profile';
@@ -25,6 +25,12 @@ export function streamDefinition(body: CreateStreamBody, options: DefinitionOpti
     streamType: streamTypeOf(body.url),
     createdAtMs: options.nowMs,
   };
+}
+
+/** Strictness over channels is what pools have by nature; a file or a playlist is none of them. */
+function isShared({ shared, strict_live_ts, url }: CreateStreamBody): boolean {
+  if (typeof shared === 'boolean') return shared;
+  return strict_live_ts === true && streamTypeOf(url) === 'direct' && !isFile(url);
 }
 
 /** How the media on a page is found; cookies sealed. */

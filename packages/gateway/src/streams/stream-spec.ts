@@ -26,6 +26,7 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
     ...(definition.programme && { programme: definition.programme }),
     ...(detection && { detection }),
     ...(typeof definition.settings.slate === 'boolean' && { slate: definition.settings.slate }),
+    ...(definition.settings.use_sticky_session === true && { stickySession: true }),
     ...providerOf(definition.settings),
     contentType: contentTypeOf(definition),
   };

@@ -24,6 +24,8 @@ export interface Awaited {
 export interface PlaylistLoaderOptions {
   readonly connection: ProviderConnection;
   readonly clock: Clock;
+  /** Asked again, a playlist comes from where the provider's redirect led the first time, as long as there is one. */
+  readonly sticky?: boolean;
   readonly onOutcome: (outcome: 'hit' | 'shared' | 'miss', bytes: number) => void;
 }
 
@@ -42,6 +44,8 @@ export class PlaylistLoader {
   /** In the order of their last use. */
   readonly #kept = new Map<string, LoadedPlaylist>();
   readonly #loading = new Map<string, Promise<LoadedPlaylist>>();
+  /** Where redirects led, by the URL that was asked. */
+  readonly #chosen = new Map<string, string>();
 
   constructor(options: PlaylistLoaderOptions) {
     this.#options = options;
@@ -69,7 +73,7 @@ export class PlaylistLoader {
       onOutcome('shared', 0);
       return known;
     }
-    const loading = this.#load(asked, from, signal, blocking?.waitMs ?? 0).then((loaded) => {
+    const loading = this.#loadChosen({ url, from }, signal, blocking).then((loaded) => {
       this.#keep(url, loaded);
       return loaded;
     });
@@ -82,6 +86,40 @@ export class PlaylistLoader {
   /** What is kept of it is not to be believed any more. */
   forget(url: string): void {
     this.#kept.delete(url);
+    this.#chosen.delete(url);
+  }
+
+  /** Where the provider has sent us before, and from the beginning where that is over. */
+  async #loadChosen(
+    { url, from }: { readonly url: string; readonly from?: string | undefined },
+    signal: AbortSignal,
+    blocking?: { readonly awaited: Awaited; readonly waitMs: number },
+  ): Promise<LoadedPlaylist> {
+    const at = (place: string, led: string | undefined): Promise<LoadedPlaylist> => {
+      const asked = blocking ? withDirectives(place, blocking.awaited) : place;
+      return this.#load(asked, led, signal, blocking?.waitMs ?? 0);
+    };
+    if (!this.#options.sticky) return at(url, from);
+    const chosen = this.#chosen.get(url);
+    if (chosen !== undefined) {
+      try {
+        // Led there by the provider, as at the first time: no less is checked of it.
+        return await at(chosen, url);
+      } catch (error) {
+        this.#chosen.delete(url);
+        if (signal.aborted) throw error;
+      }
+    }
+    const loaded = await at(url, from);
+    // What a blocking reload was redirected to has its directives.
+    if (!blocking && loaded.baseUrl !== url) this.#choose(url, loaded.baseUrl);
+    return loaded;
+  }
+
+  #choose(url: string, place: string): void {
+    this.#chosen.set(url, place);
+    const [oldest] = this.#chosen.keys();
+    if (this.#chosen.size > MOST_PLAYLISTS && oldest !== undefined) this.#chosen.delete(oldest);
   }
 
   async #load(

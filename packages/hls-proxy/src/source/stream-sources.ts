@@ -324,7 +324,10 @@ export class StreamSources {
     this.#choice.begin(attempt);
     return {
       ...{ attempt, index, url: target.url, era: this.#era, connection, signal: aborting.signal },
-      loader: new PlaylistLoader({ connection, clock, onOutcome: onPlaylist }),
+      loader: new PlaylistLoader({
+        ...{ connection, clock, onOutcome: onPlaylist },
+        sticky: spec.stickySession ?? false,
+      }),
       record: this.#candidates.begin(attempt),
       abort: () => aborting.abort(new StreampoolError('STREAM_STOPPED', 'the source was left')),
       ...{ beganMs: clock.now(), hasPlayed: false, lostSegments: 0 },
