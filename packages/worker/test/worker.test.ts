@@ -351,6 +351,7 @@ describe('ownership', () => {
     expect(await a.worker.acquire('t')).toEqual({ granted: false, owner: 'b', epoch: 1 });
     expect(a.worker.figures().takeovers).toBe(0);
     expect(await a.worker.acquire('t', { deposes: 1 })).toEqual({ granted: true, owner: 'a', epoch: 2 });
+    expect(a.worker.figures()).toMatchObject({ takeovers: 1, claims: { granted: 2, refused: 1 } });
     expect(a.worker.figures().takeovers).toBe(1);
     await expect(a.worker.acquire('nowhere')).rejects.toMatchObject({ code: 'STREAM_NOT_FOUND' });
     store.unavailable();

@@ -151,3 +151,25 @@ test('an abort on closing is no failure', async () => {
   expect(scheduler.figures()[0]).toMatchObject({ failures: 0 });
   expect(logged).toEqual([]);
 });
+
+test('whoever wants to know is told of each run, how long it took and how it ended', async () => {
+  const told: [string, number, string][] = [];
+  const log = pino({ level: 'silent' });
+  scheduler = new InProcessScheduler({ log, timers, random: () => 0.5, onRun: (...run) => told.push(run) });
+  const { runs, job } = heldJob();
+  scheduler.every('sweep', 1_000, job, { deadlineMs: 500 });
+  await timers.advance(1_000);
+  await timers.advance(200);
+  runs[0]!.end();
+  await timers.advance(1_000);
+  runs[1]!.fail(new Error('no'));
+  await timers.advance(1_600);
+  runs[2]!.end();
+  await settle();
+  expect(told.map(([name, , outcome]) => [name, outcome])).toEqual([
+    ['sweep', 'ok'],
+    ['sweep', 'failed'],
+    ['sweep', 'timeout'],
+  ]);
+  expect(told[0]![1]).toBe(200);
+});

@@ -87,3 +87,16 @@ test('memory is bounded in time and number', async () => {
   await clock.advance(11 * 60_000);
   expect(breakers.isHalfOpen('d')).toBe(false);
 });
+
+test('how many are open can be asked: until an attempt has played, or nobody asked for them for long', async () => {
+  const { clock, breakers } = setup();
+  for (const key of ['a', 'b', 'c']) breakers.begin(key).failed('failed');
+  expect(breakers.open).toBe(3);
+  await clock.advance(250);
+  // Its pause is over, and nobody knows yet how it is.
+  expect(breakers.open).toBe(3);
+  breakers.begin('a').played();
+  expect(breakers.open).toBe(2);
+  await clock.advance(11 * 60_000);
+  expect(breakers.open).toBe(0);
+});
