@@ -1,5 +1,10 @@
 export { type ApiToken, type ApiTokens, SCOPES, type Scope, TokenBook } from './access/api-tokens.ts';
-export { type RateLimit, RateLimits, type RateLimitSettings, type RateLimitsOptions } from './access/rate-limits.ts';
+export {
+  type RateLimit,
+  type RateLimitSettings,
+  RateLimits,
+  type RateLimitsOptions,
+} from './access/rate-limits.ts';
 export type { NodeReport } from './figures/node-report.ts';
 export { createGateway, type Gateway } from './gateway.ts';
 export { hlsStreamOf } from './hls/hls-stream.ts';
