@@ -29,7 +29,7 @@ export function documentedDefault(name: SettingName): string {
   return SETTINGS[name].default ?? '';
 }
 
-/** All settings as Markdown tables, for the README. */
+/** All settings as Markdown tables, for docs/settings.md. */
 export function settingsMarkdown(): string {
   const groups = [...new Set(SETTING_NAMES.map((name) => settingOf(name).group))];
   return groups
