@@ -11,6 +11,8 @@ export interface Site {
   readonly provider: FakeProvider;
   /** Serves `path` as a live stream. */
   live(path: string): void;
+  /** Serves a live playlist below `directory`. */
+  hls(directory: string): void;
 }
 
 export const TOKEN = 'a-token-of-sixteen-characters';
@@ -86,6 +88,7 @@ export function describeApi(name: string, site: () => Site): void {
         ['/webhooks without one', '/webhooks', {}, 401],
         ['/events without one', '/events', {}, 401],
         ['/healthz needs none', '/healthz', {}, 200],
+        ['/readyz needs none', '/readyz', {}, 200],
         ['/docs needs none', '/docs', {}, 200],
         ['watching needs none', '/stream/0123456789abcdef0123456789abcdef', {}, 404],
       ])('%s: %s', async (_, path, headers, status) => {
@@ -265,8 +268,11 @@ export function describeApi(name: string, site: () => Site): void {
           ]),
           deleted_count: 1,
         });
-        const forced = await remove(`/streams/by-metadata?${query}&exclude_channel_id=x`);
-        expect(forced.deleted_streams).toEqual([b.stream_id]);
+        // Of a viewer who is about to watch something else, it is not said that he still watches.
+        const zapped = await remove(
+          `/streams/by-metadata?${query}&exclude_channel_id=x&force=false&client_id=labelled`,
+        );
+        expect(zapped.deleted_streams).toEqual([b.stream_id]);
         const d = await make(4);
         const oldest = `/streams/oldest-by-metadata?${query}`;
         expect(await remove(`${oldest}&exclude_channel_id=x`)).toMatchObject({
@@ -328,6 +334,57 @@ export function describeApi(name: string, site: () => Site): void {
         const answer = await send(`${gateway()}/stream/${id}`, 'GET');
         expect(answer.status).toBe(502);
         expect(answer.body).toMatchObject({ code: 'UPSTREAM_CONNECT_FAILED' });
+      });
+    });
+
+    describe('HLS', () => {
+      test('a playlist’s URIs lead through us and play; its viewer has an id and can be ended', async () => {
+        site().hls('/contract-hls/');
+        const created = await create({ url: site().provider.url('/contract-hls/index.m3u8?token=hunter2') });
+        const id = created.stream_id;
+        const path = `/hls/${id}/playlist.m3u8`;
+        const opened = await send(`${gateway()}${path}?client_id=hls-me&username=alice`, 'GET');
+        expect(opened.headers).toMatchObject({
+          'x-client-id': 'hls-me',
+          'x-stream-id': id,
+          'content-type': expect.stringContaining('mpegurl'),
+        });
+        const uris = String(opened.body)
+          .split('\n')
+          .filter((line) => line !== '' && !line.startsWith('#'));
+        expect(uris.length).toBeGreaterThan(1);
+        expect(opened.body).not.toContain('hunter2');
+        expect(opened.body).not.toContain(`${site().provider.port}`);
+        for (const uri of uris.slice(0, 2)) {
+          const segment = await send(new URL(uri, `${gateway()}${path}`).href, 'GET');
+          expect({ status: segment.status, type: segment.headers['content-type'] }).toMatchObject({
+            status: 200,
+            type: 'video/mp2t',
+          });
+        }
+        const other = String(uris[0]).replace(/segment\/[\w-]+/, 'segment/AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
+        expect((await send(new URL(other, `${gateway()}${path}`).href, 'GET')).status).toBeGreaterThanOrEqual(
+          400,
+        );
+        await seen('/clients', ({ clients }) =>
+          clients.some((client: Json) => client.client_id === 'hls-me' && client.username === 'alice'),
+        );
+        expect((await call('DELETE', `/hls/${id}/clients/hls-me`)).status).toBe(200);
+        expect((await call('DELETE', `/hls/${id}/clients/nobody`)).status).toBe(404);
+        expect((await send(`${gateway()}${path}?client_id=hls-me`, 'GET')).status).toBe(410);
+      });
+    });
+
+    describe('broadcasts', () => {
+      test('what there is, and what cannot be', async () => {
+        expect((await get('/broadcast')).status).toBe(200);
+        expect((await get('/broadcast/nobody/status')).status).toBe(404);
+        expect((await get('/broadcast/nobody/live.m3u8')).status).toBe(404);
+        expect((await call('POST', '/broadcast/nobody/stop')).status).toBe(404);
+        expect((await call('DELETE', '/broadcast/nobody')).status).toBe(404);
+        expect((await call('POST', '/broadcast/one/start', {})).status).toBe(422);
+        const file = await call('POST', '/broadcast/one/start', { stream_url: 'file:///etc/passwd' });
+        expect(file.status).toBe(422);
       });
     });
 

@@ -12,4 +12,5 @@ describeApi('a cluster', () => ({
   gateways: stage.gateways,
   provider: stage.provider,
   live: (path) => stage.provider.live(path, stage.sample, { start: 'keyframe' }),
+  hls: (directory) => stage.provider.hls(directory, stage.sample),
 }));

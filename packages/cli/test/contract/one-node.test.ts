@@ -13,4 +13,5 @@ describeApi('one node', () => ({
   gateways: [stage.server],
   provider: stage.provider,
   live: (path) => stage.provider.live(path, stage.sample, { start: 'keyframe' }),
+  hls: (directory) => stage.provider.hls(directory, stage.sample),
 }));

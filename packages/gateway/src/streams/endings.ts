@@ -37,8 +37,8 @@ export class Endings {
       .map((viewer) => ({ streamId: viewer.streamId, clientId }));
     // One that still waits for its first picture is not among the viewers.
     if ((streamId === undefined || here.length > 0) && engine.disconnect(clientId)) {
-      // Without other nodes this process's own count is what counts. The record follows with the next beat in any case.
-      if (peers) await state.removeClients(here).catch(() => {});
+      // The record would follow with the next beat; until then it would be counted where nothing plays here any more.
+      await state.removeClients(here).catch(() => {});
       return { confirmed: true };
     }
     if (!peers) return undefined;
