@@ -22,7 +22,7 @@ const LABELS: Readonly<Record<string, string>> = {
   cache: 'which cache',
   cause: '`source`: it sent nothing; `encoder`: FFmpeg put out nothing; `viewer`: its socket took nothing',
   direction: '`in`: from the owners of streams; `out`: to other nodes',
-  directory: '`data` or `hls`',
+  directory: '`data`, `hls`, `broadcasts`, `recordings`',
   kind: 'kind of the stream: `direct`, `shared`, `transcode`',
   method: 'of HTTP',
   node_role: '`gateway` or `worker`',

@@ -25,7 +25,10 @@ export class NodeMeters {
 
   all(config: Config): Meter[] {
     const { directory: hls } = segmentStorageOptions(config);
-    const disks = new DiskMeter({ data: config.dataDir, ...(hls !== undefined && { hls }) });
+    const disks = new DiskMeter({
+      ...{ data: config.dataDir, broadcasts: config.broadcastDir, recordings: config.recordingDir },
+      ...(hls !== undefined && { hls }),
+    });
     return [this.#state, this.jobs, disks, ...this.#others];
   }
 }

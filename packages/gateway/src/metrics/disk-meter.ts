@@ -17,7 +17,7 @@ export class DiskMeter implements Meter {
   register(registry: Registry): void {
     const free: Gauge<'directory'> = new Gauge({
       name: 'streampool_disk_free_bytes',
-      help: 'Bytes that this process can still write to the disk of a directory (data: state and files; hls: segments that are kept on disk).',
+      help: 'Bytes that this process can still write to the disk of a directory (data: state and files; hls: segments that memory is too small for; broadcasts and recordings: what networks show).',
       labelNames: ['directory'],
       registers: [registry],
       collect: () => this.#collect(free, ({ bavail, bsize }) => bavail * bsize),
