@@ -20,7 +20,7 @@ export interface HlsOptions {
   readonly segmentSeconds?: number;
   /** Segments in a live playlist; in that of an event, to begin with. */
   readonly window?: number;
-  /** Segments that are still there though no longer listed. 6 by default. */
+  /** Segments that are still there though no longer listed; by default as many as the standard asks for (RFC 8216 §6.2.2). */
   readonly keep?: number;
   readonly encryption?: 'aes-128';
   /** Added to the URI of everything but the entry, and demanded there byte for byte: a signed query. */
@@ -187,7 +187,8 @@ export class HlsChannel {
     if (kind === 'key') return { bytes: keyOf(number), type: 'application/octet-stream' };
     const place = number - this.timeline.offset;
     const { first, end } = this.timeline.listed();
-    if (place < Math.max(0, first - (this.#options.keep ?? 6)) || place > end) return undefined;
+    if (place < Math.max(0, first - (this.#options.keep ?? (this.#options.window ?? 4) + 2)) || place > end)
+      return undefined;
     const [round, index] = [Math.floor(place / perRound), place % perRound];
     if (kind === 'part') {
       if (!this.#options.lowLatency || part >= (media.parts[index]?.length ?? 0)) return undefined;
