@@ -40,7 +40,7 @@ import { openDataPlane } from '../node/data-plane.ts';
 import { front } from '../node/front.ts';
 import { NodeMeters } from '../node/meters.ts';
 import { secretOfCluster } from '../node/secrets.ts';
-import { openWebhooks } from '../node/webhooks.ts';
+import { openWebhooks, type Webhooks } from '../node/webhooks.ts';
 import { baseUrl } from '../serve/announce.ts';
 import { cannotListen } from '../serve/cannot-listen.ts';
 import { expiry, gatewayConfig } from '../serve/from-config.ts';
@@ -213,7 +213,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   }
   jobs =
     role === 'worker'
-      ? runJobs({ ...options, state, host, teardown, meters, networks: plane.networks })
+      ? runJobs({ ...options, state, host, teardown, meters, webhooks, networks: plane.networks })
       : undefined;
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
@@ -254,13 +254,16 @@ function runJobs(
     host: string;
     teardown: Teardown;
     meters: NodeMeters;
+    webhooks: Webhooks;
     networks: NetworkKeeper;
   },
 ): JobsReport {
-  const { config, cluster, log, state, host, teardown, meters, networks } = options;
+  const { config, cluster, log, state, host, teardown, meters, webhooks, networks } = options;
   const onRun = meters.jobs.observe;
   const queue = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log, onRun });
-  meters.jobs.watchQueues(() => queue.queueSizes());
+  meters.jobs.watchQueues(async () =>
+    (await Promise.all([queue.queueSizes(), webhooks.queueSizes()])).flat(),
+  );
   const local = new InProcessScheduler({ log, onRun });
   teardown.add('jobs', async () => {
     await Promise.all([queue.close(), local.close()]);

@@ -1,5 +1,5 @@
 import { EventFeed } from '@streampool/events';
-import { WebhookMeter } from '@streampool/gateway';
+import { type QueueSizes, WebhookMeter } from '@streampool/gateway';
 import { InProcessTasks, QueueTasks, type Task, type TaskHandler, type TaskQueue } from '@streampool/jobs';
 import type { ClusterState } from '@streampool/state';
 import { HttpUpstreamClient } from '@streampool/upstream';
@@ -9,6 +9,7 @@ import type { Config } from '../config/settings.ts';
 import { pause } from '../serve/pause.ts';
 import type { Teardown } from '../serve/teardown.ts';
 
+const QUEUE = 'webhooks';
 /** Whoever gave an address for once is not asked how often. */
 const CALLBACK_ATTEMPTS = 5;
 /** For so long, and so often, a queue that is away is waited for. */
@@ -32,6 +33,8 @@ export interface Webhooks {
   readonly meter: WebhookMeter;
   /** Begins to deliver, and to hand events on when it is this process's turn: on every node that does jobs. */
   serve(queue?: { readonly url: string; readonly prefix: string }): void;
+  /** How many deliveries the queue of the cluster holds, by what they are at; nothing where there is none. Rejects while Redis is away. */
+  queueSizes(): Promise<QueueSizes[]>;
   /** Tells somebody something, by the same deliveries: from `serve` on. The same id is told once. */
   tell(id: string, callback: Callback): void;
 }
@@ -80,6 +83,9 @@ export function openWebhooks(options: WebhooksOptions): Webhooks {
       );
       dispatcher.start();
     },
+    async queueSizes() {
+      return queue instanceof QueueTasks ? [{ queue: QUEUE, sizes: await queue.sizes() }] : [];
+    },
     tell(id, callback) {
       const task = { id, data: { id, callback }, attempts: CALLBACK_ATTEMPTS };
       void addWithPatience(task);
@@ -92,5 +98,5 @@ function queueFor(
   log: Logger,
   place: { readonly url: string; readonly prefix: string } | undefined,
 ): TaskQueue<Delivery> {
-  return place ? new QueueTasks({ name: 'webhooks', ...place, log, handle }) : new InProcessTasks({ handle });
+  return place ? new QueueTasks({ name: QUEUE, ...place, log, handle }) : new InProcessTasks({ handle });
 }
