@@ -16,6 +16,7 @@ import {
 } from '../sessions.ts';
 import type { Connection } from './connection.ts';
 import type { EventsTable } from './events-table.ts';
+import type { SessionTouches } from './session-touches.ts';
 import type { UsersTable } from './users-table.ts';
 
 interface SessionRow {
@@ -32,19 +33,13 @@ interface SessionRow {
   readonly last_active_ms: number;
 }
 
-/** What a touch said: which node serves the session, and when by the store's clock and by the one that expiry goes by. */
-export interface Touched {
-  readonly node: string;
-  readonly now: number;
-  readonly heard: number;
-}
-
 type EndReason = 'left' | 'idle' | 'replaced' | 'ended';
 
 export interface SessionsOptions {
   readonly connection: Connection;
   readonly events: EventsTable;
   readonly users: UsersTable;
+  readonly touches: SessionTouches;
   readonly timeoutMs: number;
 }
 
@@ -59,13 +54,11 @@ const COLUMNS = 'id, user, place, ip, player, stream_id, client_id, node, user_a
 export class SessionsTable {
   readonly #events: EventsTable;
   readonly #users: UsersTable;
+  readonly #touches: SessionTouches;
   readonly #lastsMs: number;
-  readonly #againBelowMs: number;
   readonly #insert: StatementSync;
   readonly #goOn: StatementSync;
-  readonly #note: StatementSync;
   readonly #renew: StatementSync;
-  readonly #isThere: StatementSync;
   readonly #drop: StatementSync;
   readonly #get: StatementSync;
   readonly #atPlace: StatementSync;
@@ -83,38 +76,36 @@ export class SessionsTable {
   readonly #endingOf: StatementSync;
   readonly #stale: StatementSync;
 
-  constructor({ connection, events, users, timeoutMs }: SessionsOptions) {
+  constructor({ connection, events, users, touches, timeoutMs }: SessionsOptions) {
     this.#events = events;
     this.#users = users;
-    const { lastsMs, againBelowMs } = renewalOf(timeoutMs);
-    this.#lastsMs = lastsMs;
-    this.#againBelowMs = againBelowMs;
+    this.#touches = touches;
+    this.#lastsMs = renewalOf(timeoutMs).lastsMs;
     const prepare = (sql: string): StatementSync => connection.prepare(sql);
     // CROSS JOIN: in this order, so that the indexes of sessions are used.
-    const select = `SELECT ${COLUMNS}, last_active_ms FROM sessions CROSS JOIN session_activity USING (number)`;
+    const from = 'FROM sessions CROSS JOIN session_activity USING (number)';
+    const select = `SELECT ${COLUMNS}, last_active_ms ${from}`;
+    // The first is what there is an index for.
+    const hasExpired = 'look_ms <= $heard AND expires_ms <= $heard';
     this.#insert = prepare(`
-      INSERT INTO sessions (${COLUMNS}, expires_ms) VALUES
+      INSERT INTO sessions (${COLUMNS}, look_ms) VALUES
       ($id, $user, $place, $ip, $player, $streamId, $clientId, $node, $userAgent, $now, $expiresMs)`);
     this.#goOn = prepare(`
       UPDATE sessions SET ip = $ip, client_id = $clientId, node = $node, user_agent = $userAgent,
-        expires_ms = $expiresMs WHERE id = $id`);
-    this.#note = prepare(`
-      UPDATE session_activity SET last_active_ms = $now
-      WHERE number = (SELECT number FROM sessions WHERE id = $id AND expires_ms > $againBelow AND node = $node)`);
-    this.#isThere = prepare('SELECT 1 FROM sessions WHERE id = $id');
-    this.#renew = prepare('UPDATE sessions SET node = $node, expires_ms = $expiresMs WHERE id = $id');
+        look_ms = $expiresMs WHERE id = $id`);
+    this.#renew = prepare(`
+      UPDATE session_activity SET last_active_ms = $now, expires_ms = $expiresMs
+      WHERE number = (SELECT number FROM sessions WHERE id = $id)`);
     this.#drop = prepare('DELETE FROM sessions WHERE id = $id');
     this.#get = prepare(`${select} WHERE id = $id`);
     this.#atPlace = prepare(`${select} WHERE user = $user AND place = $place`);
-    this.#isTaken = prepare(
-      'SELECT 1 FROM sessions WHERE user = $user AND place = $place AND expires_ms > $heard',
-    );
-    this.#expired = prepare(`${select} WHERE expires_ms <= $heard ORDER BY expires_ms LIMIT $most`);
-    this.#expiredOfUser = prepare(`${select} WHERE user = $user AND expires_ms <= $heard LIMIT $most`);
+    this.#isTaken = prepare(`SELECT 1 ${from} WHERE user = $user AND place = $place AND expires_ms > $heard`);
+    this.#expired = prepare(`${select} WHERE ${hasExpired} ORDER BY look_ms LIMIT $most`);
+    this.#expiredOfUser = prepare(`${select} WHERE user = $user AND ${hasExpired} LIMIT $most`);
     // Those that have expired are few: they go with the next start of the user, or the next sweep.
     this.#count = prepare(`
       SELECT coalesce((SELECT sessions FROM session_counts WHERE user = $user), 0)
-        - (SELECT count(*) FROM sessions WHERE user = $user AND expires_ms <= $heard) AS sessions`);
+        - (SELECT count(*) ${from} WHERE user = $user AND ${hasExpired}) AS sessions`);
     const page = 'id > $after AND expires_ms > $heard ORDER BY id LIMIT $limit';
     this.#page = prepare(`${select} WHERE ${page}`);
     this.#pageOfUser = prepare(
@@ -136,7 +127,7 @@ export class SessionsTable {
       `SELECT reason FROM session_endings WHERE ${place} AND session_id = $id AND at_ms > $since`,
     );
     this.#stale = prepare(`
-      SELECT EXISTS (SELECT 1 FROM sessions WHERE expires_ms <= $heard)
+      SELECT EXISTS (SELECT 1 ${from} WHERE ${hasExpired})
         OR EXISTS (SELECT 1 FROM session_endings WHERE at_ms <= $before) AS found`);
   }
 
@@ -147,13 +138,14 @@ export class SessionsTable {
     const limit = this.#users.get(user)?.maxSessions ?? request.limit;
     const active = this.count(user, heard);
     const row = this.#atPlace.get({ user, place }) as unknown as SessionRow | undefined;
-    const current = row && toSession(row);
+    const current = row && this.#toSession(row);
     const expiresMs = heard + this.#lastsMs;
 
     if (current && current.player === player && current.streamId === streamId) {
       const { ip, clientId, node, userAgent } = request;
       this.#goOn.run({ id: current.id, ip, clientId, node, userAgent, expiresMs });
-      this.#note.run({ id: current.id, node, now, againBelow: heard });
+      this.#renew.run({ id: current.id, now, expiresMs });
+      this.#touches.forget(current.id);
       return { granted: true, sessionId: current.id, active, limit };
     }
     if (current && resumes) return { granted: false, reason: 'replaced' };
@@ -174,25 +166,11 @@ export class SessionsTable {
     };
   }
 
-  /** Which of them go on. Reads only: {@link SessionsTable.write} has to follow for those that do. */
-  look(touches: readonly SessionTouch[], heard: number, now: number): TouchAnswer[] {
-    return touches.map(({ id, user, place }) => {
-      if (this.#isThere.get({ id })) return 'ok';
-      const since = now - ENDINGS.keptMs;
-      const ending = this.#endingOf.get({ id, user, place, since }) as { reason: EndReason } | undefined;
-      if (ending) return ending.reason === 'ended' ? 'ended' : 'replaced';
-      return this.#isTaken.get({ user, place, heard }) ? 'replaced' : 'unknown';
-    });
-  }
-
-  /** Writes what touches said. A session that has gone in the meantime stays gone. */
-  write(touched: ReadonlyMap<string, Touched>): void {
-    for (const [id, { node, now, heard }] of touched) {
-      const noted = { id, node, now, againBelow: heard + this.#againBelowMs };
-      if (Number(this.#note.run(noted).changes) > 0) continue;
-      this.#renew.run({ id, node, expiresMs: heard + this.#lastsMs });
-      this.#note.run(noted);
-    }
+  /** See {@link SessionState.touchSessions}. Only reads. */
+  touch(node: string, touches: readonly SessionTouch[], heard: number, now: number): TouchAnswer[] {
+    const ids = touches.map(({ id }) => id);
+    const found = this.#touches.touch(ids, node, heard, now);
+    return touches.map((touch, i) => (found[i] ? 'ok' : this.#whyGone(touch, heard, now)));
   }
 
   /** See {@link SessionState.endSession}. */
@@ -205,7 +183,7 @@ export class SessionsTable {
 
   get(id: string): SessionRecord | undefined {
     const row = this.#get.get({ id }) as unknown as SessionRow | undefined;
-    return row && toSession(row);
+    return row && this.#toSession(row);
   }
 
   list(
@@ -222,7 +200,7 @@ export class SessionsTable {
         : streamId !== undefined
           ? this.#pageOfStream.all({ ...page, streamId })
           : this.#page.all(page);
-    const items = (rows as unknown as SessionRow[]).slice(0, limit).map(toSession);
+    const items = (rows as unknown as SessionRow[]).slice(0, limit).map((row) => this.#toSession(row));
     const last = items.at(-1);
     return rows.length > limit && last ? { items, next: last.id } : { items };
   }
@@ -240,6 +218,13 @@ export class SessionsTable {
   expire(most: number, heard: number, now: number): number {
     this.#forgetEndings.run({ before: now - ENDINGS.keptMs });
     return this.#dropAll(this.#expired.all({ heard, most }), now);
+  }
+
+  #whyGone({ id, user, place }: SessionTouch, heard: number, now: number): TouchAnswer {
+    const since = now - ENDINGS.keptMs;
+    const ending = this.#endingOf.get({ id, user, place, since }) as { reason: EndReason } | undefined;
+    if (ending) return ending.reason === 'ended' ? 'ended' : 'replaced';
+    return this.#isTaken.get({ user, place, heard }) ? 'replaced' : 'unknown';
   }
 
   /** See {@link SessionRequest.quietMs}. */
@@ -263,13 +248,14 @@ export class SessionsTable {
   }
 
   #dropAll(rows: readonly unknown[], now: number): number {
-    for (const row of rows) this.#end(toSession(row as SessionRow), 'idle', now);
+    for (const row of rows) this.#end(this.#toSession(row as SessionRow), 'idle', now);
     return rows.length;
   }
 
   #end(session: SessionRecord, reason: EndReason, now: number): void {
     const { id, user, place, player, streamId } = session;
     this.#drop.run({ id });
+    this.#touches.forget(id);
     if (reason === 'replaced' || reason === 'ended') {
       this.#noteEnding.run({ id, user, place, player, streamId, reason, now });
       this.#trimEndings.run({ user, place });
@@ -285,20 +271,20 @@ export class SessionsTable {
   ): void {
     this.#events.add([{ type, streamId, data: { user, ip, clientId, node, ...particulars } }], now);
   }
-}
 
-function toSession(row: SessionRow): SessionRecord {
-  return {
-    id: row.id,
-    user: row.user,
-    ip: row.ip,
-    place: row.place,
-    player: row.player,
-    streamId: row.stream_id,
-    clientId: row.client_id,
-    node: row.node,
-    userAgent: row.user_agent,
-    startedAtMs: row.started_at_ms,
-    lastActiveMs: row.last_active_ms,
-  };
+  #toSession(row: SessionRow): SessionRecord {
+    return {
+      id: row.id,
+      user: row.user,
+      ip: row.ip,
+      place: row.place,
+      player: row.player,
+      streamId: row.stream_id,
+      clientId: row.client_id,
+      node: row.node,
+      userAgent: row.user_agent,
+      startedAtMs: row.started_at_ms,
+      lastActiveMs: Math.max(row.last_active_ms, this.#touches.lastActiveMs(row.id)),
+    };
+  }
 }
