@@ -16,9 +16,11 @@ const ENTRY = {
 /** A server that knows these answers, and that everything else is not there. */
 function knows(answers: Readonly<Record<string, unknown>>): ApiClient {
   const api = new ApiClient('http://127.0.0.1:1', undefined);
-  api.get = async <T>(path: string): Promise<T> => {
+  api.get = async (template: string, question?: unknown): Promise<never> => {
+    const { id } = (question as { path: { id: string } }).path;
+    const path = template.replace('{id}', encodeURIComponent(id));
     if (answers[path] instanceof Error) throw answers[path];
-    if (path in answers) return answers[path] as T;
+    if (path in answers) return answers[path] as never;
     throw new CommandProblem(
       'not here',
       path.startsWith('/streams') ? 'STREAM_NOT_FOUND' : 'CLIENT_NOT_FOUND',

@@ -1,4 +1,6 @@
+import { createClient, type ApiClient as TypedClient } from '@streampool/client';
 import { redactUrl } from '@streampool/redaction';
+import type { AnswerTo, PathWith, QuestionOf } from './typed-paths.ts';
 
 /** Long enough for a server under load, short enough for somebody who waits at a prompt. */
 const TIMEOUT_MS = 10_000;
@@ -15,10 +17,10 @@ export class CommandProblem extends Error {
   }
 }
 
-export interface PostOptions {
-  /** Sent as JSON. */
+interface Question {
+  readonly path?: unknown;
+  readonly query?: unknown;
   readonly body?: unknown;
-  /** For questions that take long. */
   readonly timeoutMs?: number;
 }
 
@@ -27,88 +29,92 @@ interface Refusal {
   readonly detail?: string;
 }
 
-/** Talks to the API of a running server. */
+/** Talks to the API of a running server, in the terms of its own description. */
 export class ApiClient {
   readonly #base: string;
   readonly #token: string | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly #client: TypedClient;
 
   /** `base` is the root of the API, such as `http://127.0.0.1:8085`. Questions under way end with the signal. */
   constructor(base: string, token: string | undefined, signal?: AbortSignal) {
     this.#base = base.replace(/\/+$/, '');
     this.#token = token;
     this.#signal = signal;
+    this.#client = createClient({ url: this.#base, ...(token !== undefined && { token }) });
   }
 
   /** @throws CommandProblem that says what to do */
-  get<T>(path: string): Promise<T> {
-    return this.#ask<T>('GET', path);
+  get<P extends PathWith<'get'>>(path: P, question?: QuestionOf<'get', P>): Promise<AnswerTo<'get', P>> {
+    return this.#ask('get', path, question);
   }
 
   /** @throws CommandProblem */
-  post<T>(path: string, options?: PostOptions): Promise<T> {
-    return this.#ask<T>('POST', path, options);
+  post<P extends PathWith<'post'>>(path: P, question?: QuestionOf<'post', P>): Promise<AnswerTo<'post', P>> {
+    return this.#ask('post', path, question);
   }
 
   /** @throws CommandProblem */
-  put<T>(path: string, options?: PostOptions): Promise<T> {
-    return this.#ask<T>('PUT', path, options);
+  put<P extends PathWith<'put'>>(path: P, question?: QuestionOf<'put', P>): Promise<AnswerTo<'put', P>> {
+    return this.#ask('put', path, question);
   }
 
   /** @throws CommandProblem */
-  delete<T>(path: string): Promise<T> {
-    return this.#ask<T>('DELETE', path);
+  delete<P extends PathWith<'delete'>>(
+    path: P,
+    question?: QuestionOf<'delete', P>,
+  ): Promise<AnswerTo<'delete', P>> {
+    return this.#ask('delete', path, question);
   }
 
   /** A body that has no end, until the client's signal is aborted. @throws CommandProblem */
   async stream(path: string): Promise<AsyncIterable<Uint8Array>> {
-    const response = await this.#fetch('GET', path, { headers: { accept: 'text/event-stream' } });
+    const response = await fetch(this.#base + path, {
+      headers: {
+        accept: 'text/event-stream',
+        ...(this.#token !== undefined && { 'x-api-token': this.#token }),
+      },
+      ...(this.#signal && { signal: this.#signal }),
+    }).catch((cause: unknown) => {
+      throw this.#silence(cause, TIMEOUT_MS);
+    });
     if (!response.ok || !response.body) throw await this.#refusal(response, path);
     return response.body;
   }
 
   async #ask<T>(
-    method: string,
+    method: 'get' | 'post' | 'put' | 'delete',
     path: string,
-    { body: sent, timeoutMs = TIMEOUT_MS }: PostOptions = {},
+    question: Question = {},
   ): Promise<T> {
-    const response = await this.#fetch(method, path, {
-      ...(sent !== undefined && { body: JSON.stringify(sent) }),
-      headers: {
-        accept: 'application/json',
-        ...(sent !== undefined && { 'content-type': 'application/json' }),
-      },
-      timeoutMs,
+    const { path: inPath, query, body, timeoutMs = TIMEOUT_MS } = question;
+    const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(this.#signal ? [this.#signal] : [])]);
+    // What belongs to which path has been checked where it was asked.
+    const request = this.#client.request as unknown as (
+      method: string,
+      path: string,
+      init: unknown,
+    ) => Promise<{ data?: T; error?: Refusal; response: Response }>;
+    const { data, error, response } = await request(method, path, {
+      params: { path: inPath, query },
+      ...(body !== undefined && { body }),
+      signal,
+    }).catch((cause: unknown) => {
+      throw this.#silence(cause, timeoutMs);
     });
-    const body = (await response.json().catch(() => undefined)) as T | Refusal | undefined;
-    if (!response.ok || body === undefined) throw this.#refused(response, path, body as Refusal | undefined);
-    return body as T;
+    const shownPath = path.replace(/\{(\w+)\}/g, (_, name: string) =>
+      encodeURIComponent(`${(inPath as Record<string, unknown> | undefined)?.[name]}`),
+    );
+    if (!response.ok || data === undefined) throw this.#refused(response, shownPath, error);
+    return data;
   }
 
-  /** `timeoutMs`: for the whole answer; absent: it may go on. */
-  async #fetch(
-    method: string,
-    path: string,
-    { timeoutMs, headers, body }: { timeoutMs?: number; headers: Record<string, string>; body?: string },
-  ): Promise<Response> {
-    const signals = [
-      ...(timeoutMs === undefined ? [] : [AbortSignal.timeout(timeoutMs)]),
-      ...(this.#signal ? [this.#signal] : []),
-    ];
-    try {
-      return await fetch(this.#base + path, {
-        method,
-        ...(body !== undefined && { body }),
-        headers: { ...headers, ...(this.#token !== undefined && { 'x-api-token': this.#token }) },
-        signal: AbortSignal.any(signals),
-      });
-    } catch (error) {
-      if (this.#signal?.aborted) throw new CommandProblem('Interrupted.', 'INTERRUPTED');
-      throw new CommandProblem(
-        `No answer from ${redactUrl(this.#base)} (${reasonOf(error, timeoutMs ?? TIMEOUT_MS)}). Is the server running? See --url.`,
-        'NO_ANSWER',
-      );
-    }
+  #silence(error: unknown, timeoutMs: number): CommandProblem {
+    if (this.#signal?.aborted) return new CommandProblem('Interrupted.', 'INTERRUPTED');
+    return new CommandProblem(
+      `No answer from ${redactUrl(this.#base)} (${reasonOf(error, timeoutMs)}). Is the server running? See --url.`,
+      'NO_ANSWER',
+    );
   }
 
   async #refusal(response: Response, path: string): Promise<CommandProblem> {

@@ -1,6 +1,6 @@
 import { type ApiClient, CommandProblem } from '../api/client.ts';
+import type { AnswerTo } from '../api/typed-paths.ts';
 import { inSeconds } from './in-seconds.ts';
-import type { ShownWorker } from './reports.ts';
 import { type AskOptions, apiOf, asJson } from './show.ts';
 import type { Surroundings } from './watch.ts';
 
@@ -11,13 +11,7 @@ export interface DrainOptions extends AskOptions {
   readonly wait?: string | true;
 }
 
-/** Answer of `POST` and `DELETE /workers/{id}/drain`. */
-interface Drained {
-  readonly worker_id: string;
-  readonly status: string;
-  readonly owned_streams: number;
-  readonly viewers: number;
-}
+type Drained = AnswerTo<'post', '/workers/{id}/drain'>;
 
 /** How a drain that is waited for ends. */
 type Outcome = 'gone' | 'empty';
@@ -39,8 +33,10 @@ export async function drainCommand(
   const { output } = surroundings;
   const mostMs = typeof options.wait === 'string' ? waitOf(options.wait) : WAIT_MS;
   const api = apiOf(options, surroundings.signal);
-  const path = `/workers/${encodeURIComponent(worker)}/drain`;
-  const told = await (options.cancel ? api.delete<Drained>(path) : api.post<Drained>(path));
+  const question = { path: { id: worker } };
+  const told = await (options.cancel
+    ? api.delete('/workers/{id}/drain', question)
+    : api.post('/workers/{id}/drain', question));
   if (options.wait === undefined || options.cancel) {
     output.write(`${options.json ? asJson(told) : sentence(told, options.cancel === true)}\n`);
     return;
@@ -73,7 +69,7 @@ async function waitUntilEmpty(
   let firstBeat: string | undefined;
   let left = '';
   while (!signal.aborted) {
-    const listed = await api.get<{ workers: ShownWorker[] }>('/workers').catch((error: unknown) => {
+    const listed = await api.get('/workers').catch((error: unknown) => {
       if (signal.aborted) return undefined;
       if (!(error instanceof CommandProblem) || now() - answeredMs > PATIENCE_MS) throw error;
       return undefined;

@@ -1,4 +1,5 @@
 import { CommandProblem } from '../api/client.ts';
+import type { AnswerTo } from '../api/typed-paths.ts';
 import { inSeconds } from './in-seconds.ts';
 import { type AskOptions, apiOf, asJson } from './show.ts';
 import type { Surroundings } from './watch.ts';
@@ -8,17 +9,7 @@ export interface DrillOptions extends AskOptions {
   readonly seconds?: string;
 }
 
-/** Answer of `POST /streams/{id}/drill`. */
-interface Drilled {
-  readonly fault: string;
-  readonly seconds: number;
-  readonly switched: boolean;
-  readonly failover_index: number;
-  readonly gap_ms: { readonly p50: number; readonly p99: number; readonly max: number };
-  readonly viewers: number;
-  readonly dropped: number;
-  readonly slate_ms: number;
-}
+type Drilled = AnswerTo<'post', '/streams/{id}/drill'>;
 
 const DEFAULT_SECONDS = 10;
 const MOST_MS = 60_000;
@@ -40,8 +31,10 @@ export async function drillCommand(
       ? DEFAULT_SECONDS
       : inSeconds('--seconds', options.seconds, { leastMs: 1_000, mostMs: MOST_MS }) / 1_000;
   const timeoutMs = seconds * 1_000 + SETTLE_MS;
-  const told = await apiOf(options, signal).post<Drilled>(`/streams/${encodeURIComponent(stream)}/drill`, {
-    body: { fault, seconds },
+  const told = await apiOf(options, signal).post('/streams/{id}/drill', {
+    path: { id: stream },
+    // One that is none is the server's to refuse, which says which there are.
+    body: { fault: fault as Drilled['fault'] & 'cut', seconds },
     timeoutMs,
   });
   if (!told || typeof told.viewers !== 'number')

@@ -1,3 +1,4 @@
+import type { AnswerTo, QuestionOf } from '../api/typed-paths.ts';
 import { inSeconds } from './in-seconds.ts';
 import { type AskOptions, apiOf, asJson } from './show.ts';
 import type { Surroundings } from './watch.ts';
@@ -9,13 +10,7 @@ export interface LogLevelCommandOptions extends AskOptions {
   readonly seconds?: string;
 }
 
-interface Levels {
-  readonly nodes: readonly {
-    readonly node: string;
-    readonly level: string | null;
-    readonly reverts_in_seconds: number | null;
-  }[];
-}
+type Levels = AnswerTo<'get', '/log-level'>;
 
 /** Prints how much each node logs, after changing it where a level is given. @throws CommandProblem */
 export async function logLevelCommand(
@@ -35,8 +30,8 @@ export async function logLevelCommand(
     ...(forMs !== undefined && { seconds: forMs / 1_000 }),
   };
   const levels = await (level === undefined
-    ? api.get<Levels>('/log-level')
-    : api.put<Levels>('/log-level', { body }));
+    ? api.get('/log-level')
+    : api.put('/log-level', { body: body as QuestionOf<'put', '/log-level'>['body'] & object }));
   output.write(`${options.json ? asJson(levels) : levels.nodes.map(sentence).join('\n')}\n`);
 }
 

@@ -1,4 +1,5 @@
 import type { ApiClient } from '../api/client.ts';
+import type { AnswerTo } from '../api/typed-paths.ts';
 import { bytes, type Column, elapsed, since, table } from '../output/table.ts';
 
 /** What a server answered, and how it is shown to a person. */
@@ -11,90 +12,12 @@ export interface Report {
 /** One question to a running server. */
 export type Ask = (api: ApiClient) => Promise<Report>;
 
-interface Health {
-  readonly version: string;
-  readonly uptime_seconds: number;
-  readonly total_bytes_served: number;
-  readonly stats: {
-    readonly total_streams: number;
-    readonly active_streams: number;
-    readonly active_clients: number;
-  };
-}
-
-interface Info {
-  readonly ffmpeg_version: string | null;
-  readonly hardware_acceleration: { readonly type: string | null };
-  readonly worker: { readonly worker_id: string };
-}
-
-interface ShownStream {
-  readonly stream_id: string;
-  readonly kind: string;
-  readonly state: string;
-  readonly client_count: number;
-  readonly bitrate_kbps: number | null;
-  readonly speed: number | null;
-  readonly profile: string | null;
-  readonly owner?: string | null;
-  readonly current_url: string;
-  readonly last_error: string | null;
-}
-
-interface ShownClient {
-  readonly client_id: string;
-  readonly stream_id: string;
-  readonly ip_address: string;
-  readonly username: string | null;
-  readonly user_agent: string;
-  readonly created_at: string;
-  readonly bytes_served: number;
-  readonly lag_bytes: number;
-  readonly skips: number;
-  readonly node?: string;
-}
-
-export interface ShownWorker {
-  readonly worker_id: string;
-  /** Absent in the answers of older servers. */
-  readonly role?: string;
-  readonly host: string;
-  readonly pid: number;
-  readonly status: string;
-  readonly version: string;
-  readonly owned_streams: number;
-  /** The most of them; 0: no limit. Absent, with the encoders, in the answers of older servers. */
-  readonly capacity?: number;
-  readonly encoders?: number;
-  readonly max_encoders?: number;
-  readonly viewers: number;
-  readonly load: number;
-  readonly started_at: string;
-  readonly heartbeat_at: string;
-}
-
-interface ShownSlot {
-  readonly node: string;
-  readonly stream_id: string | null;
-  readonly priority: number;
-  readonly since: string;
-  readonly viewer: {
-    readonly client_id: string;
-    readonly ip_address: string;
-    readonly username: string | null;
-  } | null;
-}
-
-interface ShownProvider {
-  readonly provider_id: string;
-  readonly hosts: readonly string[];
-  readonly max_connections: number;
-  readonly slots_in_use: number;
-  readonly slots: readonly ShownSlot[];
-}
+type ShownStream = AnswerTo<'get', '/streams'>['streams'][number];
+type ShownClient = AnswerTo<'get', '/clients'>['clients'][number];
+export type ShownWorker = AnswerTo<'get', '/workers'>['workers'][number];
 
 export const status: Ask = async (api) => {
-  const [health, info] = await Promise.all([api.get<Health>('/health'), api.get<Info>('/info')]);
+  const [health, info] = await Promise.all([api.get('/health'), api.get('/info')]);
   const rows: [string, string | number][] = [
     ['version', health.version],
     ['worker', info.worker.worker_id],
@@ -126,12 +49,12 @@ const STREAM_COLUMNS: readonly Column<ShownStream>[] = [
 ];
 
 export const streams: Ask = async (api) => {
-  const answer = await api.get<{ streams: ShownStream[] }>('/streams');
+  const answer = await api.get('/streams');
   return report(answer, STREAM_COLUMNS, answer.streams, 'No streams.');
 };
 
 export const clients: Ask = async (api) => {
-  const answer = await api.get<{ clients: ShownClient[] }>('/clients');
+  const answer = await api.get('/clients');
   const nowMs = Date.now();
   const columns: readonly Column<ShownClient>[] = [
     { title: 'CLIENT', cell: (client) => client.client_id },
@@ -149,7 +72,7 @@ export const clients: Ask = async (api) => {
 };
 
 export const workers: Ask = async (api) => {
-  const answer = await api.get<{ workers: ShownWorker[] }>('/workers');
+  const answer = await api.get('/workers');
   const nowMs = Date.now();
   const columns: readonly Column<ShownWorker>[] = [
     { title: 'WORKER', cell: (worker) => worker.worker_id },
@@ -170,7 +93,7 @@ export const workers: Ask = async (api) => {
 
 /** One line for each connection, and one for a provider without any. */
 export const providers: Ask = async (api) => {
-  const answer = await api.get<{ providers: ShownProvider[] }>('/providers');
+  const answer = await api.get('/providers');
   const nowMs = Date.now();
   const rows = answer.providers.flatMap((provider) =>
     (provider.slots.length > 0 ? provider.slots : [undefined]).map((slot) => ({ provider, slot })),

@@ -1,21 +1,8 @@
+import type { AnswerTo } from '../api/typed-paths.ts';
 import { type Column, since, table } from '../output/table.ts';
 import type { Ask } from './reports.ts';
 
-interface ShownSession {
-  readonly session_id: string;
-  readonly username: string;
-  readonly ip_address: string;
-  readonly stream_id: string;
-  readonly node: string;
-  readonly user_agent: string;
-  readonly started_at: string;
-  readonly last_active: string;
-}
-
-interface Page {
-  readonly sessions: readonly ShownSession[];
-  readonly next?: string;
-}
+type ShownSession = AnswerTo<'get', '/sessions'>['sessions'][number];
 
 /** Pages that are read at most: a terminal is no place for more. */
 const MOST_PAGES = 20;
@@ -25,8 +12,8 @@ export const sessions: Ask = async (api) => {
   const found: ShownSession[] = [];
   let after: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const query = new URLSearchParams({ limit: '1000', ...(after !== undefined && { after }) });
-    const answer = await api.get<Page>(`/sessions?${query}`);
+    const query = { limit: 1000, ...(after !== undefined && { after }) };
+    const answer = await api.get('/sessions', { query });
     found.push(...answer.sessions);
     after = answer.next;
     if (after === undefined) break;

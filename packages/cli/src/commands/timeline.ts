@@ -1,24 +1,10 @@
 import { type ApiClient, CommandProblem } from '../api/client.ts';
+import type { AnswerTo } from '../api/typed-paths.ts';
 import { type Column, table } from '../output/table.ts';
 import type { Ask } from './reports.ts';
 
-interface ShownEntry {
-  readonly at: string;
-  readonly until: string | null;
-  readonly type: string;
-  readonly cause: string;
-  readonly detail: string;
-  readonly stream_id: string;
-  readonly client_id: string | null;
-  readonly node: string | null;
-  readonly count: number;
-}
-
-interface ShownTimeline {
-  readonly stream_id?: string;
-  readonly complete: boolean;
-  readonly entries: readonly ShownEntry[];
-}
+type ShownTimeline = Pick<AnswerTo<'get', '/clients/{id}/timeline'>, 'complete' | 'entries'>;
+type ShownEntry = ShownTimeline['entries'][number];
 
 const COLUMNS: readonly Column<ShownEntry>[] = [
   { title: 'AT', cell: ({ at }) => at.slice(11, 23) },
@@ -47,11 +33,14 @@ export function timeline(id: string): Ask {
 
 /** @throws CommandProblem NOT_FOUND if it is neither */
 async function ask(api: ApiClient, id: string): Promise<ShownTimeline> {
-  const path = `${encodeURIComponent(id)}/timeline`;
-  const known = [`/streams/${path}`, `/clients/${path}`];
-  for (const each of known) {
+  const question = { path: { id } };
+  const asked = [
+    () => api.get('/streams/{id}/timeline', question),
+    () => api.get('/clients/{id}/timeline', question),
+  ];
+  for (const each of asked) {
     try {
-      return await api.get<ShownTimeline>(each);
+      return await each();
     } catch (error) {
       const { code } = error as Partial<CommandProblem>;
       if (code !== 'STREAM_NOT_FOUND' && code !== 'CLIENT_NOT_FOUND') throw error;

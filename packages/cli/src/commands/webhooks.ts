@@ -1,16 +1,8 @@
+import type { AnswerTo } from '../api/typed-paths.ts';
 import { type Column, table } from '../output/table.ts';
 import type { Ask } from './reports.ts';
 
-interface ShownWebhook {
-  readonly id: string;
-  readonly url: string;
-  readonly events: readonly string[];
-  readonly timeout: number;
-  readonly retry_attempts: number;
-  readonly stream_id: string | null;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly dead_letters: number;
-}
+type ShownWebhook = AnswerTo<'get', '/webhooks'>['webhooks'][number];
 
 const COLUMNS: readonly Column<ShownWebhook>[] = [
   { title: 'WEBHOOK', cell: ({ id }) => id },
@@ -23,7 +15,7 @@ const COLUMNS: readonly Column<ShownWebhook>[] = [
 
 /** Who is told what happens. */
 export const webhooks: Ask = async (api) => {
-  const answer = await api.get<{ webhooks: ShownWebhook[] }>('/webhooks');
+  const answer = await api.get('/webhooks');
   return {
     answer,
     text: (width) =>
