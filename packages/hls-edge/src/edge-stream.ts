@@ -69,6 +69,7 @@ export class EdgeStream {
   /** Where the stream goes from here, though the cluster may not know yet. */
   #movedTo: { readonly place: RemotePlacement; readonly fromEpoch: number } | undefined;
   #newestEpoch = 0;
+  #settling = false;
   #usedMs: number;
   #closed = false;
 
@@ -314,6 +315,11 @@ export class EdgeStream {
   async #acquire(options: { deposes?: Deposed }): Promise<Placement> {
     const { cluster } = this.#options;
     if (!cluster) return { here: true, epoch: 0 };
+    // Played here while the state is away: players do not wait each time until that has been found out once more.
+    if (this.#origin?.epoch === 0 && !options.deposes) {
+      this.#settle();
+      return { here: true, epoch: 0 };
+    }
     const place = await cluster.ownership.acquire(this.id, options);
     const moved = this.#movedTo;
     // Ours by what this node was told last, but it has been given away since.
@@ -322,6 +328,27 @@ export class EdgeStream {
     if (moved && (!place.here || place.epoch !== moved.fromEpoch)) this.#movedTo = undefined;
     this.#newestEpoch = Math.max(this.#newestEpoch, place.epoch);
     return place;
+  }
+
+  /** Finds out, beside what goes on, whose the stream is by the state. */
+  #settle(): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    const origin = this.#origin?.origin;
+    void this.#options
+      .cluster!.ownership.acquire(this.id, {})
+      .then(
+        (place) => {
+          const held = this.#origin;
+          if (!held || held.origin !== origin || place.epoch === 0) return;
+          if (place.here) this.#origin = { ...held, epoch: place.epoch };
+          else this.follow(place.epoch);
+        },
+        () => {},
+      )
+      .finally(() => {
+        this.#settling = false;
+      });
   }
 
   async #fromHere(epoch: number, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { waitFor } from '@streampool/testkit';
+import { HlsReader, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage, expectUndisturbed, longestGap } from './cluster-stage.ts';
 
@@ -102,3 +102,30 @@ test('a stream that nobody has watched yet starts while Redis is away, once, at 
   expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total: total + 1 });
   expectUndisturbed(players);
 });
+
+test('Redis stopped, then the owner killed: HLS players have a new one in seconds, and the numbers go on', async () => {
+  const url = stage.provider.url('/live.ts?hls');
+  const { id } = await stage.create('transcode', { url, profile: COPY });
+  const readers = stage.gateways.map(
+    (gateway, index) => new HlsReader(`${gateway.url}/hls/${id}/playlist.m3u8?client_id=hls-${index}`),
+  );
+  const played = (seconds: number): Promise<unknown> =>
+    Promise.all(readers.map((reader) => reader.waitForPlayed(seconds, 30_000)));
+  try {
+    await played(5);
+    const owner = await stage.ownerOf(id);
+    stage.cluster.redis.stop();
+    await owner.kill();
+    await played(10);
+    const good = { violations: [], lost: 0, playlistFailures: [], discontinuities: 1 };
+    for (const reader of readers) {
+      const report = reader.report();
+      expect(report).toMatchObject(good);
+      expect(report.longestStallMs).toBeLessThan(8_000);
+    }
+    expect(stage.ffmpegs()).toHaveLength(1);
+  } finally {
+    stage.cluster.redis.continue();
+    await Promise.all(readers.map((reader) => reader.close()));
+  }
+}, 60_000);

@@ -21,8 +21,11 @@ export interface RememberingOptions {
   readonly after?: (ms: number, run: () => void) => () => void;
 }
 
-/** The nodes are asked for this often though nobody wants to know, ms: when the store goes, it is too late to ask. */
-const LOOK_AROUND_MS = 60_000;
+/**
+ * The nodes are asked for this often though nobody wants to know, ms: when the store goes, it is too late to ask, and a
+ * worker that is then made the owner of a stream asks the node that says so, which may have come a moment ago, what it is.
+ */
+const LOOK_AROUND_MS = 5_000;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

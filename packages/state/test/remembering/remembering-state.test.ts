@@ -55,6 +55,17 @@ describe('while the store is away', () => {
     await expect(node.heartbeat(beat('me'))).rejects.toMatchObject(unavailable);
   });
 
+  test('also nodes that came a moment before it went are known, though nobody here had asked for them', async () => {
+    await node.heartbeat(beat('me'));
+    await settle();
+    await store.inner.heartbeat(beat('late'));
+    await store.pass(5_000);
+    await node.heartbeat(beat('me'));
+    await settle();
+    store.goAway();
+    expect((await node.listWorkers()).map(({ id }) => id)).toContain('late');
+  });
+
   test('a stream of which only the definition is known is one that nobody plays', async () => {
     await node.putStream(definition(7));
     store.goAway();
