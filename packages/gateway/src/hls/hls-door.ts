@@ -168,7 +168,10 @@ export class HlsDoor {
   ): Promise<void> {
     const { own, carried } = splitQuery(knock.query, pass);
     const left = new AbortController();
-    res.once('close', () => left.abort());
+    // Not for each that has its answer: an abort makes an error with a stack.
+    res.once('close', () => {
+      if (!res.writableFinished) left.abort();
+    });
     const answer = await this.#ask(definition, knock.path, own, req.headers.range, left.signal);
     const seen = { ...viewer, streamId: definition.id };
     const isPlaylist = answer.kind === 'playlist';

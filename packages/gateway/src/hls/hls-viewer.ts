@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type AddressOf, type ViewerIdentity, viewerIdentity } from '../viewers/viewer-identity.ts';
 
@@ -15,8 +15,8 @@ export function hlsViewer(
   const viewer = viewerIdentity(req, query, addressOf);
   if (viewer.chosen) return viewer;
   const { ip, userAgent, username } = viewer;
-  const digest = createHash('sha256').update(JSON.stringify([streamId, ip, userAgent, username ?? null]));
-  return { ...viewer, clientId: uuidOf(digest.digest('hex')) };
+  const known = JSON.stringify([streamId, ip, userAgent, username ?? null]);
+  return { ...viewer, clientId: uuidOf(hash('sha256', known)) };
 }
 
 /** Of the form of RFC 9562 §5.4, as made-up ids are everywhere here. */
