@@ -308,6 +308,9 @@ export class HlsProxy implements HlsOrigin {
   ): Promise<HlsAnswer> {
     const rendition = this.#renditions.listing(resource.url);
     if (rendition) rendition.followedAtMs = this.#clock.now();
+    // Some players ask for gaps all the same: their source has refused it already.
+    if (rendition?.listed(resource.url, range)?.isLost && !this.#bodies.knows(resource.url, range))
+      throw new StreampoolError('NOT_FOUND', 'the provider has it no longer');
     const { found, outcome } = await this.#inTime(
       (deadline) => this.#bodies.get({ resource, range, isOfWhole: this.#isOfWhole(rendition) }, deadline),
       signal,
@@ -381,6 +384,8 @@ export class HlsProxy implements HlsOrigin {
         lost: (error) => {
           this.#goingBack.lost();
           if (this.#state.state === 'live') this.#state.move('switching', error.code);
+          // By the time that players come again, another source's playlist is there.
+          for (const rendition of this.#followed()) void this.#refresh(rendition).catch(() => {});
         },
         playing: ({ index, reason, gapMs }) => {
           this.#goingBack.playing(index);
@@ -428,7 +433,8 @@ export class HlsProxy implements HlsOrigin {
       return;
     }
     this.#statistics.failedFetches += 1;
-    const isListed = this.#renditions.listing(url) !== undefined;
+    // What the source before it had listed is not its fault, however long players ask for it.
+    const isListed = this.#renditions.listing(url)?.listed(url)?.era === turn?.era;
     if (!turn || !isListed || error.code === 'CAPACITY_EXHAUSTED') return;
     turn.lostSegments += 1;
     if (turn.lostSegments >= LOST_SEGMENTS) this.#sources.lost(turn, error);

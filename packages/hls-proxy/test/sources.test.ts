@@ -82,9 +82,33 @@ test('segments that cannot be had although they are listed: another source; old 
   it.clock.advance(3_001);
   const last = await it.text();
   expect(it.proxy.snapshot().failoverIndex).toBe(1);
-  // Its newest could not be had, so nothing of it is listed; and its number is not used again.
-  expect(numberIn(last, 'EXT-X-MEDIA-SEQUENCE')).toBe(104);
-  expect(await it.bytes(pathsIn(last)[0]!)).toEqual(media(`b-${3 - pathsIn(last).length}.ts`));
+  // Its newest could not be had: its number stays, nobody has to ask for it, and who does is not a reason to ask the provider.
+  expect(numberIn(last, 'EXT-X-MEDIA-SEQUENCE')).toBe(103);
+  expect(last).toMatch(/EXT-X-GAP\n#EXTINF.*\nsegment.*\n#EXT-X-DISCONTINUITY\n/);
+  const asked = it.provider.count('/a/a-3.ts');
+  await expect(it.bytes(pathsIn(last)[0]!)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(it.provider.count('/a/a-3.ts')).toBe(asked);
+  expect(await it.bytes(pathsIn(last)[1]!)).toEqual(media('b-1.ts'));
+});
+
+test('what players ask of the source before is not held against the one that plays', async () => {
+  const it = await two();
+  const paths = pathsIn(await it.text());
+  for (const n of [0, 1, 2]) it.provider.status(`/a/a-${n}.ts`, 403);
+  for (const path of paths.slice(0, 2))
+    await expect(it.bytes(path)).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' });
+  // Its playlist is not asked for before the players have gone on asking for what they know.
+  let release = (): void => {};
+  it.provider.route('/b/index.m3u8', (_req, res) => {
+    release = () => void res.end(it.b.playlist());
+  });
+  await waitFor(() => it.provider.count('/b/index.m3u8') === 1);
+  for (const path of [...paths, ...paths])
+    await expect(it.bytes(path)).rejects.toMatchObject({ code: 'UPSTREAM_STATUS' });
+  release();
+  await waitFor(() => it.proxy.snapshot().state === 'live');
+  expect(it.proxy.snapshot()).toMatchObject({ failoverIndex: 1, failoverAttempts: 1 });
+  expect(await it.text()).toContain('EXT-X-DISCONTINUITY');
 });
 
 test('one variant that is missing is not the source’s end; its player is told', async () => {

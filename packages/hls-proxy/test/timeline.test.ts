@@ -130,8 +130,26 @@ test('what can be had of the lost source stays listed, and so much of the new on
   ]);
   watched.held = (name) => name !== 'b-3.ts';
   watched.now += SECONDS * 1000;
-  // Without its newest segment nothing of it can be told of.
-  expect([...numbersOf(watched.take(source('c', 1), 2)).keys()][0]).toBe(106);
+  const gap = watched.take(source('c', 1), 2);
+  expect([...numbersOf(gap)].map(([number, { uri }]) => [number, uri])).toEqual([
+    [104, 'b-2.ts'],
+    [105, 'b-3.ts'],
+    [106, 'c-2.ts'],
+    [107, 'c-3.ts'],
+  ]);
+  // Players know its number, so that stays; the time that it would have filled is the other's.
+  expect(gap).toContain('#EXT-X-GAP\n#EXTINF:6,\nb-3.ts\n#EXT-X-DISCONTINUITY\n');
+  expect(gap.match(/#EXT-X-GAP/g)).toHaveLength(1);
+  expect(gap).toMatch(/^#EXTM3U\n#EXT-X-VERSION:8\n/);
+});
+
+test('what was on its way when its source was left comes too late', () => {
+  const watched = new Watched();
+  const it = source('a', 100);
+  watched.take(it, 0);
+  const text = watched.take(source('b', 7_000), 1);
+  move(it);
+  expect(watched.take(it, 0)).toBe(text);
 });
 
 test('keys and initialization sections are those of each segment’s own source', () => {
@@ -144,6 +162,8 @@ test('keys and initialization sections are those of each segment’s own source'
   take(`${head}#EXT-X-KEY:METHOD=AES-128,URI="k1"\n#EXTINF:6,\na-0.ts\n#EXTINF:6,\na-1.ts\n`, 0);
   expect(take(`${head}#EXTINF:6,\nb-0.ts\n#EXTINF:6,\nb-1.ts\n`, 1).split('\n').slice(4)).toEqual([
     '#EXT-X-KEY:METHOD=AES-128,URI="k1"',
+    '#EXTINF:6,',
+    'a-0.ts',
     '#EXTINF:6,',
     'a-1.ts',
     '#EXT-X-DISCONTINUITY',
@@ -191,8 +211,13 @@ test.each([
   ['goes on where it was', 103, 100],
   ['has gone on meanwhile', 99, 100],
 ])('another node’s numbers: the same source %s', (_, newest, first) => {
-  const text = new Watched().take(source('a', first), 0, { mediaSequence: newest, discontinuitySequence: 2 });
+  const text = new Watched().take(source('a', first), 0, { mediaSequence: newest, discontinuitySequence: 0 });
   expect(numberIn(text, 'EXT-X-MEDIA-SEQUENCE')).toBe(first);
+});
+
+test('another node’s numbers go on, where the source’s own would forget a discontinuity', () => {
+  const text = new Watched().take(source('a', 100), 0, { mediaSequence: 102, discontinuitySequence: 1 });
+  expect([...numbersOf(text)][0]).toEqual([103, { uri: 'a-1.ts', discontinuity: 2 }]);
 });
 
 test('another node’s numbers go on, where those of the source are others', () => {

@@ -37,6 +37,13 @@ const CASES: Record<string, Case> = {
     },
     ...{ failover: true, discontinuities: 1 },
   },
+  'segments that are refused while the playlist goes on': {
+    happens: (channel) => {
+      channel.failing.segment = 403;
+    },
+    // What the provider had listed and then refused cannot be had from anybody.
+    ...{ failover: true, discontinuities: 1, mostLost: 1 },
+  },
   'an answer that never comes, once': {
     happens: (_, path) => stage.provider.fault(`${path}index.m3u8`, { kind: 'no-head' }, { times: 1 }),
     discontinuities: 0,

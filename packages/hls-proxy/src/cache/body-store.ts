@@ -78,10 +78,11 @@ export class BodyStore {
     this.#options = options;
   }
 
-  /** It is all here. */
+  /** It is all here, or arrives just now. */
   holds(url: string, range?: string): boolean {
     const { cache, clock } = this.#options;
-    return cache.get(this.#keyOf(url, range), clock.now())?.body.isWhole ?? false;
+    const body = cache.get(this.#keyOf(url, range), clock.now())?.body;
+    return body !== undefined && (body.isWhole || !body.isOver);
   }
 
   /** It is here, or on its way. */

@@ -101,6 +101,13 @@ export class Rendition {
     return this.#places.get(`${url} ${range ?? ''}`) ?? this.#places.get(`${url} `);
   }
 
+  /** Of what is listed. `isLost`: its source is gone and took it along. `era`: of that source. */
+  listed(url: string, range?: string): { readonly era: number; readonly isLost: boolean } | undefined {
+    const place = this.placeOf(url, range);
+    const found = place === undefined ? undefined : this.timeline.at(place);
+    return found && { era: found.era, isLost: found.isGap };
+  }
+
   urlOf(segment: ReadSegment): string | undefined {
     return this.#urls.get(segment.uri);
   }
@@ -112,6 +119,8 @@ export class Rendition {
     blocking?: { readonly awaited: Awaited; readonly waitMs: number },
   ): Promise<RenditionLoad> {
     const { location, loaded } = await this.#fetch(turn, blocking);
+    // What was on its way when its source was left says nothing any more.
+    turn.signal.throwIfAborted();
     const { clock, rewriter } = this.#options;
     const { freshUntilMs } = loaded;
     const rewritten = rewriter.rewrite(loaded, {

@@ -1,7 +1,7 @@
 import type { HlsResume, ReadPlaylist, ReadSegment } from '@streampool/hls';
 import { firstOfSwitch } from './first-of-switch.ts';
 import type { StreamNumbers } from './stream-numbers.ts';
-import { type Listed, writeTimeline } from './write-timeline.ts';
+import { type Listed, targetOf, writeTimeline } from './write-timeline.ts';
 
 /** A media playlist as a source has it now, with our addresses in it. */
 export interface TakenPlaylist {
@@ -43,6 +43,8 @@ interface Stretch {
 const MOST_AHEAD = 100;
 /** Segments with which an unknown time is bridged. */
 const AFTER_RESUME = 3;
+/** A live playlist is never shorter than this many target durations, where it can be helped (RFC 8216 §6.2.2). */
+const LEAST_TARGETS = 3;
 
 /**
  * One media playlist as players see it, whatever becomes of the sources behind it (RFC 8216 §6.2.2): its media sequence
@@ -85,7 +87,12 @@ export class Timeline {
   }
 
   get durationMs(): number {
-    return this.#listed.reduce((sum, { segment }) => sum + segment.durationMs, 0);
+    return lengthOf(this.#listed);
+  }
+
+  /** From which source the segment at this place of the list comes, and whether it cannot be had any more. */
+  at(place: number): Pick<Listed, 'era' | 'isGap'> | undefined {
+    return this.#listed[place];
   }
 
   /** `resume`: how far the playlist had come at another node. */
@@ -129,6 +136,8 @@ export class Timeline {
     const stretch = this.#stretch;
     // A provider that begins anew shows nothing at first: players keep what they have.
     if (list.segments.length === 0 && this.#newest) return 'stale';
+    // It was on its way when its source was left.
+    if (stretch && era < stretch.era) return 'stale';
     if (!stretch) {
       this.#begin(taken, resume);
       return 'moved';
@@ -158,9 +167,8 @@ export class Timeline {
     const restarts = numbers.restartsOf(era);
     const stretch = stretchName(era, restarts);
     const last = list.mediaSequence + list.segments.length - 1;
-    const goesOn = (after: number): boolean => last >= after - 1 && last <= after + MOST_AHEAD;
     const shared = numbers.of(stretch);
-    if (shared || list.isEnded || !resume || goesOn(resume.mediaSequence)) {
+    if (shared || list.isEnded || !resume || goesOn(list, resume)) {
       const { sequence, discontinuity } = shared ?? { sequence: 0, discontinuity: 0 };
       if (!list.isEnded) numbers.set(stretch, { sequence, discontinuity });
       // Numbers below 0 do not exist.
@@ -179,29 +187,34 @@ export class Timeline {
     const { numbers } = this.#options;
     numbers.noteRestart(era, restarts);
     const shared = numbers.of(stretchName(era, restarts));
-    const former = this.#listed;
+    const former = this.#withGaps();
+    this.#listed = former;
     this.#window = Math.max(former.length, list.segments.length);
     const newest = this.#newest?.mediaSequence ?? -1;
+    const whole = former.findLastIndex(({ isGap }) => !isGap);
     const skipped =
       restarts > 0
         ? 0
         : firstOfSwitch(list.segments, {
-            missingMs: nowMs - this.movedAtMs,
-            endsAtMs: endOf(former.at(-1)?.segment),
+            missingMs: nowMs - this.movedAtMs + lengthOf(former.slice(whole + 1)),
+            endsAtMs: endOf(former[whole]?.segment),
           });
     const next = shared && newest + 1 - shared.sequence - list.mediaSequence;
     if (shared && next !== undefined && next < list.segments.length) {
       // As its siblings have it; where they are ahead already, with a gap in the numbers.
       const first = list.mediaSequence + Math.max(0, next);
-      const { sequence, discontinuity } = shared;
+      const { sequence } = shared;
+      // A sibling that has had fewer of them does not take this one's back.
+      const own = discontinuitiesOf(list)[first - list.mediaSequence] ?? 0;
+      const least = (this.#newest?.discontinuitySequence ?? -1) + 1 - own;
+      const discontinuity = Math.max(shared.discontinuity, least);
       const last = list.mediaSequence + list.segments.length - 1;
       this.#stretch = { era, restarts, sequence, discontinuity, first, isContinuation: true, last };
-      this.#listed = next < 0 ? [] : this.#heldSuffix(former);
+      if (next < 0) this.#listed = [];
       return;
     }
     this.#stretch = this.#following(list, era, restarts, skipped);
     numbers.set(stretchName(era, restarts), this.#stretch);
-    this.#listed = this.#heldSuffix(former);
   }
 
   /** The stretch that begins after so many of the list's segments and follows what was before. */
@@ -217,10 +230,22 @@ export class Timeline {
     };
   }
 
-  /** What was listed and can still be had, without a gap to what follows. */
-  #heldSuffix(former: readonly Listed[]): Listed[] {
-    const lost = former.findLastIndex(({ segment }) => !this.#options.isHeld(segment));
-    return former.slice(lost + 1);
+  /** What was listed: what cannot be had any more keeps its number, which players know, and is not to be asked for. */
+  #withGaps(): Listed[] {
+    return this.#listed.map((one) => ({ ...one, isGap: one.isGap || !this.#options.isHeld(one.segment) }));
+  }
+
+  /** What precedes the latest source's segments: no more than was listed before, and no less than a live playlist must have. */
+  #inFront(former: readonly Listed[], own: readonly Listed[], list: ReadPlaylist): readonly Listed[] {
+    const most = Math.max(this.#window, own.length);
+    for (let kept = former; ; kept = kept.slice(1)) {
+      const [oldest, ...rest] = kept;
+      if (!oldest) return kept;
+      const left = [...rest, ...own];
+      const isEnough = lengthOf(left) >= LEAST_TARGETS * 1000 * targetOf(list, left);
+      const isTooMuch = kept.length + own.length > most || oldest.isGap;
+      if (!isTooMuch || !isEnough) return kept;
+    }
   }
 
   #list({ list, identityOf }: TakenPlaylist): void {
@@ -235,20 +260,21 @@ export class Timeline {
       identities.set(number, identityOf(segment));
       own.push({
         segment,
+        era: stretch.era,
         stretch: stretchName(stretch.era, stretch.restarts),
         number,
         sequence: number + stretch.sequence,
         discontinuity: Math.max(0, (numbers[index] ?? 0) + stretch.discontinuity),
         isMarked: segment.isDiscontinuity,
         needsMark: !segment.isDiscontinuity && stretch.isContinuation && number === stretch.first,
+        isGap: false,
       });
     });
     const name = stretchName(stretch.era, stretch.restarts);
     // A gap behind what was before cannot be told of: then it is over.
     const follows = list.mediaSequence <= stretch.first;
     const former = follows ? this.#listed.filter((listed) => listed.stretch !== name) : [];
-    const most = Math.max(this.#window, own.length);
-    const kept = former.slice(Math.max(0, former.length + own.length - most));
+    const kept = this.#inFront(former, own, list);
     this.#listed = canFollow(kept.at(-1)?.segment, own[0]?.segment) ? [...kept, ...own] : own;
     this.#identities = identities;
     if (own.length > 0) stretch.last = own.at(-1)!.number;
@@ -281,6 +307,19 @@ function discontinuitiesOf(list: ReadPlaylist): number[] {
     if (isDiscontinuity) count += 1;
     return count;
   });
+}
+
+/** Whether the source's own numbers may be what another node has passed on: its segments, and how many discontinuities there were. */
+function goesOn(list: ReadPlaylist, { mediaSequence: after, discontinuitySequence }: HlsResume): boolean {
+  const last = list.mediaSequence + list.segments.length - 1;
+  if (last < after - 1 || last > after + MOST_AHEAD) return false;
+  const numbers = discontinuitiesOf(list);
+  const next = numbers[Math.max(0, after - list.mediaSequence)] ?? numbers.at(-1) ?? 0;
+  return next >= discontinuitySequence;
+}
+
+function lengthOf(listed: readonly Listed[]): number {
+  return listed.reduce((sum, { segment }) => sum + segment.durationMs, 0);
 }
 
 function endOf(segment: ReadSegment | undefined): number | undefined {

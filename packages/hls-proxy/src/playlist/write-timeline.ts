@@ -3,6 +3,8 @@ import type { ReadPlaylist, ReadSegment } from '@streampool/hls';
 /** A segment with our numbers. */
 export interface Listed {
   readonly segment: ReadSegment;
+  /** Of the source that it comes from. */
+  readonly era: number;
   /** Which stretch of which source it belongs to. */
   readonly stretch: string;
   /** The provider's own number. */
@@ -14,23 +16,36 @@ export interface Listed {
   readonly isMarked: boolean;
   /** It needs one. */
   readonly needsMark: boolean;
+  /** It was listed, and cannot be had any more: its number and its time stay (EXT-X-GAP). */
+  readonly isGap: boolean;
 }
 
 const SKIP_VERSION = 9;
+const GAP_VERSION = 8;
+const VERSION = /^#EXT-X-VERSION:/;
+
+/** What EXT-X-TARGETDURATION has to be for these segments, s. */
+export function targetOf(list: ReadPlaylist, listed: readonly Listed[]): number {
+  return Math.max(
+    list.targetDurationMs / 1000,
+    ...listed.map(({ segment }) => Math.round(segment.durationMs / 1000)),
+  );
+}
 
 /** The playlist of these segments, with the head and the tail of the source that plays now. */
 export function writeTimeline(list: ReadPlaylist, listed: readonly Listed[], skip: boolean): string {
   const lines: string[] = [];
   const first = listed[0];
   const skipped = skip ? skippable(list, listed) : 0;
-  const target = Math.max(
-    list.targetDurationMs / 1000,
-    ...listed.map(({ segment }) => Math.round(segment.durationMs / 1000)),
+  const version = Math.max(
+    skipped > 0 ? SKIP_VERSION : 0,
+    listed.some(({ isGap }) => isGap) ? GAP_VERSION : 0,
+    Number(list.head.find((line) => VERSION.test(line))?.split(':')[1]) || 0,
   );
   for (const line of list.head) {
-    if (/^#EXT-X-TARGETDURATION:/.test(line)) lines.push(`#EXT-X-TARGETDURATION:${target}`);
-    else if (/^#EXT-X-VERSION:/.test(line)) lines.push(withVersion(line, skipped));
-    else lines.push(line);
+    if (/^#EXT-X-TARGETDURATION:/.test(line)) lines.push(`#EXT-X-TARGETDURATION:${targetOf(list, listed)}`);
+    else if (!VERSION.test(line)) lines.push(line);
+    if (/^#EXTM3U/.test(line) && version > 0) lines.push(`#EXT-X-VERSION:${version}`);
   }
   const isFirstMarked = first !== undefined && (first.isMarked || first.needsMark);
   lines.push(`#EXT-X-MEDIA-SEQUENCE:${first?.sequence ?? list.mediaSequence}`);
@@ -46,7 +61,7 @@ export function writeTimeline(list: ReadPlaylist, listed: readonly Listed[], ski
 }
 
 function writeSegment(lines: string[], one: Listed, before: Listed | undefined): void {
-  const { segment, needsMark } = one;
+  const { segment, needsMark, isGap } = one;
   if (needsMark) lines.push('#EXT-X-DISCONTINUITY');
   const isSeam = before?.stretch !== one.stretch;
   const own = new Set(segment.lines.map((line) => line.trim()));
@@ -57,6 +72,7 @@ function writeSegment(lines: string[], one: Listed, before: Listed | undefined):
       lines.push('#EXT-X-KEY:METHOD=NONE');
     lines.push(...inForce.filter((line) => !own.has(line)));
   }
+  if (isGap && !own.has('#EXT-X-GAP')) lines.push('#EXT-X-GAP');
   for (const line of segment.lines) lines.push(isSeam ? withOffset(line, segment) : line);
 }
 
@@ -75,9 +91,4 @@ function skippable({ canSkipUntilMs }: ReadPlaylist, listed: readonly Listed[]):
     if (ms > canSkipUntilMs) return index;
   }
   return 0;
-}
-
-function withVersion(line: string, skipped: number): string {
-  if (skipped === 0) return line;
-  return `#EXT-X-VERSION:${Math.max(SKIP_VERSION, Number(line.split(':')[1]) || 0)}`;
 }
