@@ -204,10 +204,10 @@ export class Timeline {
       // As its siblings have it; where they are ahead already, with a gap in the numbers.
       const first = list.mediaSequence + Math.max(0, next);
       const { sequence } = shared;
-      // A sibling that has had fewer of them does not take this one's back.
+      // Siblings that have been asked for during other sources' time have counted others: here one follows what is listed.
       const own = discontinuitiesOf(list)[first - list.mediaSequence] ?? 0;
       const least = (this.#newest?.discontinuitySequence ?? -1) + 1 - own;
-      const discontinuity = Math.max(shared.discontinuity, least);
+      const discontinuity = next < 0 ? Math.max(shared.discontinuity, least) : least;
       const last = list.mediaSequence + list.segments.length - 1;
       this.#stretch = { era, restarts, sequence, discontinuity, first, isContinuation: true, last };
       if (next < 0) this.#listed = [];

@@ -1,4 +1,4 @@
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { isMultivariant, isPlaylist } from '@streampool/hls';
 import type { Clock } from '@streampool/streaming';
 import { mediaRefusal, statusRefusal } from '@streampool/upstream';
@@ -13,12 +13,25 @@ export interface LoadedPlaylist {
   readonly isMultivariant: boolean;
   /** Until when it need not be asked for again; monotonic ms. */
   readonly freshUntilMs: number;
+  /** How often the next segment of it is due, ms; undefined for one that does not change. */
+  readonly reloadMs: number | undefined;
 }
 
 /** What a blocking reload waits for (rfc8216bis §6.2.5.2), in the provider's numbers. */
 export interface Awaited {
   readonly sequence: number;
   readonly part: number | undefined;
+}
+
+interface Blocking {
+  readonly awaited: Awaited;
+  readonly waitMs: number;
+}
+
+interface Patience {
+  readonly firstByteMs: number;
+  /** Over a new connection. */
+  readonly fresh?: boolean;
 }
 
 export interface PlaylistLoaderOptions {
@@ -33,6 +46,8 @@ const MOST_BYTES = 8 * 1024 * 1024;
 /** Of all playlists of a stream that are kept. */
 const MOST_KEPT = 32 * 1024 * 1024;
 const MOST_PLAYLISTS = 128;
+/** So long a reload is waited for at the least, however short the segments are. */
+const LEAST_RELOAD_MS = 2_000;
 /** What cannot change, or is only asked for once by each player. */
 const LASTING_MS = 10 * 60_000;
 const LEAST_FRESH_MS = 200;
@@ -58,7 +73,7 @@ export class PlaylistLoader {
   load(
     { url, from }: { readonly url: string; readonly from?: string },
     signal: AbortSignal,
-    blocking?: { readonly awaited: Awaited; readonly waitMs: number },
+    blocking?: Blocking,
   ): Promise<LoadedPlaylist> {
     const { clock, onOutcome } = this.#options;
     const kept = this.#kept.get(url);
@@ -73,7 +88,7 @@ export class PlaylistLoader {
       onOutcome('shared', 0);
       return known;
     }
-    const loading = this.#loadChosen({ url, from }, signal, blocking).then((loaded) => {
+    const loading = this.#insist({ url, from }, signal, kept?.reloadMs, blocking).then((loaded) => {
       this.#keep(url, loaded);
       return loaded;
     });
@@ -89,15 +104,39 @@ export class PlaylistLoader {
     this.#chosen.delete(url);
   }
 
+  /**
+   * A live playlist that has been had before is asked for again when there is no answer by the time that its next segment
+   * is due: what is lost once on the way is not a source that has failed. All that together takes no longer than one answer may.
+   */
+  async #insist(
+    what: { readonly url: string; readonly from?: string | undefined },
+    signal: AbortSignal,
+    reloadMs: number | undefined,
+    blocking?: Blocking,
+  ): Promise<LoadedPlaylist> {
+    let leftMs = this.#options.connection.firstByteMs;
+    const patienceMs = Math.max(LEAST_RELOAD_MS, reloadMs ?? leftMs);
+    for (let fresh = false; !blocking && patienceMs + LEAST_RELOAD_MS <= leftMs; fresh = true) {
+      try {
+        return await this.#loadChosen(what, signal, { firstByteMs: patienceMs, fresh });
+      } catch (error) {
+        if (signal.aborted || !isLate(error)) throw error;
+        leftMs -= patienceMs;
+      }
+    }
+    return this.#loadChosen(what, signal, { firstByteMs: leftMs }, blocking);
+  }
+
   /** Where the provider has sent us before, and from the beginning where that is over. */
   async #loadChosen(
     { url, from }: { readonly url: string; readonly from?: string | undefined },
     signal: AbortSignal,
-    blocking?: { readonly awaited: Awaited; readonly waitMs: number },
+    patience: Patience,
+    blocking?: Blocking,
   ): Promise<LoadedPlaylist> {
     const at = (place: string, led: string | undefined): Promise<LoadedPlaylist> => {
       const asked = blocking ? withDirectives(place, blocking.awaited) : place;
-      return this.#load(asked, led, signal, blocking?.waitMs ?? 0);
+      return this.#load(asked, led, signal, blocking ? { firstByteMs: blocking.waitMs } : patience);
     };
     if (!this.#options.sticky) return at(url, from);
     const chosen = this.#chosen.get(url);
@@ -126,14 +165,12 @@ export class PlaylistLoader {
     url: string,
     from: string | undefined,
     signal: AbortSignal,
-    waitMs: number,
+    { firstByteMs, fresh = false }: Patience,
   ): Promise<LoadedPlaylist> {
     const { connection, clock, onOutcome } = this.#options;
-    const response = await connection.fetch(
-      { url, ...(from !== undefined && { from }) },
-      signal,
-      waitMs > 0 ? { firstByteMs: waitMs } : {},
-    );
+    const response = await connection.fetch({ url, fresh, ...(from !== undefined && { from }) }, signal, {
+      firstByteMs,
+    });
     try {
       const refusal = statusRefusal(response);
       if (refusal) throw refusal;
@@ -152,6 +189,7 @@ export class PlaylistLoader {
         baseUrl: response.url,
         isMultivariant: isMultivariant(text),
         freshUntilMs: clock.now() + freshMs,
+        reloadMs: reloadMsOf(text),
       };
     } finally {
       response.close();
@@ -183,6 +221,16 @@ function freshMsOf(text: string, ownMs: number | undefined): number {
   const mostMs = Math.max(LEAST_FRESH_MS, (partMs ?? targetMs) / 2);
   // "Not to be kept" is said of live playlists as a matter of course; it is no reason to ask for each viewer.
   return ownMs === undefined || ownMs === 0 ? mostMs : Math.min(mostMs, Math.max(mostMs / 2, ownMs));
+}
+
+function reloadMsOf(text: string): number | undefined {
+  if (isMultivariant(text) || /^[ \t]*#EXT-X-ENDLIST/m.test(text)) return undefined;
+  return numberOf(text, /^[ \t]*#EXT-X-TARGETDURATION:\s*([\d.]+)/m);
+}
+
+/** Nothing has come, or every connection was waiting for something else. */
+function isLate(error: unknown): boolean {
+  return isStreampoolError(error, 'UPSTREAM_TIMEOUT') || isStreampoolError(error, 'CAPACITY_EXHAUSTED');
 }
 
 function numberOf(text: string, pattern: RegExp): number | undefined {

@@ -52,6 +52,11 @@ export class ProviderConnection {
     this.closed = this.#isClosed.promise;
   }
 
+  /** For how long an answer is waited for, where nothing else is said; ms. */
+  get firstByteMs(): number {
+    return this.#options.timeouts.firstByteMs;
+  }
+
   /** There is a connection that nobody uses. */
   get isFree(): boolean {
     return this.#active < this.#fetcher.maxConnections;
