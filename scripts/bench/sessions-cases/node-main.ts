@@ -1,5 +1,6 @@
 /** A node of the sessions bench: a process of its own with its own connection to the store. Takes orders over IPC, and ends with it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { DatabaseSync } from 'node:sqlite';
 import {
   type ClusterState,
   openSqliteState,
@@ -16,6 +17,10 @@ export type NodeOrder =
   /** `place`: a URL, or a file. */
   | { readonly order: 'open'; readonly kind: StoreKind; readonly place: string; readonly node: string }
   | { readonly order: 'fill'; readonly from: number; readonly to: number }
+  /** Each of these sessions is touched once, as they have been before in a node that runs for a while. */
+  | { readonly order: 'warm'; readonly from: number; readonly to: number }
+  /** Nothing but looking how late a timer is. */
+  | { readonly order: 'idle'; readonly ms: number }
   /** So many touches each second of the sessions from … to, in turn. */
   | {
       readonly order: 'load';
@@ -48,12 +53,15 @@ export interface NodeResult {
 const NOTHING: Pick<SessionState, 'touchSessions'> = {
   touchSessions: async (_, touches) => touches.map(() => 'ok'),
 };
+const PLAYER = 'VLC/3.0.20 LibVLC/3.0.20';
 /** How often the touches that are due are made. */
 const TICK_MS = 2;
 
 let state: ClusterState | undefined;
 let groups: TouchGroups;
 let node = '';
+/** The file, in SQLite. */
+let file: string | undefined;
 
 function touchOf(n: number): SessionTouch {
   return { id: `session-${n}`, user: `user-${n}`, place: `203.0.113.${n % 256}` };
@@ -62,12 +70,57 @@ function touchOf(n: number): SessionTouch {
 async function open({ kind, place, node: name }: NodeOrder & { order: 'open' }): Promise<void> {
   node = name;
   if (kind === 'redis') state = new RedisClusterState({ url: place, timeoutMs: 20_000 });
-  if (kind === 'sqlite') state = await openSqliteState({ path: place });
+  if (kind === 'sqlite') {
+    state = await openSqliteState({ path: place });
+    file = place;
+  }
   groups = new TouchGroups({ state: state ?? NOTHING, node });
   await state?.ping();
 }
 
+/**
+ * As they would be in the file after a while: what is renewed every 5 s, and what of it is moved in indexes, is due at
+ * times of its own. Hundreds of thousands of starts would take longer than everything that is measured.
+ */
+function fillFile(path: string, from: number, to: number): void {
+  const db = new DatabaseSync(path, { timeout: 10_000 });
+  const insert = db.prepare(`
+    INSERT INTO sessions (id, user, place, ip, player, stream_id, client_id, node, user_agent, started_at_ms, look_ms)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const renew = db.prepare('UPDATE session_activity SET expires_ms = ? WHERE number = ?');
+  const now = Date.now();
+  db.exec('BEGIN IMMEDIATE');
+  for (let n = from; n < to; n++) {
+    const { id, user, place } = touchOf(n);
+    const described = [
+      id,
+      user,
+      place,
+      place,
+      `as ${PLAYER}`,
+      `stream-${n % 100}`,
+      `client-${n}`,
+      node,
+      PLAYER,
+    ];
+    const lookMs = now + 12_000 + ((n * 6_151) % 18_000);
+    const { lastInsertRowid } = insert.run(...described, now, lookMs);
+    renew.run(now + 30_000 + ((n * 7_907) % 5_000), lastInsertRowid);
+  }
+  db.exec('COMMIT');
+  db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  db.close();
+}
+
+async function warm(from: number, to: number): Promise<void> {
+  for (let n = from; n < to; n += 500) {
+    const touches = Array.from({ length: Math.min(500, to - n) }, (_, i) => touchOf(n + i));
+    await state?.touchSessions(node, touches);
+  }
+}
+
 async function fill(from: number, to: number): Promise<void> {
+  if (file !== undefined) return fillFile(file, from, to);
   for (let n = from; n < to; n += 256) {
     await Promise.all(
       Array.from({ length: Math.min(256, to - n) }, (_, i) => {
@@ -78,13 +131,13 @@ async function fill(from: number, to: number): Promise<void> {
             user,
             place,
             ip: place,
-            player: 'as VLC/3.0.20 LibVLC/3.0.20',
+            player: `as ${PLAYER}`,
             streamId: `stream-${n % 100}`,
           },
           ...{
             clientId: `client-${n + i}`,
             node,
-            userAgent: 'VLC/3.0.20 LibVLC/3.0.20',
+            userAgent: PLAYER,
             limit: 2,
             quietMs: 5_000,
           },
@@ -156,10 +209,34 @@ function flood({ from, to, atOnce, ms }: NodeOrder & { order: 'flood' }): Promis
   }, ms);
 }
 
+/**
+ * Nothing but a timer of 1 ms. Its figure is what somebody who comes at any moment would wait at 99 of 100, for a
+ * percentile of the gaps alone counts one of 100 ms like one of 1 ms.
+ */
+async function idle(ms: number): Promise<NodeResult> {
+  const late: number[] = [];
+  const result = await measured(async (_, isOver) => {
+    for (let last = performance.now(); !isOver(); ) {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      const now = performance.now();
+      late.push(Math.max(0, now - last - 1.5));
+      last = now;
+    }
+  }, ms);
+  const shareBeyond = (waitMs: number): number =>
+    late.reduce((sum, gap) => sum + Math.max(0, gap - waitMs), 0) / ms;
+  let p99 = 0;
+  while (shareBeyond(p99) > 0.01) p99 += 0.5;
+  return { ...result, loopDelayP99Ms: p99 };
+}
+
 async function obey(order: NodeOrder): Promise<NodeResult | undefined> {
   if (order.order === 'open') await open(order);
   else if (order.order === 'fill') await fill(order.from, order.to);
-  else return order.order === 'load' ? load(order) : flood(order);
+  else if (order.order === 'warm') await warm(order.from, order.to);
+  else if (order.order === 'idle') {
+    return idle(order.ms);
+  } else return order.order === 'load' ? load(order) : flood(order);
   return undefined;
 }
 

@@ -26,7 +26,7 @@ export class NodeProcess {
     }
   }
 
-  async measure(order: NodeOrder & { readonly order: 'load' | 'flood' }): Promise<NodeResult> {
+  async measure(order: NodeOrder & { readonly order: 'load' | 'flood' | 'idle' }): Promise<NodeResult> {
     const result = await this.obey(order);
     if (!result) throw new Error('a node of the bench measured nothing');
     return result;
