@@ -8,6 +8,7 @@ import type {
   UpstreamFetcher,
   UpstreamTarget,
 } from '@streampool/upstream';
+import { ProviderCookies } from './provider-cookies.ts';
 
 export interface ProviderConnectionOptions {
   readonly client: FetchingClient;
@@ -38,6 +39,7 @@ export class ProviderConnection {
   readonly #options: ProviderConnectionOptions;
   readonly #fetcher: UpstreamFetcher;
   readonly #closing = new AbortController();
+  readonly #cookies = new ProviderCookies();
   #taking: Promise<Slot | undefined> | undefined;
   #spare: Promise<Slot | undefined> | undefined;
   #cancelSpare: () => void = () => {};
@@ -95,7 +97,7 @@ export class ProviderConnection {
       const response = await this.#fetcher.fetch(
         {
           ...request,
-          ...{ headers: target.headers, credentialsFor: target.url },
+          ...{ headers: target.headers, credentialsFor: target.url, cookies: this.#cookies },
           ...(target.userAgent !== undefined && { userAgent: target.userAgent }),
         },
         { timeouts: { ...this.#options.timeouts, ...timeouts }, signal },

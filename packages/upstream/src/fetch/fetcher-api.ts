@@ -12,8 +12,18 @@ export interface FetchRequest {
   readonly credentialsFor?: string;
   /** The value of a Range header, such as `bytes=0-99`. */
   readonly range?: string;
+  /** What servers set is kept there and sent back, also along redirects. */
+  readonly cookies?: FetchCookies;
   /** Kept connections were cut, or lead nowhere: a new one is opened. */
   readonly fresh?: boolean;
+}
+
+/** Cookies of servers, by the rules of whoever keeps them. Must not throw. */
+export interface FetchCookies {
+  /** The value of the Cookie header for this URL. */
+  sentTo(url: string): string | undefined;
+  /** The Set-Cookie lines of its answer. */
+  setBy(url: string, lines: readonly string[]): void;
 }
 
 export interface FetchOptions {

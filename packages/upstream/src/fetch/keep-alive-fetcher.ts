@@ -89,8 +89,13 @@ export class KeepAliveFetcher implements UpstreamFetcher {
       this.#connections.makeRoom(target, this.#permits.most);
       const message = await exchange({
         ...{ connections: this.#connections, target, judge, timeouts, signal, fresh: request.fresh === true },
-        headers: requestHeaders(request, target, withCredentials),
+        headers: withCookies(
+          requestHeaders(request, target, withCredentials),
+          request.cookies?.sentTo(target.href),
+        ),
       });
+      const set = message.headers['set-cookie'];
+      if (set) request.cookies?.setBy(target.href, set);
       const { location } = message.headers;
       if (location === undefined || !REDIRECTS.has(message.statusCode ?? 0))
         return { message, url: target.href };
@@ -151,6 +156,21 @@ export class KeepAliveFetcher implements UpstreamFetcher {
     const refusal = judge.refusalOfHost(target.hostname, target.port);
     if (refusal) throw refusal;
   }
+}
+
+/** With what a server has set: of two cookies of one name the server's is the newer. */
+function withCookies(
+  headers: readonly [name: string, value: string][],
+  sent: string | undefined,
+): [name: string, value: string][] {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what must not be sent.
+  if (sent === undefined || /[\u0000-\u001f\u007f]/.test(sent)) return [...headers];
+  const nameOf = (cookie: string): string => cookie.split('=', 1)[0]!.trim();
+  const names = new Set(sent.split(';').map(nameOf));
+  const own = headers.find(([name]) => name.toLowerCase() === 'cookie')?.[1] ?? '';
+  const kept = own.split(';').filter((cookie) => cookie.trim() !== '' && !names.has(nameOf(cookie)));
+  const value = [...kept.map((cookie) => cookie.trim()), sent].join('; ');
+  return [...headers.filter(([name]) => name.toLowerCase() !== 'cookie'), ['Cookie', value]];
 }
 
 function joined({ headers }: IncomingMessage): Record<string, string> {
