@@ -229,6 +229,8 @@ export interface GatewayOptions {
   readonly peers?: Peers;
   /** Absent: viewers are served here. */
   readonly redirect?: ViewerRedirect;
+  /** Where players of HLS go from a node that is about to end. Absent: they are served here until it does. */
+  readonly redirectWhenLeaving?: ViewerRedirect;
   /** Absent: nothing is delivered as HLS. */
   readonly hls?: HlsEdge;
 }

@@ -4,6 +4,7 @@ import { isStreampoolError } from '@streampool/errors';
 import {
   createGateway,
   type Gateway,
+  type GatewayOptions,
   hlsStreamOf,
   type LogLevelControl,
   type NodeDoor,
@@ -161,7 +162,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
       ...{ state, leaseMs },
       plays: (streamId) => playing.has(streamId),
     }),
-    ...(role === 'gateway' && config.edgeMode === 'redirect' && { redirect: viewerRedirect(state, leaseMs) }),
+    ...redirects({ role, config, state, leaseMs }),
   });
   await slots.start();
   const port = await gateway.listen().catch((error: NodeJS.ErrnoException) => {
@@ -245,6 +246,22 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
       ]);
     },
   };
+}
+
+/** Players reach workers by their own addresses where operators say so: then they can be sent from one node to another. */
+function redirects({
+  role,
+  config,
+  state,
+  leaseMs,
+}: Pick<NodeOptions, 'role' | 'config'> & { state: ClusterState; leaseMs: number }): Pick<
+  GatewayOptions,
+  'redirect' | 'redirectWhenLeaving'
+> {
+  const isRedirecting = config.edgeMode === 'redirect';
+  if (role === 'gateway') return isRedirecting ? { redirect: viewerRedirect(state, leaseMs) } : {};
+  const isReached = isRedirecting || config.workerPublicUrl !== undefined;
+  return isReached ? { redirectWhenLeaving: viewerRedirect(state, leaseMs) } : {};
 }
 
 /** One run per interval in the whole cluster reaps records; each worker looks after its host's processes, which nobody else can see. */

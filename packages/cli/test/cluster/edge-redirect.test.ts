@@ -74,6 +74,28 @@ test('a viewer that arrives at a worker which is not the owner is relayed to', a
   expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1, total: before + 1 });
 });
 
+test('a worker that is drained sends the HLS players which poll it to the new owner, and does not wait for them', async () => {
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?drained'), shared: true });
+  const entry = `/hls/${id}/playlist.m3u8?client_id=tv`;
+  let at = (await ask(stage.gateways[0]!, entry)).to;
+  const poll = async (): Promise<string> => {
+    const response = await fetch(at, { redirect: 'manual' });
+    const text = await response.text();
+    if (response.status === 307) at = new URL(response.headers.get('location')!);
+    else expect([response.status, text]).toEqual([200, expect.stringContaining('#EXTINF')]);
+    return at.origin;
+  };
+  await poll();
+  const owner = await stage.ownerOf(id);
+  expect(at.origin).toBe(owner.url);
+  const drained = await fetch(`${stage.gateways[0]!.url}/workers/${owner.name}/drain`, { method: 'POST' });
+  expect(drained.status).toBe(200);
+  await waitFor(async () => (await poll()) !== owner.url, { everyMs: 500, what: 'being sent on' });
+  await waitFor(() => !owner.running, { timeoutMs: 20_000, what: 'the end of the drained worker' });
+  await poll();
+  expect(await stage.ownerOf(id)).toBe(stage.workers.find((worker) => worker !== owner));
+});
+
 test('whoever comes back after the owner was killed is sent to another worker at once; with no worker left it is told when to come again', async () => {
   const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?killed'), shared: true });
   const first = await follow(stage.gateways[0]!, `/stream/${id}?client_id=tv`);

@@ -78,9 +78,9 @@ export class HlsDoor {
     knock: Knock,
   ): Promise<void> {
     const { redirect } = this.#services;
-    const { streamId, path, query } = knock;
+    const { streamId, path } = knock;
     allowOtherOrigins(req, res);
-    const viewer = hlsViewer(req, query, streamId, this.#addressOf);
+    const viewer = hlsViewer(req, knock.query, streamId, this.#addressOf);
     const isKnown = this.#edge.audience.has(streamId, viewer.clientId);
     const pass = await this.#letIn(req, knock, viewer, isKnown);
     const definition = await this.#definitions.get(streamId);
@@ -88,10 +88,16 @@ export class HlsDoor {
     res.setHeader('X-Stream-ID', streamId);
     res.setHeader('X-Client-ID', viewer.clientId);
     if (redirect && path === ENTRY) {
-      await this.#redirect(res, definition, viewer, query);
+      this.#redirect(res, knock, viewer, await redirect.target(playedId(definition)));
       return;
     }
     const isPlaylist = PLAYLIST_PATH.test(path);
+    const elsewhere = isPlaylist ? await this.#wayOut(definition) : undefined;
+    if (elsewhere !== undefined) {
+      this.#redirect(res, knock, viewer, elsewhere);
+      this.#edge.audience.leave(streamId, viewer.clientId);
+      return;
+    }
     // Whoever only looks at heads watches nothing.
     const isStart = !isKnown && isPlaylist && req.method === 'GET';
     let outcome = 'ok';
@@ -212,21 +218,27 @@ export class HlsDoor {
     return answer;
   }
 
+  /** Where players that still ask this node go, since it is about to end; undefined: it is not, or they must stay. */
+  async #wayOut(definition: StreamDefinition): Promise<string | undefined> {
+    const { isClosing, redirectWhenLeaving } = this.#services;
+    if (!redirectWhenLeaving || !isClosing()) return undefined;
+    return redirectWhenLeaving.target(playedId(definition)).catch(() => undefined);
+  }
+
   /** Sends the player to a worker, as the viewer that it is here. Everything else follows from there. */
-  async #redirect(
+  #redirect(
     res: ServerResponse,
-    definition: StreamDefinition,
+    { streamId, path, query }: Knock,
     viewer: ViewerIdentity,
-    query: URLSearchParams,
-  ): Promise<void> {
-    const { redirect, redirectSigner } = this.#services;
-    const target = await redirect!.target(definition.variants?.[0]?.streamId ?? definition.id);
+    target: string,
+  ): void {
     const to = splitQuery(query).own;
-    for (const [name, value] of new URLSearchParams(redirectSigner.query(definition.id))) to.set(name, value);
+    const signature = this.#services.redirectSigner.query(streamId);
+    for (const [name, value] of new URLSearchParams(signature)) to.set(name, value);
     to.set('client_id', viewer.clientId);
     if (viewer.username !== undefined) to.set('username', viewer.username);
     res.statusCode = 307;
-    res.setHeader('Location', `${target}/hls/${encodeURIComponent(definition.id)}/${ENTRY}?${to}`);
+    res.setHeader('Location', `${target}/hls/${encodeURIComponent(streamId)}/${path}?${to}`);
     res.setHeader('Cache-Control', 'no-store');
     res.setHeader('Content-Length', 0);
     res.end();
@@ -265,6 +277,11 @@ function ladderAnswer({ variants = [] }: StreamDefinition): HlsAnswer {
     maxAgeMs: 0,
     body: Buffer.from(ladderPlaylist(variants)),
   };
+}
+
+/** What is played of a stream that itself only leads to others. */
+function playedId({ id, variants }: StreamDefinition): string {
+  return variants?.[0]?.streamId ?? id;
 }
 
 function decoded(id: string): string {

@@ -3,8 +3,8 @@ import type { StreamVariant } from '@streampool/state';
 /** Names the ladder that a stream was made for, among its metadata; absent where somebody wants it for itself. */
 export const LADDER_LABEL = 'ladder';
 
-/** Of a variant that says nothing of its bit rate; RFC 8216 §4.3.4.2 demands a number. */
-const UNKNOWN_BANDWIDTH = 2_000_000;
+/** Of a variant whose bit rate nobody limits; RFC 8216 §4.3.4.2 demands a number that is not exceeded. */
+const UNKNOWN_BANDWIDTH = 8_000_000;
 
 /** Where the playlist of the n-th variant is, relative to the ladder's own. */
 export function variantUri(index: number): string {

@@ -10,7 +10,7 @@ import {
   createTranscodeBody,
 } from '../schemas/stream-requests.ts';
 import { streamCreated, transcodeCreated } from '../schemas/stream-responses.ts';
-import { ladderDefinition, type Rung, rungOf } from '../streams/create-ladder.ts';
+import { distinctRungs, ladderDefinition, type Rung, rungOf } from '../streams/create-ladder.ts';
 import { type PageChoice, streamDefinition, transcodeDefinition } from '../streams/create-stream.ts';
 import { redactLabels } from '../streams/shown.ts';
 import type { Services } from './services.ts';
@@ -95,7 +95,7 @@ export function createRoutes(services: Services): Route[] {
       return { resolved, definition: transcodeDefinition(body, resolved, options(), page) };
     };
     const [first, ...rest] = profiles;
-    const rungs: [Rung, ...Rung[]] = [rungFor(first), ...rest.map(rungFor)];
+    const rungs = distinctRungs([rungFor(first), ...rest.map(rungFor)]);
     const ladder = ladderDefinition(rungs, options());
     for (const { definition } of rungs)
       await keep(rungOf(definition, ladder.id, await state.getDefinition(definition.id)), log);

@@ -29,7 +29,11 @@ export function readRoutes({ live, state, signer }: Services): Route[] {
       answers: { 200: { description: 'Streams', schema: streamList } },
       async handle({ query }) {
         const { items, next } = await live.streams(query);
-        return { streams: items.map(showStream), total: items.length, ...(next && { next }) };
+        return {
+          streams: items.map((stream) => showStream(stream, signer)),
+          total: items.length,
+          ...(next && { next }),
+        };
       },
     }),
     route({
@@ -46,15 +50,17 @@ export function readRoutes({ live, state, signer }: Services): Route[] {
         return {
           filter: { field: redactText(query.field), value: redactText(query.value) },
           active_only: query.active_only,
-          matching_streams: matching.map(showStream).map((stream) => ({
-            stream_id: stream.stream_id,
-            client_count: stream.client_count,
-            metadata: stream.metadata,
-            last_access: stream.last_access,
-            is_active: stream.is_active,
-            url: stream.current_url,
-            stream_type: stream.stream_type,
-          })),
+          matching_streams: matching
+            .map((stream) => showStream(stream, signer))
+            .map((stream) => ({
+              stream_id: stream.stream_id,
+              client_count: stream.client_count,
+              metadata: stream.metadata,
+              last_access: stream.last_access,
+              is_active: stream.is_active,
+              url: stream.current_url,
+              stream_type: stream.stream_type,
+            })),
           total_matching: matching.length,
           total_clients: matching.reduce((sum, stream) => sum + stream.viewers, 0),
         };
@@ -96,7 +102,7 @@ export function readRoutes({ live, state, signer }: Services): Route[] {
         if (!stream) throw streamNotFound();
         return {
           stream: {
-            ...showStream(stream),
+            ...showStream(stream, signer),
             ...showDefinition(definition, `/stream/${id}${signer.query(id)}`),
           },
           clients: clients.items.map(showClient),

@@ -56,6 +56,7 @@ export interface Services {
   /** See {@link GatewayOptions}. */
   readonly onProvidersChanged?: () => Promise<void>;
   readonly redirect?: ViewerRedirect;
+  readonly redirectWhenLeaving?: ViewerRedirect;
   readonly admission?: ViewerAdmission;
   /** Of the addresses that `redirect` sends viewers to. */
   readonly redirectSigner: UrlSigner;

@@ -14,14 +14,14 @@ import type { Services } from './services.ts';
 import { statistics } from './statistics.ts';
 
 export function statsRoutes(services: Services): Route[] {
-  const { live, config, version } = services;
+  const { live, config, version, signer } = services;
   const { proxyStats, performanceParts, bytesOf } = statistics(services);
   /** With the bytes of all nodes, not of this one alone. */
   const shownEverywhere = async (streams: readonly LiveStream[]) => {
     const bytes = await bytesOf();
     return streams.map((stream) => {
       const { in: bytes_received, out: total_bytes_served } = bytes(stream.record.id);
-      return { ...showStream(stream), total_bytes_served, bytes_received };
+      return { ...showStream(stream, signer), total_bytes_served, bytes_received };
     });
   };
   const tag = 'Server';

@@ -95,6 +95,10 @@ export const shownStream = z
     created_at: time,
     last_access: time,
     metadata: labels,
+    playlist_url: z
+      .string()
+      .nullable()
+      .describe('Where players get it as HLS, relative to the root of this API'),
     kind: z.enum(['direct', 'shared', 'transcode']),
     state: streamState,
     profile: z.string().nullable(),

@@ -1,8 +1,10 @@
 import { redactHeaders, redactText, redactUrl } from '@streampool/redaction';
 import type { ClientRecord, StreamDefinition } from '@streampool/state';
 import type { z } from 'zod';
+import { hasPlaylist } from '../hls/hls-stream.ts';
 import type { shownClient, shownStream, streamDetail } from '../schemas/stream-responses.ts';
 import type { LiveStream } from './live-view.ts';
+import type { UrlSigner } from './signed-url.ts';
 import { shownStreamType } from './stream-type.ts';
 
 const iso = (ms: number): string => new Date(ms).toISOString();
@@ -12,8 +14,13 @@ export function redactLabels(labels: Readonly<Record<string, string>>): Record<s
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, redactText(value)]));
 }
 
-/** A stream as the API shows it: m3u-proxy's fields first, then ours. */
-export function showStream({ record, pool, viewers }: LiveStream): z.output<typeof shownStream> {
+/**
+ * A stream as the API shows it: m3u-proxy's fields first, then ours. `signer`: of the addresses that players get.
+ */
+export function showStream(
+  { record, pool, viewers }: LiveStream,
+  signer: Pick<UrlSigner, 'query'>,
+): z.output<typeof shownStream> {
   const url = redactUrl(record.url);
   const failoverUrls = record.failoverUrls.map(redactUrl);
   return {
@@ -34,6 +41,7 @@ export function showStream({ record, pool, viewers }: LiveStream): z.output<type
     created_at: iso(record.createdAtMs),
     last_access: iso(record.lastAccessMs),
     metadata: redactLabels(record.metadata),
+    playlist_url: hasPlaylist(record) ? `/hls/${record.id}/playlist.m3u8${signer.query(record.id)}` : null,
     kind: record.kind,
     state: record.state,
     profile: record.profile ?? null,

@@ -196,6 +196,35 @@ test('a player is sent to a worker for all it asks, with what is its own', async
   });
 });
 
+test('players that poll a node which is about to end are sent on, and are its viewers no more', async () => {
+  const redirectWhenLeaving = { target: async () => 'http://worker.example' };
+  const { it, edge, define } = await stage({}, { redirectWhenLeaving });
+  const id = await define();
+  const poll = () => it.get(`/hls/${id}/playlist.m3u8?client_id=x`, { redirect: 'manual' });
+  expect((await poll()).status).toBe(200);
+  it.gateway.leave();
+  expect((await it.get(`/hls/${id}/segment/7.ts?client_id=x`)).status).toBe(200);
+  expect(edge.audience.count(id)).toBe(1);
+  const sent = await poll();
+  expect([sent.status, sent.headers.get('location')]).toEqual([
+    307,
+    `http://worker.example/hls/${id}/playlist.m3u8?client_id=x`,
+  ]);
+  expect(edge.audience.count(id)).toBe(0);
+  it.gateway.stay();
+  expect((await poll()).status).toBe(200);
+});
+
+test('players stay at a node that is about to end while nobody else could take them', async () => {
+  const target = () => Promise.reject(new Error('there is no other worker'));
+  const { it, define } = await stage({}, { redirectWhenLeaving: { target } });
+  const id = await define();
+  const poll = () => it.get(`/hls/${id}/playlist.m3u8?client_id=x`, { redirect: 'manual' });
+  expect((await poll()).status).toBe(200);
+  it.gateway.leave();
+  expect((await poll()).status).toBe(200);
+});
+
 test('what is no HLS says so, and what a provider has as HLS is found there', async () => {
   const { it, define } = await stage({ rootPath: '/proxy' });
   const direct = await define({ shared: false });

@@ -35,9 +35,17 @@ test('each profile is a stream of its own, and the ladder leads to them', async 
   expect((await json(create(PROFILES))).stream_id).toBe(ladder.stream_id);
   expect(await it.define({ url: URL_A, profiles: ['2M'] }, '/transcode')).toBe(ids[0]);
   expect((await it.state.getDefinition(ladder.stream_id))?.variants).toMatchObject([
-    { streamId: ids[0], name: '2M', bandwidth: 2_270_400 },
-    { streamId: ids[1], name: '800k', bandwidth: 950_400 },
+    { streamId: ids[0], name: '2M', bandwidth: 3_370_400, averageBandwidth: 2_270_400 },
+    { streamId: ids[1], name: '800k', bandwidth: 1_390_400, averageBandwidth: 950_400 },
   ]);
+});
+
+test('profiles that come to the same stream are one quality', async () => {
+  const it = await start();
+  const profiles = ['2M', '800k', '2M'];
+  const ladder = await json(it.send('POST', '/transcode', { url: URL_A, profiles }));
+  expect(ladder.variants.map(({ profile }: { profile: string }) => profile)).toEqual(['2M', '800k']);
+  expect((await it.state.getDefinition(ladder.stream_id))?.variants).toHaveLength(2);
 });
 
 test('with a ladder go the streams that nobody wanted otherwise', async () => {
@@ -75,7 +83,7 @@ test('the playlist says of variants what is known of them', () => {
     '#EXT-X-INDEPENDENT-SEGMENTS',
     '#EXT-X-STREAM-INF:BANDWIDTH=6000000,AVERAGE-BANDWIDTH=5000000,RESOLUTION=1920x1080,NAME="1080p"',
     'variant/0/playlist.m3u8',
-    '#EXT-X-STREAM-INF:BANDWIDTH=2000000,CODECS="avc1.4d401f,mp4a.40.2",FRAME-RATE=25.000,NAME="a quoted name"',
+    '#EXT-X-STREAM-INF:BANDWIDTH=8000000,CODECS="avc1.4d401f,mp4a.40.2",FRAME-RATE=25.000,NAME="a quoted name"',
     'variant/1/playlist.m3u8',
     '',
   ]);

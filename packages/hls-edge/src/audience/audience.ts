@@ -158,6 +158,12 @@ export class HlsAudience {
     return found.length > 0;
   }
 
+  /** It watches that stream at another node from now on. */
+  leave(streamId: string, clientId: string): void {
+    const presence = this.#streams.get(streamId)?.get(clientId);
+    if (presence) this.#leave(presence, 'left');
+  }
+
   /** A player that chose its id begins to watch this stream: it has left what it watched before. */
   moveTo(streamId: string, clientId: string): void {
     for (const [other, presences] of [...this.#streams]) {
