@@ -239,6 +239,11 @@ test('what is no HLS says so, and what a provider has as HLS is found there', as
     ...{ stream_type: 'hls', stream_endpoint: `/hls/${id}/playlist.m3u8` },
     ...{ playlist_url: `/hls/${id}/playlist.m3u8`, direct_url: `/stream/${id}` },
   });
+  const { stream } = await json(it.get(`/streams/${id}`));
+  expect(stream.playlist_url).toBe(created.playlist_url);
+  const { streams } = await json(it.get('/streams'));
+  const playlistOf = new Map(streams.map((it: typeof stream) => [it.stream_id, it.playlist_url]));
+  expect([playlistOf.get(id), playlistOf.get(direct)]).toEqual([created.playlist_url, null]);
   const moved = await it.get(`/proxy/stream/${id}/?u=me`);
   expect(moved.url).toBe(`${it.url}/proxy/hls/${id}/playlist.m3u8?u=me`);
   expect(moved.status).toBe(200);
