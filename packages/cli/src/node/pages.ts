@@ -16,7 +16,7 @@ export interface Pages {
 /** What cookies are sealed for. */
 const COOKIES = 'cookies';
 
-/** Looks in the background which of the programs are there. */
+/** Which of the programs are there is found out when somebody asks: both are slow to say. */
 export function openPages(
   config: Config,
   { secret, teardown }: { secret: InstallationSecret; teardown: Teardown },
@@ -29,19 +29,17 @@ export function openPages(
   const seal = new Seal(secret.key('cookies'));
   const closing = new AbortController();
   teardown.add('pages', async () => closing.abort());
-  let versions: PageApi['versions'] = {};
-  const looked = findPrograms(programs, closing.signal).then((found) => {
-    versions = found;
-  });
+  let looked: ReturnType<typeof findPrograms> | undefined;
+  const versions = (): ReturnType<typeof findPrograms> => {
+    looked ??= findPrograms(programs, closing.signal);
+    return looked;
+  };
   void removeLeftCookies(isAlive);
   return {
     api: {
-      get versions() {
-        return versions;
-      },
+      versions,
       async check(name, args) {
-        await looked;
-        if (versions[name] === undefined)
+        if ((await versions())[name] === undefined)
           throw new StreampoolError('RESOLVER_MISSING', `${name} is not installed here, or not to be used`);
         resolverArguments(name, args);
       },

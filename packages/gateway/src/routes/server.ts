@@ -65,14 +65,15 @@ export function serverRoutes(services: Services): Route[] {
       tag,
       summary: 'What is installed and how it is set up; no secrets',
       answers: { 200: { description: 'Versions, abilities, settings', schema: infoAnswer } },
-      handle() {
+      async handle() {
         const { facts } = config;
+        const resolvers = await services.pages?.versions();
         const { ffmpegVersion, hardware } = transcode.abilities();
         return {
           version,
           ffmpeg_version: ffmpegVersion ?? null,
-          streamlink_version: services.pages?.versions.streamlink ?? null,
-          ytdlp_version: services.pages?.versions.ytdlp ?? null,
+          streamlink_version: resolvers?.streamlink ?? null,
+          ytdlp_version: resolvers?.ytdlp ?? null,
           hardware_acceleration: {
             enabled: hardware !== undefined,
             type: hardware?.type ?? null,
