@@ -1,11 +1,5 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import {
-  type HlsAnswer,
-  type HlsOrigin,
-  type HlsRequest,
-  PLAYLIST_TYPE,
-  type ReadSegment,
-} from '@streampool/hls';
+import { type HlsAnswer, type HlsOrigin, type HlsRequest, PLAYLIST_TYPE } from '@streampool/hls';
 import {
   type Clock,
   type EngineEvents,
@@ -14,12 +8,14 @@ import {
   PoolStateMachine,
   systemClock,
 } from '@streampool/streaming';
+import { awaitedBy, BlockingReload } from './blocking-reload.ts';
 import { BodyStore } from './cache/body-store.ts';
 import { HlsCache } from './cache/hls-cache.ts';
 import type { HlsProxyOptions, HlsProxyStatistics } from './options.ts';
 import { type Rendition, type RenditionLoad, rangeOf } from './playlist/rendition.ts';
 import { PlaylistRewriter } from './playlist/rewriter.ts';
 import { StreamNumbers } from './playlist/stream-numbers.ts';
+import { Prefetch } from './prefetch.ts';
 import { Renditions } from './renditions.ts';
 import { GoingBack } from './source/going-back.ts';
 import { lookAt } from './source/look-at.ts';
@@ -56,6 +52,8 @@ export class HlsProxy implements HlsOrigin {
   readonly #goingBack: GoingBack;
   readonly #renditions: Renditions;
   readonly #bodies: BodyStore;
+  readonly #prefetch: Prefetch;
+  readonly #blockingReload: BlockingReload;
   readonly #cache: HlsCache;
   readonly #statistics = new Statistics();
   readonly #state: PoolStateMachine;
@@ -91,6 +89,21 @@ export class HlsProxy implements HlsOrigin {
       numbers: new StreamNumbers(),
       clock,
       isHeld: (url, segment) => this.#bodies.holds(url, rangeOf(segment)),
+    });
+    this.#prefetch = new Prefetch({
+      ...{ bodies: this.#bodies, clock, signal: this.#closing.signal },
+      renditions: () => this.#renditions.all(),
+      isFree: () => this.#sources.current?.connection.isFree === true,
+      onFetch: () => {
+        this.#statistics.prefetches += 1;
+      },
+    });
+    this.#blockingReload = new BlockingReload({
+      clock,
+      current: () => this.#sources.current,
+      refresh: (rendition) => this.#refresh(rendition),
+      onLoad: (turn, rendition, load) => this.#onLoad(turn, rendition, load),
+      onHit: () => this.#statistics.count('playlist', 'hit'),
     });
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
@@ -159,7 +172,7 @@ export class HlsProxy implements HlsOrigin {
 
   async #answerPlaylist(rendition: Rendition, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
     const awaited = awaitedBy(request.query);
-    if (awaited && rendition.isKnown) await this.#waitFor(rendition, awaited, signal);
+    if (awaited && rendition.isKnown) await this.#blockingReload.waitFor(rendition, awaited, signal);
     else if (rendition.freshForMs(this.#sources.current) > 0) this.#statistics.count('playlist', 'hit');
     else await this.#freshen(rendition, request, signal);
     const { timeline, isMultivariant } = rendition;
@@ -245,7 +258,7 @@ export class HlsProxy implements HlsOrigin {
     const hasMoved = load.taken !== 'same' && load.taken !== 'stale';
     if (hasMoved || list?.isEnded) this.#sources.played(turn);
     if (list?.canBlockReload) turn.connection.allowMore();
-    if (hasMoved) this.#prefetch(rendition);
+    if (hasMoved) this.#prefetch.newest(rendition);
     if (hasMoved || list?.isEnded || !rendition.isMain) return;
     const stillMs = this.#clock.now() - Math.max(movedAtMs, turn.beganMs);
     if (stillMs < STALL_TARGETS * rendition.targetDurationMs) return;
@@ -254,51 +267,6 @@ export class HlsProxy implements HlsOrigin {
       turn,
       new StreampoolError('UPSTREAM_TIMEOUT', `The provider's playlist has not moved on for ${seconds} s`),
     );
-  }
-
-  /** A blocking reload (rfc8216bis §6.2.5.2): by the provider's own where it offers that, else by asking again. */
-  async #waitFor(
-    rendition: Rendition,
-    awaited: { readonly sequence: number; readonly part: number | undefined },
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { timeline } = rendition;
-    const waitMs = STALL_TARGETS * rendition.targetDurationMs;
-    const deadline = this.#clock.now() + waitMs;
-    const newest = timeline.progress?.mediaSequence ?? 0;
-    if (awaited.sequence > newest + 2 || timeline.has(awaited.sequence, awaited.part)) {
-      this.#statistics.count('playlist', 'hit');
-      return;
-    }
-    while (!timeline.has(awaited.sequence, awaited.part) && this.#clock.now() < deadline) {
-      signal.throwIfAborted();
-      const turn = this.#sources.current;
-      const { list } = timeline;
-      const sequence = timeline.toProvider(awaited.sequence);
-      if (turn?.connection.mayBlock && list?.canBlockReload && sequence >= 0) {
-        const blocking = { awaited: { sequence, part: awaited.part }, waitMs };
-        const load = rendition
-          .load(turn, undefined, blocking)
-          .then((loaded) => this.#onLoad(turn, rendition, loaded));
-        const isThere = await within(
-          load.then(() => true),
-          deadline - this.#clock.now(),
-          this.#clock,
-          signal,
-        ).catch((error: unknown) => {
-          if (signal.aborted) throw error;
-          return false;
-        });
-        if (isThere) continue;
-      }
-      const pauseMs = Math.max(
-        rendition.freshForMs(turn),
-        (list?.partTargetMs ?? rendition.targetDurationMs) / 2,
-        50,
-      );
-      await within(new Promise(() => {}), pauseMs, this.#clock, signal);
-      await within(this.#refresh(rendition), waitMs, this.#clock, signal);
-    }
   }
 
   async #answerBody(
@@ -312,28 +280,18 @@ export class HlsProxy implements HlsOrigin {
     if (rendition?.listed(resource.url, range)?.isLost && !this.#bodies.knows(resource.url, range))
       throw new StreampoolError('NOT_FOUND', 'the provider has it no longer');
     const { found, outcome } = await this.#inTime(
-      (deadline) => this.#bodies.get({ resource, range, isOfWhole: this.#isOfWhole(rendition) }, deadline),
+      (deadline) =>
+        this.#bodies.get({ resource, range, isOfWhole: this.#prefetch.isOfWhole(rendition) }, deadline),
       signal,
     );
     this.#statistics.count(resource.kind, outcome);
-    if (rendition?.timeline.list?.isEnded) this.#prefetchAfter(rendition, resource.url, range);
+    if (rendition?.timeline.list?.isEnded) this.#prefetch.after(rendition, resource.url, range);
     const { status, contentType, headers, body, freshUntilMs } = found;
     return {
       ...{ status, contentType, kind: resource.kind === 'media' ? 'media' : 'other', headers },
       maxAgeMs: Math.max(0, Math.floor(freshUntilMs - this.#clock.now())),
       body,
     };
-  }
-
-  /** I-frames of a live stream lie within the segments that its viewers are about to get. */
-  #isOfWhole(rendition: Rendition | undefined): boolean {
-    const isIframe =
-      rendition?.resource?.place.role === 'iframe' && rendition.timeline.list?.isEnded !== true;
-    return isIframe && this.#renditions.all().some((other) => other.isMain && this.#isFollowed(other));
-  }
-
-  #isFollowed({ followedAtMs, targetDurationMs }: Rendition): boolean {
-    return this.#clock.now() - followedAtMs <= STALL_TARGETS * targetDurationMs;
   }
 
   /** What is asked for begins to arrive in time, or nobody waits for it any longer. */
@@ -345,29 +303,6 @@ export class HlsProxy implements HlsOrigin {
       late.abort(new StreampoolError('UPSTREAM_TIMEOUT', `Waited ${ms} ms for the provider's answer`)),
     );
     return ask(AbortSignal.any([signal, late.signal])).finally(cancel);
-  }
-
-  /** The newest segment of a live playlist that somebody follows, before it is asked for. */
-  #prefetch(rendition: Rendition): void {
-    const newest = rendition.timeline.segments.at(-1);
-    const isAhead = this.#isFollowed(rendition) && !rendition.timeline.list?.isEnded;
-    if (isAhead && newest && !this.#isOfWhole(rendition)) this.#fetchAhead(rendition, newest);
-  }
-
-  /** The next one of what does not change any more. */
-  #prefetchAfter(rendition: Rendition, url: string, range: string | undefined): void {
-    const place = rendition.placeOf(url, range);
-    const next = place === undefined ? undefined : rendition.timeline.segments[place + 1];
-    if (next && this.#sources.current?.connection.isFree) this.#fetchAhead(rendition, next);
-  }
-
-  #fetchAhead(rendition: Rendition, segment: ReadSegment): void {
-    const url = rendition.urlOf(segment);
-    const range = rangeOf(segment);
-    if (url === undefined || this.#bodies.knows(url, range)) return;
-    this.#statistics.prefetches += 1;
-    const wanted = { resource: { kind: 'media', url }, range, isPrefetch: true } as const;
-    this.#bodies.get(wanted, this.#closing.signal).catch(() => {});
   }
 
   #followed(): Rendition[] {
@@ -480,16 +415,6 @@ export class HlsProxy implements HlsOrigin {
     else if (!this.#state.isFinal) this.#state.move(state, reason);
     this.#settle();
   }
-}
-
-function awaitedBy(query: URLSearchParams): { sequence: number; part: number | undefined } | undefined {
-  const sequence = query.get('_HLS_msn');
-  const part = query.get('_HLS_part');
-  if (sequence === null || !/^\d{1,15}$/.test(sequence)) return undefined;
-  return {
-    sequence: Number(sequence),
-    part: part !== null && /^\d{1,9}$/.test(part) ? Number(part) : undefined,
-  };
 }
 
 function asStreampoolError(error: unknown): StreampoolError {
