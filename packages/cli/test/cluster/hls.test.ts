@@ -1,20 +1,20 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { api, HlsReader, waitFor } from '@streampool/testkit';
+import { api, type ClusterNode, type CreatedStream, HlsReader, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 const readers: HlsReader[] = [];
 const directory = mkdtempSync(join(tmpdir(), 'streampool-hls-test-'));
-beforeAll(
-  () => stage.open({ gateways: 2, workers: 2, env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } }),
-  60_000,
-);
-beforeEach(() => stage.repair(), 60_000);
-afterEach(() => Promise.all(readers.splice(0).map((reader) => reader.close())));
+/** What is played: from an FFmpeg, from a shared connection, and from a provider's playlist. */
+const kinds: { stream: CreatedStream; all: HlsReader[] }[] = [];
+beforeAll(async () => {
+  await stage.open({ gateways: 2, workers: 2, env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } });
+}, 60_000);
 afterAll(async () => {
+  await Promise.all(readers.map((reader) => reader.close()));
   rmSync(directory, { recursive: true, force: true });
   await stage.close();
 }, 30_000);
@@ -47,6 +47,9 @@ async function played(all: readonly HlsReader[], seconds: number): Promise<void>
 const OF_TWO_GATEWAYS =
   /^(?:4\.3\.3\.2: the media sequence goes back|6\.2\.2: .* s are left of a live playlist)/;
 
+/** While its owner changes a stream may stand for a moment: under 4 s where everything is taken over at once on a busy machine. */
+const WHILE_THE_OWNER_CHANGES = /^6\.2\.1: nothing new for [23]\.\d s/;
+
 /** No rule of the standard is broken (numbers of segments that go back would be), and what was seen can be decoded. */
 async function expectGoodPicture(all: readonly HlsReader[]): Promise<void> {
   const seen = all.map((reader, index) => {
@@ -54,60 +57,89 @@ async function expectGoodPicture(all: readonly HlsReader[]): Promise<void> {
     const isAtBoth = index > 0 && index === all.length - 1;
     return {
       ...{ playlistFailures, lost },
-      violations: violations.filter((text) => !isAtBoth || !OF_TWO_GATEWAYS.test(text)),
+      violations: violations.filter(
+        (text) => !WHILE_THE_OWNER_CHANGES.test(text) && !(isAtBoth && OF_TWO_GATEWAYS.test(text)),
+      ),
     };
   });
   expect(seen).toEqual(all.map(() => ({ violations: [], playlistFailures: [], lost: 0 })));
   expect(await all[0]!.decodeErrors(directory)).toEqual([]);
 }
 
-test('kill -9 of the owner of a transcoded stream: HLS players go on with a discontinuity', async () => {
-  stage.provider.live('/pool.ts', stage.sample, { start: 'keyframe' });
-  const { id } = await stage.create('transcode', { url: stage.provider.url('/pool.ts'), profile: COPY });
-  const all = watch(id, 3);
-  await played(all, 3);
-  const before = await stage.record(id);
-  expect(before).toMatchObject({ state: 'live', viewers: 3 });
-  expect(stage.ffmpegs()).toHaveLength(1);
-  (await stage.ownerOf(id)).kill();
-  const after = await stage.waitForNewOwner(id, before);
-  expect(after.viewers).toBe(3);
-  await played(all, 9);
-  await expectGoodPicture(all);
-  for (const reader of all) expect(reader.report().discontinuities).toBeGreaterThan(0);
-}, 60_000);
+/** As a player of low-latency HLS: it asks for what is not there yet, and plays parts of segments. */
+function watchLowLatency(streamId: string): HlsReader {
+  const reader = new HlsReader(
+    `${stage.gateways[1]!.url}/hls/${streamId}/playlist.m3u8?client_id=low-latency&ll=1`,
+    { lowLatency: true, record: true },
+  );
+  readers.push(reader);
+  return reader;
+}
 
-test('kill -9 of the owner of a provider’s playlist: players go on, and the provider sees one of them', async () => {
+/** What had begun at the former owner, a part or its segment, may be lost with it; nothing else, and every playlist is answered. */
+function expectPartsGoOn(reader: HlsReader): void {
+  const { playlistFailures, lost } = reader.report();
+  expect(playlistFailures).toEqual([]);
+  expect(lost).toBeLessThanOrEqual(2);
+}
+
+const ownersOf = (): Promise<ClusterNode[]> =>
+  Promise.all(kinds.map(({ stream }) => stage.ownerOf(stream.id)));
+
+test('kill -9 of the owner of a pool, of a provider’s playlist, of both at once: players go on with a discontinuity', async () => {
+  stage.provider.live('/pool.ts', stage.sample, { start: 'keyframe' });
+  stage.provider.live('/low.ts', stage.sample, { start: 'keyframe' });
+  stage.provider.live('/shared.ts', stage.sample, { start: 'keyframe' });
   const channel = stage.provider.hls('/proxied/', stage.sample, { window: 5 });
-  const { id } = await stage.create('streams', { url: stage.provider.url('/proxied/index.m3u8') });
-  const all = watch(id, 3);
-  await played(all, 3);
-  const before = await stage.waitForRecord(id, { state: 'live', viewers: 3 });
+  const [first, second] = stage.workers as [ClusterNode, ClusterNode];
+  // So that the first owns everything.
+  await second.stop();
+  const pool = await stage.create('transcode', { url: stage.provider.url('/pool.ts'), profile: COPY });
+  const low = await stage.create('streams', { url: stage.provider.url('/low.ts'), shared: true });
+  const shared = await stage.create('streams', { url: stage.provider.url('/shared.ts'), shared: true });
+  const proxied = await stage.create('streams', { url: stage.provider.url('/proxied/index.m3u8') });
+  kinds.push(
+    { stream: pool, all: watch(pool.id, 3) },
+    { stream: shared, all: watch(shared.id, 1) },
+    { stream: proxied, all: watch(proxied.id, 3) },
+  );
+  const lowLatency = watchLowLatency(low.id);
+  const everybody = [...kinds.flatMap(({ all }) => all), lowLatency];
+  await Promise.all([second.start(), played(everybody, 3)]);
+  const before = await stage.waitForRecord(pool.id, { state: 'live', viewers: 3 });
+  await stage.waitForRecord(proxied.id, { state: 'live', viewers: 3 });
+  expect(await ownersOf()).toEqual([first, first, first]);
+  expect(stage.ffmpegs()).toHaveLength(1);
+  expect(lowLatency.report()).toMatchObject({ violations: [], playlistFailures: [], lost: 0 });
+  expect(lowLatency.report().parts).toBeGreaterThan(3);
   for (const [path, count] of channel.requests)
     if (path.includes('segment')) expect([path, count]).toEqual([path, 1]);
-  (await stage.ownerOf(id)).kill();
-  await stage.waitForNewOwner(id, before);
-  await played(all, 9);
-  await expectGoodPicture(all);
-}, 60_000);
+
+  await first.kill();
+  await Promise.all([stage.waitForNewOwner(pool.id, before), played(everybody, 9)]);
+  await stage.waitForRecord(pool.id, { viewers: 3 });
+  expect(await ownersOf()).toEqual([second, second, second]);
+  for (const { all } of kinds) await expectGoodPicture(all);
+  for (const reader of [...kinds[0]!.all, lowLatency])
+    expect(reader.report().discontinuities).toBeGreaterThan(0);
+  expectPartsGoOn(lowLatency);
+}, 90_000);
 
 test('a worker that is drained hands its HLS streams over, and has left when it is empty', async () => {
-  stage.provider.live('/drained.ts', stage.sample, { start: 'keyframe' });
-  stage.provider.hls('/handed/', stage.sample, { window: 5 });
-  const pool = await stage.create('streams', { url: stage.provider.url('/drained.ts'), shared: true });
-  const proxied = await stage.create('streams', { url: stage.provider.url('/handed/index.m3u8') });
-  const all = [...watch(pool.id, 1), ...watch(proxied.id, 1)];
-  await played(all, 3);
-  const owner = (await stage.record(pool.id)).owner;
-  const answer = await api(stage.gateways[0]!, 'POST', `/workers/${owner}/drain`);
+  const [first, second] = stage.workers as [ClusterNode, ClusterNode];
+  const [pool, ...handedOver] = kinds.splice(0);
+  await Promise.all([first.start(), ...pool!.all.map((reader) => reader.close())]);
+  kinds.push(...handedOver);
+  const watching = readers.filter((reader) => !pool!.all.includes(reader));
+  const parts = readers.at(-1)!.report().parts;
+  const answer = await api(stage.gateways[0]!, 'POST', `/workers/${second.name}/drain`);
   expect(answer.status).toBe(200);
-  for (const { id } of [pool, proxied])
-    await waitFor(async () => (await stage.record(id)).owner !== owner, {
-      ...{ timeoutMs: 15_000, what: 'another owner' },
-    });
-  await waitFor(() => !stage.workers.find(({ name }) => name === owner)!.running, {
-    ...{ timeoutMs: 30_000, what: 'the end of the drained worker' },
-  });
-  await played(all, 9);
-  await expectGoodPicture(all);
+  await waitFor(() => !second.running, { timeoutMs: 30_000, what: 'the end of the drained worker' });
+  expect(await ownersOf()).toEqual([first, first]);
+  await Promise.all(
+    watching.map((reader) => reader.waitForPlayed(reader.main.clock.playedMs / 1_000 + 3, 40_000)),
+  );
+  for (const { all } of kinds) await expectGoodPicture(all);
+  expectPartsGoOn(readers.at(-1)!);
+  expect(readers.at(-1)!.report().parts).toBeGreaterThan(parts);
 }, 90_000);
