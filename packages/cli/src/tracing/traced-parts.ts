@@ -56,13 +56,16 @@ export function tracedNodeDoor(door: NodeDoor, tracer: Tracer): NodeDoor {
         parent,
         attributes: callerOf(req),
       });
-      res.once('close', () => span.end(res.statusCode >= 400 ? { code: `${res.statusCode}` } : undefined));
-      return span.run(() =>
-        door.serve(req, res, () => {
-          span.end();
-          handOver();
-        }),
-      );
+      const end = (): void => span.end(res.statusCode >= 400 ? { code: `${res.statusCode}` } : undefined);
+      res.once('close', end);
+      // What is answered may go on for hours: the span is that of its opening.
+      const writeHead = res.writeHead.bind(res);
+      res.writeHead = ((...head: Parameters<typeof writeHead>) => {
+        const written = writeHead(...head);
+        end();
+        return written;
+      }) as typeof res.writeHead;
+      return span.run(() => door.serve(req, res, handOver));
     },
   };
 }

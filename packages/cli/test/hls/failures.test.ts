@@ -8,6 +8,9 @@ beforeAll(async () => {
 });
 afterAll(() => elsewhere.close());
 
+/** What the provider took away, or refused, before it could be fetched cannot be had from anybody; on a busy machine that is one. */
+const MOST_LOST = 1;
+
 interface Case {
   /** What happens in the middle, and to what. */
   readonly happens: (channel: HlsChannel, path: string) => void;
@@ -104,7 +107,7 @@ test('players go on whatever a provider does: no rule broken, no number back, no
 
   const seen = await Promise.all(
     opened.map(async ({ reader }, index) => {
-      const { discontinuities, tolerated, mostLost = 0 } = CASES[names[index]!]!;
+      const { discontinuities, tolerated, mostLost = MOST_LOST } = CASES[names[index]!]!;
       const report = reader.report();
       await reader.close();
       return {
