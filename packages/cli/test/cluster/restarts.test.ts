@@ -41,7 +41,7 @@ test('a rolling restart of all workers: no viewer at a gateway is lost', async (
   for (const id of streams) await stage.waitForRecord(id, { state: 'live', viewers: 4 });
   expect(stage.ffmpegs()).toEqual([(await stage.record(transcoded.id)).ffmpegPid]);
   await waitFor(() => stage.provider.stats('/live.ts').current === 2, { what: 'two provider connections' });
-});
+}, 90_000);
 
 test('a rolling restart of all gateways: players that connect again get the same stream', async () => {
   const { id } = await stage.create('transcode', {
@@ -73,7 +73,7 @@ test('a rolling restart of all gateways: players that connect again get the same
   expectUndisturbed(players);
   await stage.waitForRecord(id, { owner: owner!, epoch, ffmpegPid: ffmpegPid!, state: 'live', viewers: 6 });
   expect(stage.ffmpegs()).toEqual([ffmpegPid]);
-});
+}, 60_000);
 
 test('kill -9 of a gateway: its viewers leave the records, and what nobody watches any more ends', async () => {
   const { id } = await stage.create('transcode', {
