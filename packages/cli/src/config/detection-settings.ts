@@ -1,17 +1,10 @@
-import type { Setting } from './settings.ts';
+import { settingsOf } from './setting.ts';
 import { decimal, duration, flag, wholeNumber } from './values.ts';
 
 const second = 1000;
 const hour = 3600 * second;
 
-function setting<T>(
-  env: string,
-  about: string,
-  type: Setting<T>['type'],
-  value: string,
-): Setting<T> & { default: string } {
-  return { env, group: 'Detection', about, type, default: value };
-}
+const setting = settingsOf('Detection');
 
 /** What makes a source that still sends bytes count as broken, where a stream does not say itself. */
 export const DETECTION_SETTINGS = {

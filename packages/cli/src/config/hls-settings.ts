@@ -1,18 +1,11 @@
-import type { Setting } from './settings.ts';
-import { duration, size, text, type ValueType } from './values.ts';
+import { type Setting, settingsOf } from './setting.ts';
+import { duration, size, text } from './values.ts';
 
 const second = 1000;
 const hour = 3600 * second;
 const MB = 1024 * 1024;
 
-function setting<T>(
-  env: string,
-  about: string,
-  type: ValueType<T>,
-  value: string,
-): Setting<T> & { default: string } {
-  return { env, group: 'HLS', about, type, default: value };
-}
+const setting = settingsOf('HLS');
 
 /** How streams are delivered as HLS. */
 export const HLS_SETTINGS = {

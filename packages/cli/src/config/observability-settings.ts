@@ -1,4 +1,4 @@
-import type { Setting } from './settings.ts';
+import type { Setting } from './setting.ts';
 import { decimal, text } from './values.ts';
 
 const httpUrl = text(

@@ -1,16 +1,9 @@
-import type { Setting } from './settings.ts';
+import { settingsOf } from './setting.ts';
 import { duration, flag, text } from './values.ts';
 
 const second = 1000;
 
-function setting<T>(
-  env: string,
-  about: string,
-  type: Setting<T>['type'],
-  value: string,
-): Setting<T> & { default: string } {
-  return { env, group: 'Resolvers', about, type, default: value };
-}
+const setting = settingsOf('Resolvers');
 
 const program = text('a path, or a name that is found in PATH', /^[^\0\n]+$/);
 

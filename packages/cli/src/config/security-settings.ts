@@ -1,6 +1,6 @@
 import type { ApiToken, RateLimit, Scope } from '@streampool/gateway';
 import { z } from 'zod';
-import type { Setting } from './settings.ts';
+import { optional, setting } from './setting.ts';
 import { duration, oneOf, showDuration, text, type ValueType } from './values.ts';
 
 const second = 1000;
@@ -53,16 +53,6 @@ const rate: ValueType<RateLimit> = {
   allowed: RATE_ALLOWED,
   show: ({ count, perMs }) => (count === 0 ? 'off' : `${count}/${showDuration(perMs)}`),
 };
-
-function setting<T>(definition: Setting<T> & { default: string }): Setting<T> & { default: string } {
-  return definition;
-}
-
-function optional<T>(
-  definition: Omit<Setting<T>, 'default'>,
-): Omit<Setting<T>, 'default'> & { default?: never } {
-  return definition;
-}
 
 /** Who may do what, how often, and where sources may lead. */
 export const SECURITY_SETTINGS = {

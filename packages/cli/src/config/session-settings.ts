@@ -1,18 +1,11 @@
-import type { Setting } from './settings.ts';
+import { settingsOf } from './setting.ts';
 import { userLimits } from './user-limits.ts';
 import { duration, oneOf, wholeNumber } from './values.ts';
 
 const second = 1000;
 const hour = 3600 * second;
 
-function setting<T>(
-  env: string,
-  about: string,
-  type: Setting<T>['type'],
-  value: string,
-): Setting<T> & { default: string } {
-  return { env, group: 'Sessions', about, type, default: value };
-}
+const setting = settingsOf('Sessions');
 
 /** Viewers that come with a name. */
 export const SESSION_SETTINGS = {

@@ -9,48 +9,10 @@ import { providerLimits } from './provider-limits.ts';
 import { RESOLVER_SETTINGS } from './resolver-settings.ts';
 import { SECURITY_SETTINGS } from './security-settings.ts';
 import { SESSION_SETTINGS } from './session-settings.ts';
+import { optional, type Setting, setting } from './setting.ts';
+
 import { duration, flag, list, oneOf, size, text, type ValueType, wholeNumber } from './values.ts';
 import { WEBHOOK_SETTINGS } from './webhook-settings.ts';
-
-/** One thing that can be set, by an environment variable of that name. */
-export interface Setting<T> {
-  readonly env: string;
-  readonly group:
-    | 'Server'
-    | 'Access'
-    | 'Streaming'
-    | 'Providers'
-    | 'Detection'
-    | 'HLS'
-    | 'Sessions'
-    | 'Resolvers'
-    | 'FFmpeg'
-    | 'State'
-    | 'Observability'
-    | 'Cluster';
-  readonly about: string;
-  readonly type: ValueType<T>;
-  /** As it would be written; absent: not set. */
-  readonly default?: string;
-  /** Never shown. */
-  readonly secret?: boolean;
-  /** What it was called once, and how what that was set to reads today. */
-  readonly former?: { readonly env: string; readonly read: (value: string) => string };
-  /** The option of `streampool serve`, `gateway` and `worker` that sets it, too. */
-  readonly option?: string;
-}
-
-/** A setting that always has a value. */
-function setting<T>(definition: Setting<T> & { default: string }): Setting<T> & { default: string } {
-  return definition;
-}
-
-/** A setting that may be absent. */
-function optional<T>(
-  definition: Omit<Setting<T>, 'default'>,
-): Omit<Setting<T>, 'default'> & { default?: never } {
-  return definition;
-}
 
 const second = 1000;
 const hour = 3600 * second;

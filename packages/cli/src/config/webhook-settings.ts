@@ -1,9 +1,5 @@
-import type { Setting } from './settings.ts';
+import { setting } from './setting.ts';
 import { oneOf } from './values.ts';
-
-function setting<T>(definition: Setting<T> & { default: string }): Setting<T> & { default: string } {
-  return definition;
-}
 
 /** Of who is told what happens. */
 export const WEBHOOK_SETTINGS = {
