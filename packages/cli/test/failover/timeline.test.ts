@@ -34,6 +34,9 @@ const entry = (entries: readonly Entry[], type: string): Entry | undefined =>
   entries.find((each) => each.type === type);
 const causes = (entries: readonly Entry[]): string[] =>
   [...new Set(entries.map(({ cause }) => cause))].sort();
+/** A provider that shares a busy machine with the test may really be late: that is told, and not what is asked here. */
+const besideGaps = (entries: readonly Entry[]): Entry[] =>
+  entries.filter(({ type }) => type !== 'source_gap' && type !== 'encoder_gap');
 
 describe('on one machine', () => {
   const stage = useStage({ env: { CLIENT_TIMEOUT: '20', STALL_TIMEOUT: '3' } });
@@ -77,7 +80,7 @@ describe('on one machine', () => {
     await player.waitForMedia(0.5);
     expect(entry(entries, 'source_lost')).toMatchObject({ cause: 'encoder', data: { index: 0 } });
     expect(entry(entries, 'source_switched')).toMatchObject({ cause: 'encoder' });
-    expect(causes(entries)).toEqual(['encoder', 'viewer']);
+    expect(causes(besideGaps(entries))).toEqual(['encoder', 'viewer']);
     const own = await timelineOf(stage.server, '/clients/tv-killed');
     expect(own.map(({ type }) => type)).toEqual(
       expect.arrayContaining(['client_connected', 'source_lost', 'source_switched']),
@@ -97,12 +100,16 @@ describe('on one machine', () => {
     slow.resume();
     const again = await waitForEntry(stage.server, '/clients/slow', 'viewer_unblocked');
     expect(entry(again, 'viewer_unblocked')!.data.blocked_ms).toBeGreaterThanOrEqual(1_000);
-    expect(causes(again)).toEqual(['viewer']);
+    expect(causes(besideGaps(again))).toEqual(['viewer']);
     await slow.close();
     const gone = await waitForEntry(stage.server, '/clients/slow', 'client_disconnected');
     expect(gone.at(-1)).toMatchObject({ type: 'client_disconnected', data: { reason: 'left' } });
     const others = await timelineOf(stage.server, '/clients/other');
-    expect(others.map(({ type }) => type).sort()).toEqual(['client_connected', 'stream_started']);
+    expect(
+      besideGaps(others)
+        .map(({ type }) => type)
+        .sort(),
+    ).toEqual(['client_connected', 'stream_started']);
     expect(await timelineOf(stage.server, `/streams/${stream.id}`)).toContainEqual(
       expect.objectContaining({ type: 'viewer_blocked', client_id: null }),
     );
@@ -169,7 +176,7 @@ describe('in a cluster', () => {
     const all = await timelineOf(elsewhere, '/clients/tv');
     expect(entry(all, 'source_lost')).toMatchObject({ cause: 'cluster', data: { code: 'RELAY_LOST' } });
     expect(entry(all, 'source_switched')).toMatchObject({ cause: 'cluster' });
-    expect(causes(all)).toEqual(['cluster', 'viewer']);
+    expect(causes(besideGaps(all))).toEqual(['cluster', 'viewer']);
     expect(player.end).toBeUndefined();
     const events = await stage.state.readEvents({ streamId: id });
     expect(events.map(({ type }) => type)).toEqual(expect.arrayContaining(['source_lost', 'owner_changed']));
