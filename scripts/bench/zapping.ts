@@ -5,6 +5,7 @@ import {
   type ClusterNode,
   ffmpegsOf,
   runZapping,
+  sendSignal,
   type ZappingResult,
   type ZappingSite,
 } from '@streampool/testkit';
@@ -122,11 +123,5 @@ async function killOne(
   random: () => number,
 ): Promise<string | undefined> {
   const victim = running[Math.floor(random() * running.length)];
-  if (!victim) return undefined;
-  try {
-    process.kill(victim.pid, 'SIGKILL');
-  } catch {
-    return undefined;
-  }
-  return 'ffmpeg';
+  return victim && sendSignal(victim.pid, 'SIGKILL') ? 'ffmpeg' : undefined;
 }

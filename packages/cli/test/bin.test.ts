@@ -63,7 +63,7 @@ async function serve(node: string): Promise<Served> {
     return existsSync(readyFile) && readFileSync(readyFile, 'utf8').endsWith('\n');
   };
   await waitFor(isReady, {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
     what: () => `the server being ready:\n${stderr}`,
   });
   const { pid, url } = JSON.parse(readFileSync(readyFile, 'utf8')) as { pid: number; url: string };
@@ -108,5 +108,5 @@ describe.each(nodes)('started by %s', (_name, node) => {
   const { child, pid } = await serve(oldNode!);
   expect(pid).not.toBe(child.pid);
   child.kill('SIGKILL');
-  await waitFor(() => !isAlive(pid), { timeoutMs: 10_000, what: 'the server ending with its wrapper' });
+  await waitFor(() => !isAlive(pid), { what: 'the server ending with its wrapper' });
 });

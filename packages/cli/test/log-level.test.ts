@@ -149,4 +149,4 @@ test('a running server is told by command and by signal; every line is one JSON 
   } finally {
     await server.stop();
   }
-}, 30_000);
+});

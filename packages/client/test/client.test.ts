@@ -8,8 +8,8 @@ const TOKEN = 'token-of-the-client-test';
 let server: StreampoolProcess;
 beforeAll(async () => {
   server = await startStreampool({ env: { API_TOKEN: TOKEN } });
-}, 30_000);
-afterAll(() => server.stop(), 15_000);
+});
+afterAll(() => server.stop());
 
 test('its types are those of the API as the server describes it (scripts/generate-client makes them)', async () => {
   const description = await (await fetch(`${server.url}/openapi.json`)).text();

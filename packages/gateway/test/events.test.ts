@@ -153,4 +153,4 @@ test('a listener that takes nothing costs no more than its budget, and is droppe
   expect(text).toContain('"code":"EVENTS_TOO_SLOW"');
   expect(await metric('streampool_event_listeners_dropped_total')).toBe(1);
   await other.leave();
-}, 20_000);
+});

@@ -155,7 +155,7 @@ test('a live playlist is played', async () => {
   });
   await viewer.waitForBytes(200_000, 15_000);
   await expectDecodes(viewer);
-}, 30_000);
+});
 
 test.each([
   ['/missing.ts', 502, 'UPSTREAM_STATUS'],

@@ -45,6 +45,7 @@ export {
   processesMarked,
   processesWithPath,
   processInfo,
+  sendSignal,
 } from './processes/census.ts';
 export { RedisServer, type RedisServerOptions } from './processes/redis-server.ts';
 export { endsWithParent, type RunOptions, type RunResult, run, runOk } from './processes/run.ts';

@@ -47,16 +47,20 @@ test('passes bytes and ends on, in both directions', async () => {
 test('delays each direction, in order', async () => {
   proxy.delay({ toServerMs: 100, toClientMs: 60 });
   const { socket, heard } = open();
-  const began = performance.now();
+  let began = performance.now();
   socket.write('a');
   setTimeout(() => socket.write('b'), 20);
   await waitFor(() => heard() === 'ab', { everyMs: 2 });
   expect(performance.now() - began).toBeGreaterThan(175);
   proxy.delay();
-  const again = performance.now();
-  socket.write('c');
-  await waitFor(() => heard() === 'abc', { everyMs: 2 });
-  expect(performance.now() - again).toBeLessThan(100);
+  // One of many is quick, however busy the machine is.
+  for (let tookMs = 1_000; tookMs >= 100; tookMs = performance.now() - began) {
+    const had = heard().length;
+    began = performance.now();
+    socket.write('c');
+    await waitFor(() => heard().length > had, { everyMs: 2 });
+  }
+  expect(heard()).toMatch(/^abc+$/);
 });
 
 test('cuts, refuses, and is back on the same port', async () => {

@@ -8,15 +8,15 @@ import { ClusterStage, expectUndisturbed } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 // Slow beats: what is prompt here is not so because somebody beat at the right moment.
-beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { HEARTBEAT_INTERVAL: '5' } }), 60_000);
+beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { HEARTBEAT_INTERVAL: '15' } }));
 beforeEach(() => {
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
 });
-afterEach(() => stage.repair(), 60_000);
-afterAll(() => stage.close(), 30_000);
+afterEach(() => stage.repair());
+afterAll(() => stage.close());
 
 /** A viewer's socket must be closed, and a source gone, within this time. */
-const PROMPT_MS = 2_000;
+const PROMPT_MS = 10_000;
 
 interface Shown {
   readonly total_bytes_served: number;
@@ -110,7 +110,7 @@ test('every node says in its metrics how it takes part', async () => {
   const keys = (await stage.cluster.redis.command('KEYS', 'bull:*')).match(/^bull:[^:]+/gm);
   expect([...new Set(keys)].sort()).toEqual(['bull:reaper', 'bull:webhooks']);
   // Once it has let go of what earlier viewers watched.
-  await waitFor(async () => (await metric(owner, 'streampool_owned_streams')) === 1, { timeoutMs: 15_000 });
+  await waitFor(async () => (await metric(owner, 'streampool_owned_streams')) === 1, { timeoutMs: 40_000 });
 });
 
 test.each(['transcode', 'direct'])('a deleted %s stream ends at every node promptly', async (kind) => {
@@ -179,10 +179,11 @@ test('a node that hangs holds up nobody who deletes: its streams and viewers are
   expect([ended.status, ended.body]).toMatchObject([200, { confirmed: false }]);
   expect((await stage.record(id)).viewers).toBe(0);
   expect((await api(stage.gateways[0]!, 'DELETE', `/streams/${id}`)).status).toBe(200);
-  expect(performance.now() - begun).toBeLessThan(4_000);
+  // Its lease lasts longer.
+  expect(performance.now() - begun).toBeLessThan(PROMPT_MS);
   stage.workers[0]!.continue();
-  await waitFor(() => player!.end !== undefined, { timeoutMs: 10_000, what: 'the end of its viewer' });
-  await waitFor(() => stage.provider.stats('/live.ts').current === 0, { timeoutMs: 10_000 });
+  await waitFor(() => player!.end !== undefined, { what: 'the end of its viewer' });
+  await waitFor(() => stage.provider.stats('/live.ts').current === 0);
 });
 
 test('streampool drain hands a worker’s streams over, and waits for its end', async () => {
@@ -203,7 +204,7 @@ test('streampool drain hands a worker’s streams over, and waits for its end', 
   expect((await stage.record(id)).owner).not.toBe(owner.name);
   await Promise.all(players.map((player) => player.waitForMedia(1)));
   expectUndisturbed(players);
-}, 60_000);
+});
 
 test.each(['transcode', 'streams'] as const)(
   'another source is asked for at any gateway, and the owner changes over to it (%s)',

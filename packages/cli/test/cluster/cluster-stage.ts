@@ -29,7 +29,7 @@ export class ClusterStage {
     this.provider = await FakeProvider.start();
     this.cluster = await Cluster.start({
       ...options,
-      env: { ...TIMES, STREAM_TIMEOUT: '6', HEARTBEAT_INTERVAL: '1', ...env },
+      env: { ...TIMES, HEARTBEAT_INTERVAL: '1', ...env },
     });
     this.state = new RedisClusterState({ url: this.cluster.redis.url });
   }
@@ -81,7 +81,7 @@ export class ClusterStage {
   async waitForRecord(
     streamId: string,
     wanted: Partial<StreamRecord>,
-    timeoutMs = 10_000,
+    timeoutMs = 30_000,
   ): Promise<StreamRecord> {
     let record: StreamRecord | undefined;
     const isWanted = async (): Promise<boolean> => {
@@ -101,7 +101,7 @@ export class ClusterStage {
         const isNew = record.owner !== undefined && record.owner !== owner && record.epoch > epoch;
         return isNew && record.state === 'live' && record;
       },
-      { timeoutMs: 15_000, what: `another owner than ${owner}` },
+      { timeoutMs: 30_000, what: `another owner than ${owner}` },
     );
   }
 

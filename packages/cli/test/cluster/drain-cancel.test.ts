@@ -3,15 +3,12 @@ import { drainCommand } from '../../src/commands/drain.ts';
 import { pause } from '../../src/serve/pause.ts';
 import { ClusterStage, expectUndisturbed } from './cluster-stage.ts';
 
-const DRAIN_TIMEOUT_MS = 4_000;
+const DRAIN_TIMEOUT_MS = 6_000;
 
 const stage = new ClusterStage();
-beforeAll(
-  () => stage.open({ gateways: 1, workers: 2, env: { DRAIN_TIMEOUT: `${DRAIN_TIMEOUT_MS}ms` } }),
-  60_000,
-);
-afterEach(() => stage.repair(), 60_000);
-afterAll(() => stage.close(), 30_000);
+beforeAll(() => stage.open({ gateways: 1, workers: 2, env: { DRAIN_TIMEOUT: `${DRAIN_TIMEOUT_MS}ms` } }));
+afterEach(() => stage.repair());
+afterAll(() => stage.close());
 
 async function drain(worker: string, options: { cancel?: true } = {}): Promise<string> {
   let written = '';
@@ -42,7 +39,7 @@ test('a worker that has begun to drain stays when it is wanted again, and takes 
   expect(await drain(worker.name, { cancel: true })).toBe('worker-0 takes streams again.\n');
   await waitFor(async () => (await readiness()) === 200, { what: 'a worker that lets viewers in' });
   await waitFor(() => performance.now() - ordered > DRAIN_TIMEOUT_MS + 500, {
-    timeoutMs: DRAIN_TIMEOUT_MS + 1_000,
+    timeoutMs: DRAIN_TIMEOUT_MS + 20_000,
   });
   expect(worker.running).toBe(true);
   const next = await stage.create('streams', { url: `${url}?next`, shared: true });
@@ -54,7 +51,7 @@ test('a worker that has begun to drain stays when it is wanted again, and takes 
   await stage.hangUp();
   await drain(worker.name);
   await waitFor(() => !worker.running, {
-    timeoutMs: DRAIN_TIMEOUT_MS + 6_000,
+    timeoutMs: DRAIN_TIMEOUT_MS + 30_000,
     what: 'the end of the worker',
   });
   // Handed over is neither ended nor started anew.
@@ -62,4 +59,4 @@ test('a worker that has begun to drain stays when it is wanted again, and takes 
   const lives = events.map(({ type }) => type).filter((type) => /^(?:stream|owner)_/.test(type));
   expect(lives.slice(0, 2)).toEqual(['stream_started', 'owner_changed']);
   expect(lives.slice(2).filter((type) => type !== 'stream_stopped')).toEqual([]);
-}, 60_000);
+});

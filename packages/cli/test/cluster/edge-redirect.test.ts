@@ -4,15 +4,15 @@ import { ClusterStage } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 const players: Player[] = [];
-beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect' } }), 60_000);
+beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect' } }));
 beforeEach(() => {
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
 });
 afterEach(async () => {
   await Promise.all(players.splice(0).map((player) => player.close()));
   await stage.repair();
-}, 60_000);
-afterAll(() => stage.close(), 30_000);
+});
+afterAll(() => stage.close());
 
 interface Sent {
   readonly status: number;
@@ -91,7 +91,7 @@ test('a worker that is drained sends the HLS players which poll it to the new ow
   const drained = await fetch(`${stage.gateways[0]!.url}/workers/${owner.name}/drain`, { method: 'POST' });
   expect(drained.status).toBe(200);
   await waitFor(async () => (await poll()) !== owner.url, { everyMs: 500, what: 'being sent on' });
-  await waitFor(() => !owner.running, { timeoutMs: 20_000, what: 'the end of the drained worker' });
+  await waitFor(() => !owner.running, { what: 'the end of the drained worker' });
   await poll();
   expect(await stage.ownerOf(id)).toBe(stage.workers.find((worker) => worker !== owner));
 });

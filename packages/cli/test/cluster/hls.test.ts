@@ -12,12 +12,15 @@ const directory = mkdtempSync(join(tmpdir(), 'streampool-hls-test-'));
 const kinds: { stream: CreatedStream; all: HlsReader[] }[] = [];
 beforeAll(async () => {
   await stage.open({ gateways: 2, workers: 2, env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } });
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all(readers.map((reader) => reader.close()));
   rmSync(directory, { recursive: true, force: true });
   await stage.close();
-}, 30_000);
+});
+
+/** While its owner changes a stream may stand, on a busy machine above all; not until a lease is over, which is 15 s. */
+const WHILE_THE_OWNER_CHANGES_MS = 8_000;
 
 /** As so many players: the last of them asks both gateways in turn, as behind a load balancer, the others one. */
 function watch(streamId: string, count: number): HlsReader[] {
@@ -27,7 +30,7 @@ function watch(streamId: string, count: number): HlsReader[] {
     { length: count },
     (_, index) =>
       new HlsReader(`${gateway!.url}/hls/${streamId}/playlist.m3u8?client_id=${streamId}-${index}`, {
-        record: true,
+        ...{ record: true, slackMs: WHILE_THE_OWNER_CHANGES_MS },
         ...(index > 0 && index === count - 1 ? { origins } : {}),
       }),
   );
@@ -37,7 +40,7 @@ function watch(streamId: string, count: number): HlsReader[] {
 
 /** Everybody has seen that much since the beginning. */
 async function played(all: readonly HlsReader[], seconds: number): Promise<void> {
-  await Promise.all(all.map((reader) => reader.waitForPlayed(seconds, 40_000)));
+  await Promise.all(all.map((reader) => reader.waitForPlayed(seconds, 60_000)));
 }
 
 /**
@@ -47,9 +50,6 @@ async function played(all: readonly HlsReader[], seconds: number): Promise<void>
 const OF_TWO_GATEWAYS =
   /^(?:4\.3\.3\.2: the media sequence goes back|6\.2\.2: .* s are left of a live playlist)/;
 
-/** While its owner changes a stream may stand for a moment: under 4 s where everything is taken over at once on a busy machine. */
-const WHILE_THE_OWNER_CHANGES = /^6\.2\.1: nothing new for [23]\.\d s/;
-
 /** No rule of the standard is broken (numbers of segments that go back would be), and what was seen can be decoded. */
 async function expectGoodPicture(all: readonly HlsReader[]): Promise<void> {
   const seen = all.map((reader, index) => {
@@ -57,9 +57,7 @@ async function expectGoodPicture(all: readonly HlsReader[]): Promise<void> {
     const isAtBoth = index > 0 && index === all.length - 1;
     return {
       ...{ playlistFailures, lost },
-      violations: violations.filter(
-        (text) => !WHILE_THE_OWNER_CHANGES.test(text) && !(isAtBoth && OF_TWO_GATEWAYS.test(text)),
-      ),
+      violations: violations.filter((text) => !(isAtBoth && OF_TWO_GATEWAYS.test(text))),
     };
   });
   expect(seen).toEqual(all.map(() => ({ violations: [], playlistFailures: [], lost: 0 })));
@@ -70,7 +68,7 @@ async function expectGoodPicture(all: readonly HlsReader[]): Promise<void> {
 function watchLowLatency(streamId: string): HlsReader {
   const reader = new HlsReader(
     `${stage.gateways[1]!.url}/hls/${streamId}/playlist.m3u8?client_id=low-latency&ll=1`,
-    { lowLatency: true, record: true },
+    { lowLatency: true, record: true, slackMs: WHILE_THE_OWNER_CHANGES_MS },
   );
   readers.push(reader);
   return reader;
@@ -112,8 +110,7 @@ test('kill -9 of the owner of a pool, of a provider’s playlist, of both at onc
   expect(stage.ffmpegs()).toHaveLength(1);
   expect(lowLatency.report()).toMatchObject({ violations: [], playlistFailures: [], lost: 0 });
   expect(lowLatency.report().parts).toBeGreaterThan(3);
-  for (const [path, count] of channel.requests)
-    if (path.includes('segment')) expect([path, count]).toEqual([path, 1]);
+  expect([[...channel.requests], channel.askedAsByOne]).toEqual([expect.anything(), true]);
 
   await first.kill();
   await Promise.all([stage.waitForNewOwner(pool.id, before), played(everybody, 9)]);
@@ -123,7 +120,7 @@ test('kill -9 of the owner of a pool, of a provider’s playlist, of both at onc
   for (const reader of [...kinds[0]!.all, lowLatency])
     expect(reader.report().discontinuities).toBeGreaterThan(0);
   expectPartsGoOn(lowLatency);
-}, 90_000);
+});
 
 test('a worker that is drained hands its HLS streams over, and has left when it is empty', async () => {
   const [first, second] = stage.workers as [ClusterNode, ClusterNode];
@@ -137,9 +134,9 @@ test('a worker that is drained hands its HLS streams over, and has left when it 
   await waitFor(() => !second.running, { timeoutMs: 30_000, what: 'the end of the drained worker' });
   expect(await ownersOf()).toEqual([first, first]);
   await Promise.all(
-    watching.map((reader) => reader.waitForPlayed(reader.main.clock.playedMs / 1_000 + 3, 40_000)),
+    watching.map((reader) => reader.waitForPlayed(reader.main.clock.playedMs / 1_000 + 3, 60_000)),
   );
   for (const { all } of kinds) await expectGoodPicture(all);
   expectPartsGoOn(readers.at(-1)!);
   expect(readers.at(-1)!.report().parts).toBeGreaterThan(parts);
-}, 90_000);
+});

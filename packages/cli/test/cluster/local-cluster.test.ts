@@ -34,4 +34,4 @@ test('scripts/cluster: it says what runs when all of it is ready, and goes down 
   } finally {
     up.kill('SIGKILL');
   }
-}, 90_000);
+});

@@ -3,20 +3,20 @@ import { COPY } from '../e2e/stage.ts';
 import { ClusterStage, expectUndisturbed, longestGap } from './cluster-stage.ts';
 
 /** Silence after which a node counts as stuck. */
-const STALL_SECONDS = 1.5;
-/** Until viewers have the stream from somebody else: silence, claim, FFmpeg, and what a busy machine adds. */
-const TAKEOVER_MS = 6_000;
+const STALL_SECONDS = 4;
+/** Until viewers have the stream from somebody else: silence, claim, FFmpeg, and what a busy machine adds. A lease lasts longer. */
+const TAKEOVER_MS = 13_000;
 
 const stage = new ClusterStage();
 beforeAll(async () => {
   await stage.open({ gateways: 2, workers: 3, proxied: true, env: { STALL_TIMEOUT: `${STALL_SECONDS}` } });
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
-}, 60_000);
+});
 afterEach(async () => {
   await stage.repair();
   await waitFor(() => stage.ffmpegs().length === 0, { what: 'no FFmpeg left' });
-}, 20_000);
-afterAll(() => stage.close(), 30_000);
+});
+afterAll(() => stage.close());
 
 test('an owner that stands still loses its stream, and follows the new owner when it goes on', async () => {
   const { id } = await stage.create('transcode', {
@@ -65,7 +65,7 @@ test('an owner that Redis does not hear goes on serving, and is the owner afterw
   expect(stage.ffmpegs()).toEqual([before.ffmpegPid]);
   expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 1 });
   expectUndisturbed(players);
-  expect(longestGap(players)).toBeLessThan(1_000);
+  expect(longestGap(players)).toBeLessThan(STALL_SECONDS * 1_000);
 });
 
 test.each(['hold', 'refuse'] as const)(
@@ -118,8 +118,8 @@ test('workers that do not reach each other do not depose one another: each shows
   expect(longestGap(players)).toBeLessThan(TAKEOVER_MS);
 
   for (const node of [first, second]) await node.fromPeers.resume();
-  await waitFor(() => stage.ffmpegs().length === 1, { timeoutMs: 20_000, what: 'one FFmpeg again' });
+  await waitFor(() => stage.ffmpegs().length === 1, { what: 'one FFmpeg again' });
   await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
   await stage.waitForRecord(id, { owner: second.name, epoch: before.epoch + 1, state: 'live', viewers: 2 });
   expectUndisturbed(players);
-}, 60_000);
+});

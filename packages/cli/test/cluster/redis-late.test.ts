@@ -30,7 +30,7 @@ afterAll(async () => {
   await Promise.all(((await starting?.catch(() => [])) ?? []).map((node) => node.stop()));
   await provider?.close();
   await redis?.close();
-}, 30_000);
+});
 
 function start(role: 'gateway' | 'worker', port: number): Promise<StreampoolProcess> {
   const env = {
@@ -75,4 +75,4 @@ test('nodes that start before Redis come up, say why they are not ready, and joi
     await player.close();
     await state.close();
   }
-}, 90_000);
+});

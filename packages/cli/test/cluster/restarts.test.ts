@@ -9,12 +9,12 @@ const stage = new ClusterStage();
 beforeAll(async () => {
   await stage.open({ gateways: 2, workers: 3, env: { CLEANUP_INTERVAL: '1' } });
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
-}, 60_000);
+});
 afterEach(async () => {
   await stage.repair();
   await waitFor(() => stage.ffmpegs().length === 0, { what: 'no FFmpeg left' });
-}, 20_000);
-afterAll(() => stage.close(), 30_000);
+});
+afterAll(() => stage.close());
 
 test('a rolling restart of all workers: no viewer at a gateway is lost', async () => {
   const url = stage.provider.url('/live.ts?rolling');
@@ -37,11 +37,11 @@ test('a rolling restart of all workers: no viewer at a gateway is lost', async (
   }
   await Promise.all(players.map((player) => player.waitForMedia(2)));
   expectUndisturbed(players);
-  expect(longestGap(players)).toBeLessThan(5_000);
+  expect(longestGap(players)).toBeLessThan(LEASE_MS - 2_000);
   for (const id of streams) await stage.waitForRecord(id, { state: 'live', viewers: 4 });
   expect(stage.ffmpegs()).toEqual([(await stage.record(transcoded.id)).ffmpegPid]);
   await waitFor(() => stage.provider.stats('/live.ts').current === 2, { what: 'two provider connections' });
-}, 90_000);
+});
 
 test('a rolling restart of all gateways: players that connect again get the same stream', async () => {
   const { id } = await stage.create('transcode', {
@@ -73,7 +73,7 @@ test('a rolling restart of all gateways: players that connect again get the same
   expectUndisturbed(players);
   await stage.waitForRecord(id, { owner: owner!, epoch, ffmpegPid: ffmpegPid!, state: 'live', viewers: 6 });
   expect(stage.ffmpegs()).toEqual([ffmpegPid]);
-}, 60_000);
+});
 
 test('kill -9 of a gateway: its viewers leave the records, and what nobody watches any more ends', async () => {
   const { id } = await stage.create('transcode', {
@@ -94,10 +94,10 @@ test('kill -9 of a gateway: its viewers leave the records, and what nobody watch
   await waitFor(() => stage.provider.stats('/live.ts').current === 1, {
     what: 'the end of the unwatched stream',
   });
-  await stage.waitForRecord(id, { viewers: 1, state: 'live' }, LEASE_MS + 8_000);
+  await stage.waitForRecord(id, { viewers: 1, state: 'live' }, LEASE_MS + 25_000);
   await stage.waitForRecord(other.id, { viewers: 0 });
   const { items } = await stage.state.listClients({ streamId: id });
   expect(items.map(({ node }) => node)).toEqual([survivor!.name]);
   expect((await stage.state.listWorkers()).map(({ id: name }) => name)).not.toContain(gateway!.name);
   expectUndisturbed([kept!]);
-}, 60_000);
+});

@@ -4,8 +4,8 @@ import { ClusterStage } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 const env = { USER_LIMITS: 'alice=2, bob=1' };
-beforeAll(() => stage.open({ gateways: 2, workers: 1, env }), 60_000);
-afterAll(() => stage.close(), 30_000);
+beforeAll(() => stage.open({ gateways: 2, workers: 1, env }));
+afterAll(() => stage.close());
 
 interface Watching {
   readonly status: number;
@@ -56,7 +56,7 @@ test('limits, replacements and ends hold whichever node the viewer is at; an out
   const first = await watch(one, a, 'bob', '192.0.2.20');
   const second = await watch(two, b, 'bob', '192.0.2.20');
   expect([first.status, second.status]).toEqual([200, 200]);
-  await waitFor(() => first.isOver, { timeoutMs: 3_000, what: 'the end of what was replaced' });
+  await waitFor(() => first.isOver, { what: 'the end of what was replaced' });
   const [session] = await listed('bob');
   expect(session).toMatchObject({ node: two.name, ip_address: '192.0.2.20' });
 
@@ -66,7 +66,6 @@ test('limits, replacements and ends hold whichever node the viewer is at; an out
   expect([carol.status, second.isOver]).toEqual([200, false]);
   stage.cluster.redis.continue();
   await waitFor(async () => (await listed('carol').catch(() => [])).length === 1, {
-    timeoutMs: 20_000,
     what: 'a session that began without the state',
   });
   for (const viewer of [carol, second, ...starts.filter(({ status }) => status === 200)])
@@ -74,8 +73,8 @@ test('limits, replacements and ends hold whichever node the viewer is at; an out
 
   const ended = await api(one, 'DELETE', `/sessions/${session?.session_id}`);
   expect(ended.body).toMatchObject({ confirmed: true });
-  await waitFor(() => second.isOver, { timeoutMs: 3_000, what: 'the end of the session’s socket' });
+  await waitFor(() => second.isOver, { what: 'the end of the session’s socket' });
   expect(await listed('bob')).toEqual([]);
   for (const viewer of [...starts, carol]) viewer.hangUp();
-  await waitFor(async () => (await listed('alice')).length === 0, { timeoutMs: 5_000, what: 'nobody' });
-}, 60_000);
+  await waitFor(async () => (await listed('alice')).length === 0, { what: 'nobody' });
+});

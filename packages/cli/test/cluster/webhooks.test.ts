@@ -8,11 +8,11 @@ let receiver: TestReceiver;
 beforeAll(async () => {
   receiver = await TestReceiver.start();
   await stage.open({ gateways: 1, workers: 2 });
-}, 60_000);
+});
 afterAll(async () => {
   await stage.close();
   await receiver.close();
-}, 30_000);
+});
 
 const failed = (n: number) => ({ type: 'stream_failed' as const, streamId: 's', data: { n } });
 const told = (): number[] => receiver.received.map(({ json }) => json.data.n as number);
@@ -50,4 +50,4 @@ test('kill -9 of a worker in mid-delivery loses nothing, and what was delivered 
   const [first, second] = receiver.received.filter(({ json }) => json.data.n === 6);
   expect(second?.json.event_id).toBe(first?.json.event_id);
   expect((await api(gateway!, 'GET', '/webhooks/dead-letters')).body).toMatchObject({ total: 0 });
-}, 90_000);
+});

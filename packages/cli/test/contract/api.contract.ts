@@ -68,7 +68,7 @@ export function describeApi(name: string, site: () => Site): void {
           const answers = await Promise.all(site().gateways.map(() => get(path)));
           return answers.every(({ body }) => is(body));
         },
-        { timeoutMs: 8_000, what: `${path} to say so` },
+        { what: `${path} to say so` },
       );
 
     afterEach(async () => {
@@ -507,7 +507,7 @@ export function describeApi(name: string, site: () => Site): void {
         expect((await call('DELETE', `/webhooks?${query}`)).status).toBe(200);
         expect((await call('DELETE', `/webhooks?${query}`)).status).toBe(404);
         await receiver.close();
-      }, 30_000);
+      });
     });
   });
 }

@@ -2,11 +2,10 @@ import { ClusterStage } from '../cluster/cluster-stage.ts';
 import { describeApi, TOKEN } from './api.contract.ts';
 
 const stage = new ClusterStage();
-beforeAll(
-  () => stage.open({ gateways: 2, workers: 2, env: { API_TOKEN: TOKEN, TRUSTED_PROXIES: 'loopback' } }),
-  60_000,
+beforeAll(() =>
+  stage.open({ gateways: 2, workers: 2, env: { API_TOKEN: TOKEN, TRUSTED_PROXIES: 'loopback' } }),
 );
-afterAll(() => stage.close(), 30_000);
+afterAll(() => stage.close());
 
 describeApi('a cluster', () => ({
   gateways: stage.gateways,

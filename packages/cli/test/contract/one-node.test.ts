@@ -2,12 +2,11 @@ import { Stage } from '../e2e/stage.ts';
 import { describeApi, TOKEN } from './api.contract.ts';
 
 const stage = new Stage();
-beforeAll(
-  () => stage.open({ env: { API_TOKEN: TOKEN, TRUSTED_PROXIES: 'loopback', HEARTBEAT_INTERVAL: '1' } }),
-  30_000,
+beforeAll(() =>
+  stage.open({ env: { API_TOKEN: TOKEN, TRUSTED_PROXIES: 'loopback', HEARTBEAT_INTERVAL: '1' } }),
 );
 afterEach(() => stage.mustRun());
-afterAll(() => stage.close(), 30_000);
+afterAll(() => stage.close());
 
 describeApi('one node', () => ({
   gateways: [stage.server],

@@ -14,7 +14,7 @@ describe('a live stream', () => {
     expect(stage.provider.stats('/live.ts')).toMatchObject({ current: 3, total: 3 });
     await players[0]!.close('rst');
     await players[1]!.close('fin');
-    await waitFor(() => stage.provider.stats('/live.ts').current === 1, { timeoutMs: 2_000 });
+    await waitFor(() => stage.provider.stats('/live.ts').current === 1);
     expect(players[2]!.end).toBeUndefined();
   });
 

@@ -3,12 +3,13 @@ import {
   ffmpegsOf,
   isAlive,
   type ProcessInfo,
+  sendSignal,
   startStreampool,
   waitFor,
 } from '@streampool/testkit';
 import { COPY, TIMES, useStage } from './stage.ts';
 
-const stage = useStage();
+const stage = useStage({ env: { STREAM_TIMEOUT: '6' } });
 const ffmpegs = (): ProcessInfo[] => ffmpegsOf(stage.server.pid);
 
 beforeEach(() => {
@@ -25,7 +26,7 @@ test.each(['default', COPY])(
     await Promise.all(players.map((player) => player.waitForMedia(1)));
     for (let round = 0; round < 2; round++) {
       const [running] = ffmpegs();
-      process.kill(running!.pid, 'SIGKILL');
+      sendSignal(running!.pid, 'SIGKILL');
       await waitFor(() => ffmpegs().some(({ pid }) => pid !== running!.pid));
       await Promise.all(players.map((player) => player.waitForMedia(1)));
     }
@@ -43,7 +44,7 @@ test('FFmpeg without output for STREAM_TIMEOUT is replaced', async () => {
   await player.waitForMedia(0.5);
   const [stuck] = ffmpegs();
   process.kill(stuck!.pid, 'SIGSTOP');
-  await waitFor(() => !isAlive(stuck!.pid), { timeoutMs: 8_000, what: 'the end of the stopped FFmpeg' });
+  await waitFor(() => !isAlive(stuck!.pid), { what: 'the end of the stopped FFmpeg' });
   await player.waitForMedia(1);
   expect(ffmpegs()).toHaveLength(1);
   expect(player.end).toBeUndefined();
@@ -80,10 +81,7 @@ test('kill -9 of the server leaves no FFmpeg behind', async () => {
     expect(ffmpegsOf(server.pid)).toHaveLength(1);
     expect(server.offspring().map(({ name }) => name)).toContain('ffmpeg');
     await server.kill();
-    await waitFor(() => server.offspring().length === 0, {
-      timeoutMs: 5_000,
-      what: 'the end of the orphans',
-    });
+    await waitFor(() => server.offspring().length === 0, { what: 'the end of the orphans' });
     await player.ended;
   } finally {
     await server.kill();

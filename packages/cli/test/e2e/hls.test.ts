@@ -1,11 +1,13 @@
 import { api, HlsReader, type HlsReaderOptions, Player, waitFor } from '@streampool/testkit';
 import { COPY, useStage } from './stage.ts';
 
-const stage = useStage({ env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '3' } });
+const stage = useStage({ env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } });
 const readers: HlsReader[] = [];
+/** By which a busy machine may hold up a provider, a server or who reads. */
+const BUSY_MS = 4_000;
 
 function read(path: string, options?: HlsReaderOptions): HlsReader {
-  const reader = new HlsReader(`${stage.server.url}${path}`, { record: true, ...options });
+  const reader = new HlsReader(`${stage.server.url}${path}`, { record: true, slackMs: BUSY_MS, ...options });
   readers.push(reader);
   return reader;
 }
@@ -78,14 +80,14 @@ test.concurrent('a provider’s playlist is fetched once for everybody, and its 
   await Promise.all(all.map((reader) => reader.waitForPlayed(4)));
   for (const reader of all) expect(reader.report()).toMatchObject(CLEAN);
   expect(await all[0]!.decodeErrors(stage.file('.'))).toEqual([]);
-  for (const [path, count] of channel.requests)
-    if (path.includes('segment')) expect([path, count]).toEqual([path, 1]);
+  expect([[...channel.requests], channel.askedAsByOne]).toEqual([expect.anything(), true]);
   expect((await shown(id)).stream).toMatchObject({ state: 'live', client_count: 10 });
 
   const failover = await api(stage.server, 'POST', `/streams/${id}/failover`);
   expect([failover.status, failover.body]).toMatchObject([200, { failover_index: 1, active_clients: 10 }]);
-  await Promise.all(all.map((reader) => reader.waitForPlayed(7)));
-  expect(all[0]!.report()).toMatchObject({ ...CLEAN, discontinuities: 1 });
+  const isOver = (): boolean => all.every((reader) => reader.report().discontinuities > 0);
+  await waitFor(isOver, { what: 'everybody to have come to the other source' });
+  for (const reader of all) expect(reader.report()).toMatchObject({ ...CLEAN, discontinuities: 1 });
 });
 
 test.concurrent('several profiles make one playlist that players choose from', async () => {

@@ -45,7 +45,7 @@ describe.each(['streams', 'transcode'] as const)('%s', (kind) => {
     // CI installs ffmpeg alone: the others are played with where they are.
     const playable = installed(player) && !(player === 'cvlc' && process.getuid?.() === 0); // VLC refuses to be root
     (playable ? test : test.skip)(`${player} plays`, async () => {
-      await runOk(player, args(url), { timeoutMs: 25_000 });
+      await runOk(player, args(url), { timeoutMs: 60_000 });
     });
   }
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { api, download, makeSample, waitFor } from '@streampool/testkit';
 import { useStage } from '../e2e/stage.ts';
 
-const stage = useStage({ env: { STALL_TIMEOUT: '1s' } });
+const stage = useStage();
 
 test('each viewer of a direct stream fails over alone', async () => {
   for (const path of ['/primary.ts', '/spare.ts'])

@@ -1,8 +1,16 @@
-import { api, type CreatedStream, decodeErrors, waitFor } from '@streampool/testkit';
+import { api, type CreatedStream, decodeErrors, Player, waitFor } from '@streampool/testkit';
 import { drillCommand } from '../../src/commands/drill.ts';
 import { COPY, useStage } from '../e2e/stage.ts';
 
-const stage = useStage({ env: { STALL_TIMEOUT: '800ms', SLATE_AFTER: '300ms' } });
+const STALL_MS = 2_500;
+const stage = useStage({ env: { STALL_TIMEOUT: `${STALL_MS}ms`, SLATE_AFTER: '300ms' } });
+
+/** What was told of a gap against what a viewer saw: each of the two may have been held up by a busy machine. */
+const LATE_MS = 2_000;
+
+/** Of tests that run side by side: each of them ends when all have ended. */
+const players: Player[] = [];
+afterAll(() => Promise.all(players.map((player) => player.close())));
 
 /** A stream of that kind with a source to go on with, and a viewer who has seen a second of it. */
 async function playing(kind: 'shared' | 'transcode', name: string) {
@@ -13,7 +21,8 @@ async function playing(kind: 'shared' | 'transcode', name: string) {
   const stream = await (kind === 'transcode'
     ? stage.create('transcode', { ...body, profile: COPY })
     : stage.create('streams', { ...body, shared: true }));
-  const player = stage.play(stream.url, { record: true });
+  const player = new Player(stream.url, { record: true });
+  players.push(player);
   await player.waitForMedia(1);
   return { stream, player, paths };
 }
@@ -21,13 +30,13 @@ async function playing(kind: 'shared' | 'transcode', name: string) {
 const drill = (stream: CreatedStream, body: object) =>
   api(stage.server, 'POST', `/streams/${stream.id}/drill`, body);
 
-test.each([
-  ['shared', 'cut', 1, 700],
-  ['shared', 'stall', 1.5, 1_700],
-  ['transcode', 'error', 1, 900],
+test.concurrent.each([
+  ['shared', 'cut', 3],
+  ['shared', 'stall', 4],
+  ['transcode', 'error', 3],
 ] as const)(
   '%s, %s: viewers go on with another source, and it is told what they lost',
-  async (kind, fault, seconds, mostMs) => {
+  async (kind, fault, seconds) => {
     const { stream, player, paths } = await playing(kind, fault);
     player.resetGap();
     const asked = drill(stream, { fault, seconds });
@@ -41,14 +50,14 @@ test.each([
       ...{ fault, seconds, switched: true, failover_index: 1, viewers: 1, dropped: 0, told: false },
       gap_ms: { p50: gap_ms.max, p99: gap_ms.max },
     });
-    // As the viewer has seen it, less the delivery interval.
-    expect(gap_ms.max).toBeLessThan(mostMs);
-    expect(Math.abs(gap_ms.max - (player.longestGapMs - 100))).toBeLessThan(150);
+    // As the viewer has seen it; only silence is waited out.
+    if (fault === 'stall') expect(gap_ms.max).toBeGreaterThan(STALL_MS - 300);
+    else expect(gap_ms.max).toBeLessThan(STALL_MS);
+    expect(Math.abs(gap_ms.max - player.longestGapMs)).toBeLessThan(LATE_MS);
     expect(stage.provider.stats(paths[0])).toMatchObject({ max: 1, total: 1 });
     await player.waitForMedia(0.5);
     expect(player.check.notes).toEqual([]);
     expect(await decodeErrors(player.saveRecording(stage.file(`${kind}-${fault}.ts`)))).toEqual([]);
-    await stage.hangUp();
   },
 );
 
@@ -74,7 +83,6 @@ test('black: the detectors are told; the command prints what it cost', async () 
   });
   const { body } = await api(stage.server, 'GET', `/streams/${stream.id}/timeline`);
   expect(JSON.stringify(body)).toMatch(/drill_started.*drill_ended/);
-  await stage.hangUp();
 });
 
 test('without another source the slate is shown, and the source taken up again when the drill is over', async () => {
@@ -83,11 +91,12 @@ test('without another source the slate is shown, and the source taken up again w
   const stream = await stage.create('streams', { url, shared: true, slate: true });
   const player = stage.play(stream.url, { record: true });
   await player.waitForMedia(2.5);
-  const { body } = await drill(stream, { fault: 'cut', seconds: 1.5 });
+  const { body } = await drill(stream, { fault: 'cut', seconds: 3 });
   expect(body).toMatchObject({ switched: true, failover_index: 0, dropped: 0 });
   const { slate_ms, gap_ms } = body as { slate_ms: number; gap_ms: { max: number } };
   expect(slate_ms).toBeGreaterThan(600);
-  expect(gap_ms.max).toBeLessThan(800);
+  // Viewers were without anything for less than the drill lasted.
+  expect(gap_ms.max).toBeLessThan(3_000);
   expect(stage.provider.stats('/alone.ts')).toMatchObject({ max: 1, total: 2 });
   expect(await decodeErrors(player.saveRecording(stage.file('alone.ts')))).toEqual([]);
   await stage.hangUp();
@@ -98,16 +107,17 @@ test('direct viewers go on each by itself', async () => {
     stage.provider.live(path, stage.sample, { start: 'keyframe' });
   const [url, backup] = ['/direct.ts', '/direct-2.ts'].map((path) => stage.provider.url(path));
   const stream = await stage.create('streams', { url, failover_urls: [backup] });
-  const players = [1, 2].map(() => stage.play(stream.url));
-  await Promise.all(players.map((player) => player.waitForMedia(1)));
-  for (const player of players) player.resetGap();
-  const { body } = await drill(stream, { fault: 'stall', seconds: 1.5 });
+  const pair = [1, 2].map(() => stage.play(stream.url));
+  await Promise.all(pair.map((player) => player.waitForMedia(1)));
+  for (const player of pair) player.resetGap();
+  const { body } = await drill(stream, { fault: 'stall', seconds: 4 });
   expect(body).toMatchObject({ switched: true, failover_index: 1, viewers: 2, dropped: 0 });
   const { gap_ms } = body as { gap_ms: { max: number } };
-  const seen = Math.max(...players.map((player) => player.longestGapMs));
-  expect(Math.abs(gap_ms.max + 100 - seen)).toBeLessThan(200);
+  const seen = Math.max(...pair.map((player) => player.longestGapMs));
+  expect(gap_ms.max).toBeGreaterThan(STALL_MS - 300);
+  expect(Math.abs(gap_ms.max - seen)).toBeLessThan(LATE_MS);
   expect(stage.provider.stats('/direct.ts')).toMatchObject({ current: 0, total: 2 });
-  expect(players.flatMap((player) => player.check.notes)).toEqual([]);
+  expect(pair.flatMap((player) => player.check.notes)).toEqual([]);
   const refused = await drill(stream, { fault: 'black', seconds: 1 });
   expect([refused.status, refused.body]).toMatchObject([409, { code: 'DRILL_NOT_POSSIBLE' }]);
   await stage.hangUp();

@@ -18,8 +18,7 @@ interface Case {
   readonly failover?: boolean;
   /** Discontinuities that the viewer is told of, at least. */
   readonly discontinuities: number;
-  /** Rules that cannot be kept all the time, and segments that were listed and cannot be had. */
-  readonly tolerated?: RegExp;
+  /** Segments that were listed and cannot be had. */
   readonly mostLost?: number;
 }
 
@@ -49,9 +48,8 @@ const CASES: Record<string, Case> = {
   },
   'an answer that never comes, once': {
     happens: (_, path) => stage.provider.fault(`${path}index.m3u8`, { kind: 'no-head' }, { times: 1 }),
-    discontinuities: 0,
     // It is waited for as long as a segment lasts, and then asked for again.
-    tolerated: /^6\.2\.1: nothing new for [34]\.\d s/,
+    discontinuities: 0,
   },
   'a segment cut in the middle, once': {
     happens: (channel, path) => {
@@ -102,17 +100,17 @@ test('players go on whatever a provider does: no rule broken, no number back, no
   );
   for (const [index, { channel, path }] of opened.entries()) CASES[names[index]!]!.happens(channel, path);
   await Promise.all(
-    [redirected, ...opened.map(({ reader }) => reader)].map((reader) => reader.waitForPlayed(14, 45_000)),
+    [redirected, ...opened.map(({ reader }) => reader)].map((reader) => reader.waitForPlayed(14)),
   );
 
   const seen = await Promise.all(
     opened.map(async ({ reader }, index) => {
-      const { discontinuities, tolerated, mostLost = MOST_LOST } = CASES[names[index]!]!;
+      const { discontinuities, mostLost = MOST_LOST } = CASES[names[index]!]!;
       const report = reader.report();
       await reader.close();
       return {
         ...{ name: names[index], playlistFailures: report.playlistFailures },
-        violations: report.violations.filter((text) => !tolerated?.test(text)),
+        violations: report.violations,
         ...{ lost: Math.max(0, report.lost - mostLost), errors: await reader.decodeErrors(stage.directory) },
         discontinuities: report.discontinuities >= discontinuities,
         stalled: report.stalledMs <= MOST_STALLED_MS ? 'little' : report.stalledMs,
@@ -128,10 +126,10 @@ test('players go on whatever a provider does: no rule broken, no number back, no
     stalled: 'little',
   };
   expect(seen).toEqual(names.map((name) => ({ name, ...wanted })));
-  expect(redirected.report()).toMatchObject({ violations: [], lost: 0, stalls: 0, discontinuities: 0 });
+  expect(redirected.report()).toMatchObject({ violations: [], lost: 0, discontinuities: 0 });
   // Both hosts are asked for what they have: nothing of it twice.
-  expect(moved.count('segment').most).toBe(1);
-}, 90_000);
+  expect(moved.askedAsByOne).toBe(true);
+});
 
 test('an event grows and a recording ends: all of it is there, and its end is told', async () => {
   const event = stage.provider.hls('/event/', stage.media.sample, {
@@ -160,5 +158,5 @@ test('an event grows and a recording ends: all of it is there, and its end is to
     await reader.close();
     expect(await reader.decodeErrors(stage.directory)).toEqual([]);
   }
-  expect(event.count('segment').most).toBe(1);
+  expect(event.askedAsByOne).toBe(true);
 });

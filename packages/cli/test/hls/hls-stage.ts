@@ -14,6 +14,9 @@ import {
   startStreampool,
 } from '@streampool/testkit';
 
+/** By which a busy machine may hold up a provider, a server or who reads, ms. The benchmark of the players allows none of it. */
+const BUSY_MS = 4_000;
+
 /** A server in a process of its own, a provider of HLS, a browser, and readers that check what they are given. */
 export class HlsStage {
   server!: StreampoolProcess;
@@ -33,7 +36,7 @@ export class HlsStage {
   } = {}): Promise<void> {
     this.media = await makeHlsKindMedia();
     this.provider = await FakeProvider.start({ keepAliveMs: 10_000 });
-    this.server = await startStreampool({ env, readyTimeoutMs: 50_000 });
+    this.server = await startStreampool({ env: { STALL_TIMEOUT: '6', ...env } });
     if (browser && chromiumPath()) this.browser = await HlsBrowser.start();
   }
 
@@ -44,7 +47,7 @@ export class HlsStage {
   }
 
   read(url: string, options?: HlsReaderOptions): HlsReader {
-    const reader = new HlsReader(url, options);
+    const reader = new HlsReader(url, { slackMs: BUSY_MS, ...options });
     this.#readers.push(reader);
     return reader;
   }
@@ -71,7 +74,7 @@ export class HlsStage {
 /** A stage for all tests of a file. Readers go after each test. */
 export function useHlsStage(options?: Parameters<HlsStage['open']>[0]): HlsStage {
   const stage = new HlsStage();
-  beforeAll(() => stage.open(options), 60_000);
+  beforeAll(() => stage.open(options));
   afterEach(() => stage.hangUp());
   afterEach(() => stage.mustRun());
   afterAll(() => stage.close());

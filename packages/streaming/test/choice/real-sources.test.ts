@@ -12,7 +12,7 @@ const players: Player[] = [];
 
 beforeAll(async () => {
   sample = await makeSample({ seconds: 6, gopSeconds: 1 });
-}, 30_000);
+});
 
 beforeEach(async () => {
   provider = await FakeProvider.start();
@@ -102,7 +102,7 @@ test('back to the primary when it is well again, without a gap', async () => {
   await player.waitForBytes(player.bytes + 50_000);
   expect(player.longestGapMs).toBeLessThan(500);
   expectWhole(player);
-}, 30_000);
+});
 
 test('where nothing works any more viewers are told by the end, and operators why', async () => {
   const player = await play({ failoverUrls: [provider.url('/b.ts')] });
@@ -113,4 +113,4 @@ test('where nothing works any more viewers are told by the end, and operators wh
   const failed = host.events.find((event) => event.event === 'pool_state' && event.to === 'failed');
   expect(failed).toMatchObject({ reason: 'STREAM_FAILED' });
   expectWhole(player);
-}, 40_000);
+});

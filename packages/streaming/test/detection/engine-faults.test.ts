@@ -11,7 +11,7 @@ const players: Player[] = [];
 beforeAll(async () => {
   good = await makeSample({ seconds: 6, gopSeconds: 1 });
   black = await makeSample({ seconds: 6, gopSeconds: 1, extra: ['-vf', 'drawbox=color=black:t=fill'] });
-}, 60_000);
+});
 beforeEach(async () => {
   provider = await FakeProvider.start();
   provider.live('/good.ts', good, { start: 'keyframe' });

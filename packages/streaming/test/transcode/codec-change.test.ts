@@ -26,7 +26,7 @@ beforeAll(async () => {
   provider.live('/avc.ts', avc, { start: 'live' });
   provider.live('/hevc.ts', hevc, { start: 'live' });
   provider.live('/avc-too.ts', avc, { start: 'live' });
-}, 30_000);
+});
 
 beforeEach(async () => {
   host = await EngineHost.start({ sharedStreamTimeoutMs: 300, streamTimeoutMs: 8_000 });
@@ -73,7 +73,7 @@ test('where the codecs change FFmpeg is replaced, and viewers go on with picture
   viewer.saveRecording(file);
   expect((await probe(file)).streams.map(({ codec_name }) => codec_name).sort()).toEqual(['aac', 'h264']);
   expect(await decodeErrors(file)).toEqual([]);
-}, 30_000);
+});
 
 test('where they are the same FFmpeg reads on', async () => {
   const viewer = play('/avc.ts', '/avc-too.ts');
@@ -82,4 +82,4 @@ test('where they are the same FFmpeg reads on', async () => {
   await host.engine.failover('stream-0', { index: 1 });
   await viewer.waitForBytes(viewer.bytes + 100_000);
   expect(pid()).toBe(first);
-}, 30_000);
+});

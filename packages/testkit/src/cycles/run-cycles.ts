@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { makeSample } from '../fixtures/sample.ts';
 import { Player } from '../player/player.ts';
-import { countFiles, ffmpegsOf, processInfo } from '../processes/census.ts';
+import { countFiles, ffmpegsOf, processInfo, sendSignal } from '../processes/census.ts';
 import type { StreampoolProcess } from '../processes/streampool.ts';
 import { api, createStream } from '../processes/streampool-api.ts';
 import { waitFor } from '../processes/wait-for.ts';
@@ -60,8 +60,7 @@ export async function runCycles(server: StreampoolProcess, plan: CyclePlan): Pro
     if (random() < 0.25) {
       const running = ffmpegsOf(server.pid);
       const victim = running[Math.floor(random() * running.length)];
-      if (victim) {
-        process.kill(victim.pid, 'SIGKILL');
+      if (victim && sendSignal(victim.pid, 'SIGKILL')) {
         killed += 1;
         await delay(random() * 500);
       }
@@ -105,7 +104,7 @@ async function warmUp(server: StreampoolProcess, provider: FakeProvider): Promis
 
 /**
  * Counts when everything has ended that should, and not before the pools' timeout is over. What has not ended within
- * 20 s is counted as it is.
+ * 45 s is counted as it is.
  */
 async function settled(server: StreampoolProcess, provider: FakeProvider, before?: Census): Promise<Census> {
   const quiet = async (): Promise<boolean> => {
@@ -113,7 +112,7 @@ async function settled(server: StreampoolProcess, provider: FakeProvider, before
     return before ? compare(before, now).length === 0 : now.ffmpegs === 0 && now.providerConnections === 0;
   };
   await delay(1_500);
-  await waitFor(quiet, { timeoutMs: 20_000, everyMs: 200 }).catch(() => {});
+  await waitFor(quiet, { timeoutMs: 45_000, everyMs: 200 }).catch(() => {});
   return census(server, provider);
 }
 

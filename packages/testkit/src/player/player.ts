@@ -113,7 +113,7 @@ export class Player {
   }
 
   /** Resolves with the head. Rejects when none came in time, or the connection ended without one. */
-  async waitForHead(timeoutMs = 10_000): Promise<ResponseHead> {
+  async waitForHead(timeoutMs = 30_000): Promise<ResponseHead> {
     await waitFor(() => this.head !== undefined || this.#end !== undefined, {
       timeoutMs,
       what: 'a response head',
@@ -122,7 +122,7 @@ export class Player {
     return this.head;
   }
 
-  async waitForBytes(bytes: number, timeoutMs = 10_000): Promise<void> {
+  async waitForBytes(bytes: number, timeoutMs = 30_000): Promise<void> {
     await this.#waitWhileOpen(
       () => this.bytes >= bytes,
       timeoutMs,
@@ -131,7 +131,7 @@ export class Player {
   }
 
   /** Resolves with the ms from the request to the first packet of the first decodable picture. */
-  async waitForPicture(timeoutMs = 10_000): Promise<number> {
+  async waitForPicture(timeoutMs = 30_000): Promise<number> {
     await this.#waitWhileOpen(
       () => this.firstPictureMs !== undefined,
       timeoutMs,
@@ -141,7 +141,7 @@ export class Player {
   }
 
   /** Resolves when that many more seconds of picture (or sound, without pictures) have come. */
-  async waitForMedia(seconds: number, timeoutMs = 15_000): Promise<void> {
+  async waitForMedia(seconds: number, timeoutMs = 30_000): Promise<void> {
     const wanted = this.check.playedTicks + seconds * 90_000;
     const what = (): string => `${seconds} s more of media, had ${this.check.playedTicks / 90_000} s in all`;
     await this.#waitWhileOpen(() => this.check.playedTicks >= wanted, timeoutMs, what);
@@ -212,7 +212,7 @@ export interface Download {
 /** Fetches a body that ends, with everything of it. */
 export async function download(
   url: string,
-  { timeoutMs = 20_000, ...options }: Omit<PlayerOptions, 'record' | 'check'> & { timeoutMs?: number } = {},
+  { timeoutMs = 30_000, ...options }: Omit<PlayerOptions, 'record' | 'check'> & { timeoutMs?: number } = {},
 ): Promise<Download> {
   const player = new Player(url, { ...options, record: true, check: false });
   const head = await player.waitForHead(timeoutMs);

@@ -51,6 +51,15 @@ export function isAlive(pid: number): boolean {
   return info !== undefined && info.state !== 'Z';
 }
 
+/** Sends a signal to a process. False if it has gone meanwhile. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}
+
 export function allProcesses(): ProcessInfo[] {
   return readdirSync('/proc')
     .filter((entry) => /^\d+$/.test(entry))

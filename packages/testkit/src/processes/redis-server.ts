@@ -111,7 +111,7 @@ export class RedisServer {
   /** One command without blanks in its words, over a connection of its own. Resolves with the raw reply. */
   async command(...words: readonly string[]): Promise<string> {
     const socket = connect(this.address);
-    socket.setTimeout(5_000, () => socket.destroy(new Error(`redis-server did not answer ${words[0]}`)));
+    socket.setTimeout(20_000, () => socket.destroy(new Error(`redis-server did not answer ${words[0]}`)));
     socket.write(`${words.join(' ')}\r\nQUIT\r\n`);
     const reply = await text(socket);
     return reply.replace(/\+OK\r\n$/, '').trimEnd();

@@ -53,7 +53,7 @@ export async function startStreampool({
   args = ['serve'],
   dataDir,
   port,
-  readyTimeoutMs = 20_000,
+  readyTimeoutMs = 60_000,
   watchTimers = false,
 }: StreampoolOptions = {}): Promise<StreampoolProcess> {
   // Leads nowhere, and is found in the environment of everything that this process starts.
@@ -123,7 +123,7 @@ export async function startStreampool({
       const count = await waitFor(() => existsSync(timerFile) && readFileSync(timerFile, 'utf8').trim());
       return Number(count);
     },
-    async stop(timeoutMs = 15_000) {
+    async stop(timeoutMs = 30_000) {
       if (!ended) child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
       const code = await exited;

@@ -57,7 +57,7 @@ interface Viewer {
 
 const COPY = '-i {input_url} -c copy -f mpegts pipe:1';
 const CHANNELS = 10;
-const PICTURE_MS = 2_500;
+const PICTURE_MS = 5_000;
 
 /**
  * Viewers of a provider with few connections who zap at random, while sources are cut and stall, failovers are asked for

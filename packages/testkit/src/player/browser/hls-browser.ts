@@ -134,7 +134,7 @@ export class BrowserPlayer {
   }
 
   /** Resolves when so much has been shown; a fatal error of hls.js rejects at once. */
-  async waitForPlayed(seconds: number, timeoutMs = seconds * 1_000 + 20_000): Promise<BrowserPlayback> {
+  async waitForPlayed(seconds: number, timeoutMs = seconds * 1_000 + 40_000): Promise<BrowserPlayback> {
     let seen = await this.seen();
     await waitFor(
       async () => {

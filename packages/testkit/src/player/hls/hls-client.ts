@@ -20,7 +20,7 @@ export class HlsClient {
   readonly #headers: Readonly<Record<string, string>>;
   readonly #timeoutMs: number;
 
-  constructor(headers: Readonly<Record<string, string>> = {}, timeoutMs = 10_000) {
+  constructor(headers: Readonly<Record<string, string>> = {}, timeoutMs = 20_000) {
     this.#headers = headers;
     this.#timeoutMs = timeoutMs;
   }

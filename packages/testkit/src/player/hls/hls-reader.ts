@@ -92,7 +92,7 @@ export class HlsReader {
   }
 
   /** Resolves when that much has been shown since the beginning. */
-  async waitForPlayed(seconds: number, timeoutMs = seconds * 1_000 + 15_000): Promise<void> {
+  async waitForPlayed(seconds: number, timeoutMs = seconds * 1_000 + 40_000): Promise<void> {
     await this.#opened;
     if (this.#failure) throw new Error(this.#failure);
     await waitFor(() => this.main.ended || this.main.clock.playedMs >= seconds * 1_000, {

@@ -73,7 +73,7 @@ async function playWithDecoder(program: HlsProgram, url: string, seconds: number
       if (clock.playedMs >= seconds * 1_000) resolve();
     });
   });
-  await Promise.race([played, exited(ffmpeg), timeout((seconds + 20) * 1_000)]);
+  await Promise.race([played, exited(ffmpeg), timeout((seconds + 40) * 1_000)]);
   clock.settle();
   const errors = complaints().filter((line) => !HARMLESS.test(line));
   await Promise.all([ffmpeg, feeder].map((child) => child && end(child)));
@@ -124,7 +124,7 @@ async function playWithVlc(url: string, seconds: number): Promise<ProgramPlaybac
       }
     });
   });
-  await Promise.race([finished, exited(child), timeout((seconds + 20) * 1_000)]);
+  await Promise.race([finished, exited(child), timeout((seconds + 40) * 1_000)]);
   const lasted = firstPicture === undefined ? 0 : (performance.now() - firstPicture) / 1_000;
   await end(child);
   rmSync(home, { recursive: true, force: true });

@@ -80,10 +80,23 @@ export class HlsChannel {
     return targetDurationOf(this.#media);
   }
 
-  /** Requests of a kind, and the most of one resource of that kind. */
-  count(kind: HlsResource): { readonly total: number; readonly most: number } {
+  /** Requests of a kind, resources of that kind that were asked for, and the most requests of one of them. */
+  count(kind: HlsResource): { readonly total: number; readonly different: number; readonly most: number } {
     const counts = [...this.requests].filter(([name]) => kindOf(name) === kind).map(([, count]) => count);
-    return { total: counts.reduce((sum, one) => sum + one, 0), most: Math.max(0, ...counts) };
+    const total = counts.reduce((sum, one) => sum + one, 0);
+    return { total, different: counts.length, most: Math.max(0, ...counts) };
+  }
+
+  /**
+   * Whether it was asked for what it has as by one viewer: each segment, part, map and key once. One in ten may have been
+   * asked for again: a player that changes variants gives up what is under way, and an answer of a busy machine that is too
+   * late is asked for again. Several viewers would ask for everything.
+   */
+  get askedAsByOne(): boolean {
+    return (['segment', 'part', 'init', 'key'] as const).every((kind) => {
+      const { total, different } = this.count(kind);
+      return total <= different * 1.1 + 1;
+    });
   }
 
   /** From now on all numbers are `by` higher. */
