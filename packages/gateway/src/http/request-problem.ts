@@ -28,5 +28,14 @@ export function problemsOf(error: z.ZodError, location: string): Problem[] {
 
 function reasonOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_key') return issue.issues[0]?.message ?? issue.message;
-  return issue.message;
+  return boundOf(issue) ?? issue.message;
+}
+
+/** A number out of its range: what a schema says of its type ("must be a number") would be no help there, and is all that it says. */
+function boundOf(issue: z.core.$ZodIssue): string | undefined {
+  if (issue.code !== 'too_small' && issue.code !== 'too_big') return undefined;
+  if (issue.origin !== 'number' && issue.origin !== 'int') return undefined;
+  if (issue.code === 'too_small')
+    return `must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+  return `must be ${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
 }

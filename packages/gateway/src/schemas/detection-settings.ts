@@ -32,5 +32,5 @@ export const detectionSettings = {
     .min(1)
     .nullish()
     .describe('Silent checks in a row'),
-  silence_monitoring_grace_period: positive.describe('Seconds from the start to the first check'),
+  silence_monitoring_grace_period: orOff.describe('Seconds from the start to the first check'),
 };
