@@ -1,4 +1,4 @@
-import { type ReadSegment, readMultivariant, rewritePlaylist } from '@streampool/hls';
+import { type ReadSegment, readMultivariant, rewritePlaylist, type UriRole } from '@streampool/hls';
 import type { LoadedPlaylist } from '../source/playlist-loader.ts';
 import { type Addresses, folderFrom, namedBy, placeOf } from '../token/addresses.ts';
 import { kindOf, type PlaylistResource } from '../token/resource.ts';
@@ -18,6 +18,8 @@ export interface Rewritten {
 }
 
 const MOST_KNOWN = 1_000;
+/** Addresses that are remembered of all playlists but the newest: some 300 bytes each. */
+const MOST_NAMED = 20_000;
 
 /** Which server of a provider is asked is not the player's affair any more. */
 const STEERING = /^[ \t]*#EXT-X-CONTENT-STEERING:.*(?:\r\n|\n|\r|$)/gm;
@@ -27,6 +29,11 @@ export class PlaylistRewriter {
   readonly #addresses: Addresses;
   /** Playlists by their URL, as multivariant playlists have named them: so that reports about them name them alike. */
   readonly #known = new Map<string, PlaylistResource>();
+  /**
+   * Our addresses of what each playlist named last, in the order of their loading. Sealing one takes some 50 µs, and all but the
+   * newest segment of a live playlist stood in it before, be it a window of hours.
+   */
+  readonly #named = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(addresses: Addresses) {
     this.#addresses = addresses;
@@ -37,6 +44,15 @@ export class PlaylistRewriter {
     if (isMultivariant) this.#learn(text, baseUrl, context.source);
     const folder = folderFrom(context.path);
     const urls = new Map<string, string>();
+    const former = this.#named.get(context.path);
+    const named = new Map<string, string>();
+    const bodyPath = (url: string, role: UriRole): string => {
+      const resource = { url, ...namedBy(url, baseUrl) };
+      const name = `${role} ${resource.from ?? ''} ${url}`;
+      const path = named.get(name) ?? former?.get(name) ?? this.#addresses.bodyPath(resource, role);
+      named.set(name, path);
+      return path;
+    };
     const rewritten = rewritePlaylist(text.replace(STEERING, ''), {
       baseUrl,
       ...(context.variables && { variables: context.variables }),
@@ -44,13 +60,26 @@ export class PlaylistRewriter {
         const path =
           kindOf(role) === 'playlist'
             ? this.#addresses.playlistPath(this.#resourceOf(url, baseUrl, context))
-            : this.#addresses.bodyPath({ url, ...namedBy(url, baseUrl) }, role);
+            : bodyPath(url, role);
         const uri = folder + path;
         urls.set(uri, url);
         return uri;
       },
     });
+    this.#remember(context.path, named);
     return { text: rewritten, urlOf: ({ uri }) => urls.get(uri) };
+  }
+
+  #remember(playlist: string, named: ReadonlyMap<string, string>): void {
+    this.#named.delete(playlist);
+    this.#named.set(playlist, named);
+    let total = 0;
+    for (const { size } of this.#named.values()) total += size;
+    for (const [oldest, { size }] of this.#named) {
+      if (total <= MOST_NAMED || oldest === playlist) break;
+      this.#named.delete(oldest);
+      total -= size;
+    }
   }
 
   #resourceOf(url: string, baseUrl: string, { source, variables }: RewriteContext): PlaylistResource {

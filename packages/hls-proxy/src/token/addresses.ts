@@ -14,9 +14,6 @@ const KNOWN_EXTENSIONS = new Set(
   ),
 );
 
-/** Sealing takes some 10 µs: a live window, also a long one of several variants, is sealed once. */
-const MOST_REMEMBERED = 2_000;
-
 const BY_ROLE: Partial<Record<UriRole, string>> = { key: 'key', map: 'mp4', 'session-data': 'json' };
 
 /** What a path below the stream's folder asks for. */
@@ -25,8 +22,6 @@ export type Asked = { readonly kind: 'entry' } | PlaylistResource | BodyResource
 /** What a playlist's URIs become: opaque paths below the stream's folder, and back. */
 export class Addresses {
   readonly #codec: TokenCodec;
-  /** All but the newest segment of a live playlist have been sealed before. */
-  readonly #bodyPaths = new Map<string, string>();
 
   constructor(secret: string, streamId: string) {
     this.#codec = new TokenCodec(secret, streamId);
@@ -38,18 +33,11 @@ export class Addresses {
 
   /** Of anything but a playlist. */
   bodyPath({ url, from }: { readonly url: string; readonly from?: string }, role: UriRole): string {
-    const name = `${role} ${from ?? ''} ${url}`;
-    const known = this.#bodyPaths.get(name);
-    if (known !== undefined) return known;
     const kind = kindOf(role);
     if (kind === 'playlist') throw new TypeError('a playlist has a path of its own');
     const extension = extensionOf(url);
     const shown = KNOWN_EXTENSIONS.has(extension) ? extension : (BY_ROLE[role] ?? 'ts');
-    const path = `segment/${this.#codec.seal({ kind, url, ...(from !== undefined && { from }) })}.${shown}`;
-    this.#bodyPaths.set(name, path);
-    const [oldest] = this.#bodyPaths.keys();
-    if (this.#bodyPaths.size > MOST_REMEMBERED && oldest !== undefined) this.#bodyPaths.delete(oldest);
-    return path;
+    return `segment/${this.#codec.seal({ kind, url, ...(from !== undefined && { from }) })}.${shown}`;
   }
 
   /** @throws StreampoolError NOT_FOUND, HLS_TOKEN_INVALID */
