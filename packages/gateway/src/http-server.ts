@@ -21,14 +21,16 @@ const BACKLOG = 4096;
 export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 
 /**
- * The HTTP server under the application. The data plane takes the sockets of viewers over once a response has begun;
- * from then on nothing that arrives on one is answered: it would end up in the middle of the picture.
+ * The HTTP server under the application. The data plane writes the bodies of viewers' responses to their sockets, which
+ * such a response stays attached to (`openBareBody`): so what is asked behind it is not answered in the middle of the picture.
  */
 export class HttpServer {
   readonly server: Server;
-  /** Sockets with an answer under way. Only the sockets are held: their requests and responses must be free to go. */
-  readonly #answering = new WeakSet<Socket>();
-  readonly #handedOver = new WeakSet<Socket>();
+  /**
+   * Sockets with an answer under way, and what had been written to them before it. Only the sockets are held: their requests
+   * and responses must be free to go.
+   */
+  readonly #answering = new WeakMap<Socket, number>();
 
   constructor(
     handler: Handler,
@@ -48,25 +50,23 @@ export class HttpServer {
       },
       (req, res) => {
         const { socket } = req;
-        if (this.#handedOver.has(socket)) {
-          socket.destroy();
-          return;
-        }
-        this.#answering.add(socket);
+        if (!this.#answering.has(socket)) this.#answering.set(socket, socket.bytesWritten);
         res.once('close', () => this.#answering.delete(socket));
         handler(req, res);
       },
     );
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      const isBusy = this.#answering.has(socket) || this.#handedOver.has(socket);
-      if (isBusy || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
-      else socket.end(refusal(error.code));
+      const before = this.#answering.get(socket);
+      // A body that comes too slowly, or is framed wrongly, is told so; an answer that has begun is not written into.
+      const begun = before !== undefined && socket.bytesWritten > before;
+      if (begun || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
+      else socket.end(refusal(statusOf(error.code)), () => socket.destroy());
     });
-  }
-
-  /** From now on nothing that arrives on this socket is answered. */
-  handOver(socket: Socket): void {
-    this.#handedOver.add(socket);
+    // Without a listener Node closes the connection without a word.
+    this.server.on('connect', (_req, socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.end(refusal(405), () => socket.destroy());
+    });
   }
 
   /** Resolves with the port. @throws the error of `listen`, such as EADDRINUSE */
@@ -95,10 +95,13 @@ export class HttpServer {
   }
 }
 
+function statusOf(errorCode: string | undefined): number {
+  if (errorCode === 'HPE_HEADER_OVERFLOW') return 431;
+  return errorCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+}
+
 /** An answer to what is no HTTP request, in the shape of all errors. */
-function refusal(errorCode: string | undefined): string {
-  const status =
-    errorCode === 'HPE_HEADER_OVERFLOW' ? 431 : errorCode === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400;
+function refusal(status: number): string {
   const body = JSON.stringify({ code: 'INVALID_REQUEST', detail: STATUS_CODES[status], request_id: '' });
   return (
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\n` +

@@ -1,4 +1,5 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { openApiDocument } from '../src/openapi/document.ts';
 import { closeAll, GatewayUnderTest, json } from './gateway-under-test.ts';
 
 afterEach(closeAll);
@@ -47,6 +48,38 @@ test('what it says of a request is what is validated', async () => {
   expect(document.paths['/healthz'].get.security).toEqual([]);
   const [field] = document.paths['/streams/by-metadata'].get.parameters;
   expect(field).toMatchObject({ name: 'field', in: 'query', required: true });
+});
+
+test('it says what players may ask for, and that they may need a token', async () => {
+  const it = await GatewayUnderTest.start();
+  const { paths } = await json(it.get('/openapi.json'));
+  const names = (path: string): string[] =>
+    paths[path].get.parameters
+      .filter((each: { in: string }) => each.in === 'query')
+      .map(({ name }: { name: string }) => name);
+  const viewer = ['client_id', 'username', 'user', 'u', 'expires', 'signature', 'bound'];
+  expect(names('/stream/{id}')).toEqual(viewer);
+  expect(names('/hls/{id}/playlist.m3u8')).toEqual([
+    ...viewer,
+    'll',
+    'from',
+    '_HLS_msn',
+    '_HLS_part',
+    '_HLS_skip',
+  ]);
+  expect(paths['/stream/{id}'].get.security).toHaveLength(4);
+});
+
+test('operations under a tag that no list knows are on the page, too', () => {
+  const route = {
+    method: 'get',
+    path: '/new',
+    access: 'public',
+    tag: 'New',
+    summary: 'New',
+    answers: {},
+  } as const;
+  expect(openApiDocument([route], { version: '1', rootPath: '' }).tags).toContainEqual({ name: 'New' });
 });
 
 test('the page shows every path and loads nothing', async () => {

@@ -90,6 +90,11 @@ describe('addresses for one viewer', () => {
     return json(it.send('POST', `/streams/${id}/sign`, body, as(MANAGE)));
   };
 
+  test('a field that is not known is refused: the address would be good for more than was meant', async () => {
+    const it = await start(config);
+    expect(await sign(it, { username: 'ann' })).toMatchObject({ code: 'VALIDATION_FAILED' });
+  });
+
   test('bound to a user', async () => {
     const it = await start(config);
     const { stream_endpoint, hls_endpoint } = await sign(it, { user: 'ann & co' });

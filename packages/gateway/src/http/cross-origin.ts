@@ -12,7 +12,7 @@ export function allowOtherOrigins(req: IncomingMessage, res: ServerResponse): bo
   res.setHeader('Access-Control-Allow-Origin', '*');
   res.setHeader('Access-Control-Expose-Headers', '*');
   if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return false;
-  res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, DELETE, OPTIONS');
+  res.setHeader('Access-Control-Allow-Methods', 'GET, HEAD, POST, PUT, DELETE, OPTIONS');
   res.setHeader('Access-Control-Allow-Headers', req.headers['access-control-request-headers'] ?? '*');
   res.setHeader('Access-Control-Max-Age', MAX_AGE_SECONDS);
   res.statusCode = 204;

@@ -61,7 +61,7 @@ class OperationHtml {
   }
 
   operation({ path, method, operation }: Operation): string {
-    const needsToken = (operation.security as unknown[]).length > 0;
+    const needsToken = operation['x-token-scope'] !== undefined;
     const body = operation.requestBody as { content: Record<string, { schema: Json }> } | undefined;
     const responses = Object.entries(operation.responses as Record<string, Json>);
     return `<details><summary><b>${escapeHtml(method.toUpperCase())}</b> <code>${escapeHtml(path)}</code>

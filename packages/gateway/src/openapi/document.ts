@@ -1,13 +1,15 @@
 import { ERRORS, type ErrorCode } from '@streampool/errors';
 import { z } from 'zod';
-import { type Route, scopeOf } from '../http/route.ts';
+import { type Access, type Route, scopeOf } from '../http/route.ts';
 import { errorAnswer } from '../schemas/stream-responses.ts';
 
 type Json = Record<string, unknown>;
 
+/** The order they are shown in; what routes have beside these comes behind. */
 const TAGS = [
   'Streams',
   'Watching',
+  'Broadcast',
   'Clients',
   'Sessions',
   'Users',
@@ -16,6 +18,13 @@ const TAGS = [
   'Webhooks',
   'Server',
 ];
+const TOKENS = [{ tokenHeader: [] }, { tokenBearer: [] }, { tokenQuery: [] }];
+/** Viewers may need a token (VIEWER_ACCESS=token): OpenAPI writes "or none" as an empty one. */
+const SECURITY: Readonly<Record<Access, readonly Json[]>> = {
+  token: TOKENS,
+  viewer: [{}, ...TOKENS],
+  public: [],
+};
 const ANY_ROUTE: readonly ErrorCode[] = ['INTERNAL'];
 const WITH_TOKEN: readonly ErrorCode[] = ['TOKEN_MISSING', 'TOKEN_WRONG', 'SCOPE_MISSING', 'RATE_LIMITED'];
 const WITH_INPUT: readonly ErrorCode[] = ['VALIDATION_FAILED'];
@@ -41,7 +50,7 @@ export function openApiDocument(
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: options.rootPath || '/' }],
-    tags: TAGS.map((name) => ({ name })),
+    tags: [...new Set([...TAGS, ...routes.map(({ tag }) => tag)])].map((name) => ({ name })),
     paths,
     components: {
       schemas: schemas.named,
@@ -61,7 +70,7 @@ function operation(route: Route, schemas: SchemaCollection): Json {
     ...(route.description !== undefined && { description: route.description }),
     ...(route.access === 'token' && { 'x-token-scope': scopeOf(route) }),
     tags: [route.tag],
-    security: route.access === 'token' ? [{ tokenHeader: [] }, { tokenBearer: [] }, { tokenQuery: [] }] : [],
+    security: SECURITY[route.access],
     parameters: [...parameters(route.params, 'path', schemas), ...parameters(route.query, 'query', schemas)],
     ...(route.body && {
       requestBody: {

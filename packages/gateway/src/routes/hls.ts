@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type Route, route } from '../http/route.ts';
 import { streamParams } from '../schemas/stream-requests.ts';
 import { deletedClient } from '../schemas/stream-responses.ts';
+import { playlistQuery, viewerQuery } from '../schemas/viewer-query.ts';
 import type { Services } from './services.ts';
 import { SOURCE_ERRORS } from './watch.ts';
 
@@ -23,10 +24,10 @@ export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
       summary: 'Watch a stream as HLS',
       description:
         'Of a provider’s playlist, and of every shared or transcoded stream. Everything else that players need is named in it, ' +
-        'below the same folder. Query: `client_id` names the player, `username`, `user` or `u` the person; both are in the ' +
-        'addresses that the playlist names. `ll=1`: with parts, for players of low-latency HLS. A player that asks for nothing ' +
+        'below the same folder, with what the address says of the viewer. A player that asks for nothing ' +
         'more has left after a while (HLS_VIEWER_TIMEOUT); one that was ended is answered 410. Answers X-Client-ID and X-Stream-ID.',
       params: streamParams,
+      query: playlistQuery,
       errors,
       answers: {
         200: PLAYLIST,
@@ -40,6 +41,7 @@ export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
       tag: 'Watching',
       summary: 'A segment, part, key or map of a playlist',
       params: streamParams.extend({ name: z.string().describe('As the playlist names it') }),
+      query: viewerQuery,
       errors,
       answers: { 200: MEDIA, 206: PART_OF_IT },
     }),
@@ -50,6 +52,7 @@ export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
       tag: 'Watching',
       summary: 'A playlist that another one leads to',
       params: streamParams.extend({ name: z.string().describe('As the playlist names it') }),
+      query: playlistQuery,
       errors,
       answers: { 200: PLAYLIST },
     }),

@@ -8,7 +8,8 @@ import type { Services } from './services.ts';
 
 const YEAR_S = 365 * 24 * 3_600;
 
-const signBody = z.object({
+/** Strict: an address that is good for more than was meant, because of a misspelt field, is a leak. */
+const signBody = z.strictObject({
   user: z.string().min(1).max(256).optional().describe('Only this user: the name is a part of the address'),
   address: z
     .union([z.ipv4(), z.ipv6()])

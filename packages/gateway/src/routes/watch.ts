@@ -1,6 +1,7 @@
 import type { ErrorCode } from '@streampool/errors';
 import { type Route, route } from '../http/route.ts';
 import { streamParams } from '../schemas/stream-requests.ts';
+import { viewerQuery } from '../schemas/viewer-query.ts';
 
 /** Why a stream cannot be watched. */
 export const SOURCE_ERRORS: readonly ErrorCode[] = [
@@ -48,11 +49,11 @@ export const watchRoutes: readonly Route[] = [
     tag: 'Watching',
     summary: 'Watch a stream',
     description:
-      'Query: `client_id` names the player (a newer connection under the same id ends the older one), `username`, `user` or ' +
-      '`u` the person; the header X-Username goes before those. A person has one viewing session per address: a newer one ' +
+      'A person has one viewing session per address: a newer one ' +
       'ends what was watched from there, and at the limit of sessions 429 is answered. Answers X-Client-ID and X-Stream-ID. ' +
       'A source that cannot be opened answers 502, 503 or 504 with the reason.',
     params: streamParams,
+    query: viewerQuery,
     errors: SOURCE_ERRORS,
     answers,
   }),
@@ -64,6 +65,7 @@ export const watchRoutes: readonly Route[] = [
     summary: 'What watching would answer',
     description: 'Of a shared or transcoded stream nothing is opened to find out.',
     params: streamParams,
+    query: viewerQuery,
     errors: SOURCE_ERRORS,
     answers,
   }),
