@@ -127,6 +127,11 @@ export class Intake {
     return this.#splicer.program;
   }
 
+  /** PAT and PMT packets whose counters go on in what comes next; those of an access point are as old as that. */
+  get tables(): Buffer | undefined {
+    return this.#splicer.tables;
+  }
+
   get isJoinable(): boolean {
     return this.ring.newestAccessPoint() !== undefined;
   }

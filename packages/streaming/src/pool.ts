@@ -138,6 +138,7 @@ export class Pool {
       ringId: randomUUID(),
       delivery: relayDelivery ?? delivery,
       program: () => this.#intake.program,
+      tables: () => this.#intake.tables,
       clientTimeoutMs: settings.clientTimeoutMs,
       now: () => clock.now(),
       onLeave: () => this.#checkIdle(),

@@ -41,6 +41,11 @@ export class TsSplicer {
     return this.#output.scanner.program;
   }
 
+  /** PAT and PMT packets for whoever goes on from `offset`, with the counters of the last ones that went out; undefined while the program is not known. */
+  get tables(): Buffer | undefined {
+    return this.#output.scanner.tables;
+  }
+
   /** Absolute offset after the last byte that went out. */
   get offset(): number {
     return this.#output.offset;

@@ -27,8 +27,8 @@ export interface PlacedSourceOptions {
   readonly onStays: (epoch: number) => void;
   /** The source itself, for the node that owns the stream. */
   readonly open: () => Source;
-  /** See `RelayReaderOptions`. */
-  readonly joinNext: boolean;
+  /** Whether something plays until then: see `RelayReaderOptions`. Asked when a relay is opened. */
+  readonly joinNext: () => boolean;
   /** The node that plays it under this epoch says that another one owns it now. */
   readonly onMoved: (epoch: number) => void;
   readonly connectMs: number;
@@ -75,6 +75,11 @@ export class PlacedSource implements Source {
   /** A relay has deadlines of its own: its owner speaks even while its source is silent. */
   get starved(): boolean {
     return this.#own ? (this.#own.starved ?? false) : this.#reader !== undefined;
+  }
+
+  /** Something of it has come. */
+  get hasPlayed(): boolean {
+    return this.#played;
   }
 
   get closed(): boolean {
@@ -167,14 +172,14 @@ export class PlacedSource implements Source {
   }
 
   #playRelay(place: RemotePlacement): void {
-    const { cluster, streamId, joinNext, connectMs, answerMs, stallMs, clock, tracer } = this.#options;
+    const { cluster, streamId, connectMs, answerMs, stallMs, clock, tracer } = this.#options;
     const { url, deposes, owner } = place;
     const attributes = { 'stream.id': streamId, owner };
     const reader = new RelayReader({
       ...{
         url,
         streamId,
-        joinNext,
+        joinNext: this.#options.joinNext(),
         connectMs,
         answerMs,
         stallMs,

@@ -94,9 +94,10 @@ class PoolPlacements implements PoolPlacement {
   }
 
   open(own: () => Source, { beside }: Pick<Attempt, 'beside'>): Source {
-    const source = this.#create({
+    const source: PlacedSource = this.#create({
       open: own,
-      joinNext: beside,
+      // Beside one that is still being waited for it may be the first: then nobody should wait for the next keyframe.
+      joinNext: () => beside && this.#open.some((other) => other !== source && other.hasPlayed),
       place: this.#next,
       awayOnly: this.#isNextForOwner && beside && !this.relayed,
       onStays: (epoch) => this.#open[0]?.own(epoch),

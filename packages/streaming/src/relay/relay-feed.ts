@@ -11,6 +11,7 @@ import { type LastWord, relayWord } from './relay-signal.ts';
 const ALIVE_EVERY_MS = 400;
 const ALIVE = relayWord('alive');
 const MOVED = relayWord('moved');
+const NONE = Buffer.alloc(0);
 
 /** How long a node that is behind may take to get the end of a complete stream. */
 const CATCH_UP_MS = 30_000;
@@ -40,6 +41,8 @@ export interface RelayFeedOptions {
   readonly ringId: string;
   readonly request: RelayRequest;
   readonly program: () => ProgramMap | undefined;
+  /** PAT and PMT that fit what enters the ring next. */
+  readonly tables: () => Buffer | undefined;
   readonly clientTimeoutMs: number;
   readonly now: () => number;
   /** Called once, unless `end` was. */
@@ -70,7 +73,8 @@ export class RelayFeed implements Delivery {
     const point = ring.newestAccessPoint();
     if (!point) return undefined;
     const start = resumes ? resume.offset : joinNext ? ring.head : point.offset;
-    const tables = resumes ? Buffer.alloc(0) : point.tables;
+    // The counters of the access point's own tables are a group of pictures old at the live end.
+    const tables = resumes ? NONE : joinNext ? (options.tables() ?? NONE) : point.tables;
     const socket = openBareBody(res, 200, {
       'Content-Type': 'video/mp2t',
       'Cache-Control': 'no-store',
