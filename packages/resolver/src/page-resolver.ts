@@ -110,16 +110,20 @@ export class ProgramResolver implements PageResolver {
       jar = plain ? await cookieFile(name, plain, page) : undefined;
       this.#proxy ??= GuardedProxy.listen(guard);
       const program = PROGRAMS[name];
+      const proxy = (await this.#proxy).url;
       const result = await runToEnd({
         program: file,
         args: program.args({
           ...told,
-          ...{ page, headers, proxy: (await this.#proxy).url },
+          ...{ page, headers, proxy },
           ...(userAgent !== undefined && { userAgent }),
           ...(jar && { cookieFile: jar.path }),
         }),
         // Neither is to find anybody's configuration or plug-ins.
-        env: { HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', XDG_DATA_HOME: '/nonexistent' },
+        env: {
+          ...{ HOME: '/nonexistent', XDG_CONFIG_HOME: '/nonexistent', XDG_DATA_HOME: '/nonexistent' },
+          ...wayOut(proxy),
+        },
         maxOutputBytes: MAX_ANSWER_BYTES,
         deadlineMs,
         signal: this.#abort.signal,
@@ -164,4 +168,18 @@ async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
+}
+
+/**
+ * The proxy as the environment says it, beside the option: streamlink looks for a plug-in's configuration before it reads its
+ * options, and asks the page for redirects to do so.
+ */
+function wayOut(proxy: string): Record<string, string> {
+  const named = { http_proxy: proxy, https_proxy: proxy, all_proxy: proxy, no_proxy: '' };
+  return Object.fromEntries(
+    Object.entries(named).flatMap(([name, value]) => [
+      [name, value],
+      [name.toUpperCase(), value],
+    ]),
+  );
 }

@@ -18,6 +18,7 @@ const FAKE = `#!/bin/sh
 printf '%s\\n' "$@" > "$(dirname "$0")/asked"
 for word; do case "$word" in --cookies=*|--config=*) cat "\${word#*=}" > "$(dirname "$0")/cookies";; esac; done
 echo run >> "$(dirname "$0")/runs"
+env > "$(dirname "$0")/environment"
 cat "$(dirname "$0")/answer"
 `;
 
@@ -72,6 +73,28 @@ test('streamlink names the media, and what has to be told there', async () => {
   );
   expect(asked().slice(-3)).toEqual(['--', 'https://site.example/watch?v=1', '720p']);
 });
+
+test.each(['streamlink', 'ytdlp'] as const)(
+  '%s: the guarded way out is in the environment, for what is asked before options are read',
+  async (name) => {
+    answer({ url: 'https://cdn.example/live.m3u8' });
+    await resolver.resolve(page({ name, args: 'best' }));
+    const proxy = asked()
+      .find((word) => /^--(?:http-)?proxy=/.test(word))!
+      .replace(/^[^=]*=/, '');
+    const environment = readFileSync(join(directory, 'environment'), 'utf8').split('\n');
+    for (const variable of [
+      'http_proxy',
+      'https_proxy',
+      'all_proxy',
+      'HTTP_PROXY',
+      'HTTPS_PROXY',
+      'ALL_PROXY',
+    ])
+      expect(environment).toContain(`${variable}=${proxy}`);
+    expect(environment).toEqual(expect.arrayContaining(['no_proxy=', 'NO_PROXY=']));
+  },
+);
 
 test('yt-dlp: of sound and pictures apart the best that has both is taken', async () => {
   const format = (url: string, more: object) => ({ url, http_headers: { Referer: 'r' }, ...more });
