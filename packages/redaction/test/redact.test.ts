@@ -45,5 +45,5 @@ test('long words cost what they are long, whether there is a URL among them or n
   const startedMs = performance.now();
   expect(redactText(word)).toBe(word);
   expect(redactText(`${word} http://u:p@h/x`)).toBe(`${word} http://***@h/x`);
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
 });

@@ -36,7 +36,7 @@ export class EngineHost {
     const client = new HttpUpstreamClient();
     const door = await Door.listen({
       client,
-      timeouts: { connectMs: 2_000, firstByteMs: 2_000, stallMs: 3_000 },
+      timeouts: { connectMs: 5_000, firstByteMs: 5_000, stallMs: 6_000 },
     });
     const host = new EngineHost(client, door, settings, cluster);
     host.#server.listen({ port: 0, host: '127.0.0.1', backlog: 2048 });

@@ -9,6 +9,7 @@ import {
   Player,
   probe,
   type Sample,
+  sendSignal,
   waitFor,
 } from '@streampool/testkit';
 import type { EngineSettings } from '../src/index.ts';
@@ -39,8 +40,8 @@ afterEach(async () => {
 async function setup(settings: Partial<EngineSettings> = {}): Promise<void> {
   host = await EngineHost.start({
     sharedStreamTimeoutMs: 300,
-    stallTimeoutMs: 1_000,
-    streamTimeoutMs: 6_000,
+    stallTimeoutMs: 3_000,
+    streamTimeoutMs: 15_000,
     ...settings,
   });
 }
@@ -97,7 +98,7 @@ test('a killed FFmpeg is replaced at once; the provider is not asked again', asy
   const viewer = play(url, { record: true });
   await viewer.waitForBytes(100_000);
   const first = pid();
-  process.kill(first, 'SIGKILL');
+  sendSignal(first, 'SIGKILL');
   await waitFor(() => host.events.some((event) => event.event === 'source_switched'));
   await viewer.waitForBytes(viewer.bytes + 150_000);
   expect(pid()).not.toBe(first);
@@ -107,13 +108,13 @@ test('a killed FFmpeg is replaced at once; the provider is not asked again', asy
 });
 
 test('a stopped FFmpeg is replaced after the stream timeout', async () => {
-  await setup({ streamTimeoutMs: 2_500 });
+  await setup({ streamTimeoutMs: 4_000 });
   const url = host.add({ kind: 'transcode', url: provider.url('/live.ts') });
   const viewer = play(url, { record: true });
   await viewer.waitForBytes(60_000);
   const first = pid();
   process.kill(first, 'SIGSTOP');
-  await waitFor(() => host.events.some((event) => event.event === 'source_switched'), { timeoutMs: 15_000 });
+  await waitFor(() => host.events.some((event) => event.event === 'source_switched'));
   await viewer.waitForBytes(viewer.bytes + 60_000);
   expect(isAlive(first)).toBe(false);
   await expectDecodes(viewer);
@@ -153,7 +154,7 @@ test('a live playlist is played', async () => {
   const viewer = play(host.add({ kind: 'transcode', url: provider.url('/hls/index.m3u8') }), {
     record: true,
   });
-  await viewer.waitForBytes(200_000, 15_000);
+  await viewer.waitForBytes(200_000);
   await expectDecodes(viewer);
 });
 
@@ -169,7 +170,7 @@ test.each([
     record: true,
     check: false,
   });
-  expect((await viewer.waitForHead(10_000)).status).toBe(status);
+  expect((await viewer.waitForHead()).status).toBe(status);
   await viewer.ended;
   expect(JSON.parse(viewer.recording.toString())).toMatchObject({ code });
 });
@@ -189,8 +190,9 @@ test('stopping during the first opening does not wait for the provider, nor ask 
   await waitFor(() => provider.stats('/live.ts').current === 1);
   const began = performance.now();
   await host.engine.stop('stream-0');
-  expect(performance.now() - began).toBeLessThan(1_000);
-  expect((await viewer.waitForHead(1_000)).status).toBe(503);
+  // The provider would be waited for as long as a stream may take to start: 15 s.
+  expect(performance.now() - began).toBeLessThan(10_000);
+  expect((await viewer.waitForHead()).status).toBe(503);
   await waitFor(() => provider.stats('/live.ts').current === 0);
   expect(provider.stats('/backup.ts').total).toBe(0);
 });
@@ -214,13 +216,13 @@ test('an FFmpeg that is lost again and again is given up after the attempts that
   const viewer = play(host.add({ kind: 'transcode', url: provider.url('/live.ts') }));
   await viewer.waitForBytes(30_000);
   const first = pid();
-  process.kill(first, 'SIGKILL');
+  sendSignal(first, 'SIGKILL');
   let second = 0;
   await waitFor(() => {
     second = pid();
     return second !== first && second !== 0;
   });
-  process.kill(second, 'SIGKILL');
+  sendSignal(second, 'SIGKILL');
   expect(await viewer.ended).toBe('fin');
   expect(host.states.at(-1)).toBe('failed');
 });

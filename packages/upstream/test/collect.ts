@@ -23,7 +23,7 @@ export function collect(response: UpstreamResponse, options: { paceMs?: number }
 }
 
 /** Waits until `check` holds. */
-export async function until(check: () => boolean, what: string, ms = 5_000): Promise<void> {
+export async function until(check: () => boolean, what: string, ms = 30_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!check()) {
     if (Date.now() > deadline) throw new Error(`Not within ${ms} ms: ${what}`);

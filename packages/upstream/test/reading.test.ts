@@ -207,7 +207,7 @@ describe('pacing', () => {
     });
     expect(received).toBe(total);
     // A receive window per pause (64 KB each 100 ms) would take five minutes.
-    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(Date.now() - started).toBeLessThan(60_000);
     await server.close();
   });
 

@@ -120,7 +120,7 @@ test('while nobody owns the stream the last list is given out again, soon enough
   a.kill();
   const startedMs = performance.now();
   await waitFor(async () => (await gateway.playlist()).cache === 'stale', { what: 'the last list again' });
-  expect(performance.now() - startedMs).toBeLessThan(2_000);
+  expect(performance.now() - startedMs).toBeLessThan(10_000);
   expect((await gateway.playlist()).text).toBe(before.text);
   expect(await gateway.segment(before.uris[0]!)).toBe('a0 10');
   table.isAway = false;

@@ -41,7 +41,7 @@ function start(role: 'gateway' | 'worker', port: number): Promise<StreampoolProc
     HEARTBEAT_INTERVAL: '1',
     HARDWARE_ENCODERS: 'none',
   };
-  return startStreampool({ args: [role], port, env, readyTimeoutMs: 50_000 });
+  return startStreampool({ args: [role], port, env });
 }
 
 test('nodes that start before Redis come up, say why they are not ready, and join when it is there', async () => {
@@ -51,7 +51,7 @@ test('nodes that start before Redis come up, say why they are not ready, and joi
   for (const port of ports) {
     const node = { url: `http://127.0.0.1:${port}` };
     const answer = await waitFor(() => api(node, 'GET', '/readyz').catch(() => undefined), {
-      timeoutMs: 40_000,
+      timeoutMs: 80_000,
       what: 'an answer of /readyz without Redis',
     });
     expect(answer).toMatchObject({ status: 503, body: { code: 'STATE_UNAVAILABLE' } });

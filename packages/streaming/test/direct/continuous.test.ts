@@ -111,7 +111,7 @@ describe('what cannot be played is an error, never an empty 200', () => {
     const started = Date.now();
     const answer = await play(server.port, '/1.ts');
     expect([answer.status, answer.headers['x-code']]).toEqual([504, 'UPSTREAM_TIMEOUT']);
-    expect(Date.now() - started).toBeLessThan(1_000);
+    expect(Date.now() - started).toBeLessThan(10_000);
     expect(source.requests.some((head) => head.includes('/spare'))).toBe(true);
     await Promise.all([server.close(), source.close()]);
   });

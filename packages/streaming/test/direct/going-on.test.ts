@@ -39,7 +39,7 @@ interface Watching {
   close(): Promise<void>;
 }
 
-const TIMEOUTS = { connectMs: 2_000, firstByteMs: 2_000, stallMs: 5_000, silenceMs: 400 };
+const TIMEOUTS = { connectMs: 5_000, firstByteMs: 5_000, stallMs: 20_000, silenceMs: 3_000 };
 
 /** A viewer who has seen a second of /one.ts, with the other paths to go on with. */
 async function watch(others: readonly string[], options: Partial<DirectOptions> = {}): Promise<Watching> {
@@ -89,7 +89,7 @@ describe('a live stream whose provider', () => {
       await player.waitForMedia(2);
       expect(breaks).toEqual(['UPSTREAM_CUT']);
       expect(switches).toMatchObject([{ index: 0, reason: 'UPSTREAM_CUT' }]);
-      expect(player.longestGapMs).toBeLessThan(800);
+      expect(player.longestGapMs).toBeLessThan(3_000);
       expect(player.check).toMatchObject({
         syncErrors: 0,
         continuityErrors: 0,
@@ -138,7 +138,7 @@ describe('a live stream whose provider', () => {
     expect(switches).toMatchObject([{ index: 1 }]);
     expect(server.viewers[0]).toMatchObject({ failoverIndex: 1 });
     expect(player.check.clean).toBe(true);
-    expect(player.longestGapMs).toBeLessThan(1_000);
+    expect(player.longestGapMs).toBeLessThan(3_000);
     await close();
   });
 

@@ -164,7 +164,7 @@ function parseAnswer(wire: Buffer, reset: boolean, method: string): Answer {
   return { status: Number(first.split(' ')[1] ?? 0), headers, body, broken: reset || short };
 }
 
-export async function until(check: () => boolean, what: string, ms = 5_000): Promise<void> {
+export async function until(check: () => boolean, what: string, ms = 30_000): Promise<void> {
   const deadline = Date.now() + ms;
   while (!check()) {
     if (Date.now() > deadline) throw new Error(`Not within ${ms} ms: ${what}`);

@@ -5,7 +5,7 @@ import type { Deposed, Placement } from '../../src/index.ts';
 import { EngineHost } from '../engine-host.ts';
 
 const STREAM = 'stream-0';
-const SETTINGS = { sharedStreamTimeoutMs: 300, stallTimeoutMs: 1_000, streamTimeoutMs: 4_000 };
+const SETTINGS = { sharedStreamTimeoutMs: 300, stallTimeoutMs: 4_000, streamTimeoutMs: 10_000 };
 
 /** Who owns the one stream: what the cluster's state would say. */
 class OwnerTable {
@@ -184,11 +184,11 @@ test('an owner that cannot play says why, and its followers’ viewers are told'
   expect(poolOf(a)).toBeUndefined();
 });
 
-/** Nothing may be seen of it: the longest silence is that of ordinary delivery. */
+/** Nothing may be seen of it: no silence is waited for. */
 function expectNoGap(player: Player): void {
   expectClean(player);
   expect(player.end).toBeUndefined();
-  expect(player.longestGapMs).toBeLessThan(500);
+  expect(player.longestGapMs).toBeLessThan(SETTINGS.stallTimeoutMs);
 }
 
 test('a stream is handed over without a gap: its viewers, and other nodes, change over to the new owner', async () => {
@@ -255,7 +255,7 @@ test('a stream can be handed over again and again', async () => {
       epoch,
       deposes: epoch,
     });
-    await waitFor(() => from.relays.size === 0, { timeoutMs: 2_000, what: 'the other node being gone' });
+    await waitFor(() => from.relays.size === 0, { what: 'the other node being gone' });
     await viewer.waitForMedia(1);
     await waitFor(() => poolOf(from) === undefined);
   }

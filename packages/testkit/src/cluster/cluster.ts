@@ -34,7 +34,7 @@ export class Cluster {
     workers,
     env = {},
     proxied = false,
-    readyTimeoutMs = 60_000,
+    readyTimeoutMs = 100_000,
   }: ClusterOptions): Promise<Cluster> {
     const cluster = new Cluster(await RedisServer.start({ listen: 'tcp' }));
     const node = async (role: 'gateway' | 'worker', index: number): Promise<ClusterNode> =>

@@ -53,7 +53,7 @@ export async function startStreampool({
   args = ['serve'],
   dataDir,
   port,
-  readyTimeoutMs = 60_000,
+  readyTimeoutMs = 100_000,
   watchTimers = false,
 }: StreampoolOptions = {}): Promise<StreampoolProcess> {
   // Leads nowhere, and is found in the environment of everything that this process starts.
