@@ -1,3 +1,4 @@
+export { decodePlaylist } from './decode-playlist.ts';
 export type * from './delivery.ts';
 export { isPlaylist } from './is-playlist.ts';
 export type * from './media-playlist/media-playlist.ts';

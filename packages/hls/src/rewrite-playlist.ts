@@ -1,7 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
-import { replaceAttributes } from './attribute-list.ts';
+import { parseAttributes, replaceAttributes } from './attribute-list.ts';
 import { resolveUri, schemeOf } from './uri-reference.ts';
-import { PlaylistVariables } from './variables.ts';
+import { PlaylistVariables, VARIABLE } from './variables.ts';
 
 /** What a URI in a playlist leads to. */
 export type UriRole =
@@ -62,7 +62,7 @@ const HEADER = '#EXTM3U';
 /**
  * Rewrites every URI of an HLS playlist (multivariant or media, RFC 8216 §4). All other bytes stay as they are: unknown
  * tags, byte ranges, line ends. Relative references, also those to the root and without a scheme, are resolved
- * against `baseUrl`; variables (EXT-X-DEFINE) are filled in. `data:` URIs are left (but not as playlists), and so are the names of DRM keys.
+ * against `baseUrl`; variables (EXT-X-DEFINE) are filled in, and keep a value only where something else refers to them. `data:` URIs are left (but not as playlists), and so are the names of DRM keys.
  *
  * Control characters are taken out, and so is what makes an attribute list with URIs ambiguous.
  * A byte order mark and blank lines before the header are taken off and a missing header is added, since FFmpeg insists.
@@ -74,7 +74,7 @@ export function rewritePlaylist(text: string, options: RewriteOptions): string {
   const playlist = withHeader(text);
   const variables = new PlaylistVariables(options.baseUrl, options.variables);
   let nextIsPlaylist = false;
-  return playlist.replace(/[^\r\n]+/g, (line) => {
+  const rewritten = playlist.replace(/[^\r\n]+/g, (line) => {
     const uri = line.trim();
     if (uri === '') return line;
     if (uri.startsWith('#')) {
@@ -96,6 +96,18 @@ export function rewritePlaylist(text: string, options: RewriteOptions): string {
     const role = nextIsPlaylist ? 'playlist' : 'segment';
     nextIsPlaylist = false;
     return rewriteUri(variables.substitute(uri), role, options) ?? line;
+  });
+  return withoutUnusedValues(rewritten);
+}
+
+/** Values of variables are hosts and passwords of providers as a rule: players are told only those that something is still made of. */
+function withoutUnusedValues(text: string): string {
+  if (!text.includes('#EXT-X-DEFINE:')) return text;
+  const used = new Set(Array.from(text.matchAll(VARIABLE), ([, name]) => name));
+  return text.replace(/^#EXT-X-DEFINE:(.*)/gm, (line, list: string) => {
+    const name = parseAttributes(list).get('NAME');
+    if (name === undefined || used.has(name)) return line;
+    return `#EXT-X-DEFINE:${replaceAttributes(list, (attribute) => (attribute === 'VALUE' ? '' : undefined))}`;
   });
 }
 

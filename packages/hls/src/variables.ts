@@ -1,6 +1,9 @@
 import { parseAttributes } from './attribute-list.ts';
 import { queryOf } from './uri-reference.ts';
 
+/** A reference to a variable. */
+export const VARIABLE = /\{\$([A-Za-z0-9_-]+)\}/g;
+
 /**
  * Variables of a playlist (draft-pantos-hls-rfc8216bis §4.3). URIs must have them replaced before they are resolved:
  * the player would look for them in a rewritten URI in vain.
@@ -47,7 +50,7 @@ export class PlaylistVariables {
   /** The text with `{$name}` replaced; a name that is not known stays as it is. */
   substitute(text: string): string {
     if (!text.includes('{$')) return text;
-    return text.replace(/\{\$([A-Za-z0-9_-]+)\}/g, (whole, name: string) => this.#values.get(name) ?? whole);
+    return text.replace(VARIABLE, (whole, name: string) => this.#values.get(name) ?? whole);
   }
 
   #set(name: string, value: string | undefined): void {

@@ -100,8 +100,8 @@ test('a multivariant playlist says which playlists it leads to', () => {
 });
 
 test('variables that players could not find behind another address become values', () => {
-  const rewrite = (line: string): string =>
-    rewritePlaylist(`#EXTM3U\n${line}`, {
+  const rewrite = (line: string, rest = '#EXT-X-X:{$token}{$host}{$n}'): string =>
+    rewritePlaylist(`#EXTM3U\n${line}\n${rest}`, {
       baseUrl: 'http://h.example/a.m3u8?token=a%2Fb',
       rewriteUri: (url) => url,
       variables: { host: 'x' },
@@ -110,4 +110,9 @@ test('variables that players could not find behind another address become values
   expect(rewrite('#EXT-X-DEFINE:IMPORT="host"')).toBe('#EXT-X-DEFINE:NAME="host",VALUE="x"');
   for (const line of ['#EXT-X-DEFINE:NAME="n",VALUE="v"', '#EXT-X-DEFINE:IMPORT="unknown"'])
     expect(rewrite(line)).toBe(line);
+  // What only addresses were made of is nobody's business: it is where providers put hosts and passwords.
+  expect(rewrite('#EXT-X-DEFINE:QUERYPARAM="token"', 'a.ts?{$token}')).toBe(
+    '#EXT-X-DEFINE:NAME="token",VALUE=""',
+  );
+  expect(rewrite('#EXT-X-DEFINE:NAME="n",VALUE="v,w"', '{$n}/a.ts')).toBe('#EXT-X-DEFINE:NAME="n",VALUE=""');
 });

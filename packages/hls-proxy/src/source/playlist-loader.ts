@@ -1,5 +1,5 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import { isMultivariant, isPlaylist } from '@streampool/hls';
+import { decodePlaylist, isMultivariant, isPlaylist } from '@streampool/hls';
 import type { Clock } from '@streampool/streaming';
 import { mediaRefusal, statusRefusal } from '@streampool/upstream';
 import { freshForMs } from '../cache/freshness.ts';
@@ -182,7 +182,7 @@ export class PlaylistLoader {
           new StreampoolError('UPSTREAM_NOT_MEDIA', 'The provider sent something else instead of a playlist')
         );
       onOutcome('miss', body.length);
-      const text = body.toString('utf8');
+      const text = decodePlaylist(body);
       const freshMs = freshMsOf(text, freshForMs(response.headers, clock.wallNow()));
       return {
         text,
