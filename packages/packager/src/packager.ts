@@ -8,7 +8,7 @@ import {
   PLAYLIST_TYPE,
 } from '@streampool/hls';
 import { type Clock, systemClock, type Tap, type TapEnd } from '@streampool/streaming';
-import { longestOf, targetDuration } from './cutting/cut-rules.ts';
+import { longestOf, startDistance, targetDuration } from './cutting/cut-rules.ts';
 import { type CutSegment, SegmentCutter } from './cutting/segment-cutter.ts';
 import type { PackagerOptions, PackagerSnapshot } from './options.ts';
 import { readPlaylistRequest } from './playlist/playlist-request.ts';
@@ -23,11 +23,8 @@ import { MediaWallClock } from './window/wall-clock.ts';
 const SEGMENT_TYPE = 'video/mp2t';
 /** How long a segment may become before it is known how long segments are, at least, ms. */
 const FIRST_LIMIT_MS = 6_000;
-/**
- * Players come back for more after a target duration, and what comes next may just not be there then: the first playlist
- * of a stream is held back until it lists so many of them, or a player's picture would stand still at once.
- */
-const FIRST_TARGETS = 1.5;
+/** Of the time that a start may take: the first playlist is not held back for longer, since players and nodes give up then. */
+const HELD_BACK_FOR = 0.9;
 /** Of the newest, in memory: what players at the live end ask for. */
 const HOT_SEGMENTS = 6;
 /** A blocking reload waits for so many target durations at most (rfc8216bis §6.2.5.2). */
@@ -67,6 +64,8 @@ export class Packager implements HlsOrigin {
   #resume: HlsResume | undefined;
   #first: (FirstNumbers & { readonly goesOn: boolean }) | undefined;
   #targetDurationS: number | undefined;
+  /** Somebody who reloads at intervals has had a playlist: from now on all are answered at once. */
+  #hasBegun = false;
   #ended = false;
   #failure: StreampoolError | undefined;
   #isClosed = false;
@@ -92,8 +91,8 @@ export class Packager implements HlsOrigin {
       segmentMs,
       partMs,
       limitMs: () => this.#limitMs,
-      // Somebody waits for the first playlist.
-      hurried: () => !this.#pending && !this.#first && this.#waiters.size > 0,
+      // Somebody waits for the first playlist. The first segment alone: players count three back from the end, whatever their length.
+      hurried: () => !this.#pending && this.#numbered.window.nextIndex === 0 && this.#waiters.size > 0,
       onOpened: () => {},
       onPart: () => this.#changed(),
       onClosed: (segment) => {
@@ -111,10 +110,19 @@ export class Packager implements HlsOrigin {
     this.#askedMs = this.#clock.now();
     this.#heed(request.resume);
     if (this.#failure) throw this.#failure;
-    const resource = resourceAt(request.path);
+    try {
+      return await this.#answer(request, signal);
+    } finally {
+      // Whoever was kept waiting asks for what the answer names only now.
+      this.#askedMs = this.#clock.now();
+    }
+  }
+
+  async #answer({ path, query }: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    const resource = resourceAt(path);
     switch (resource?.kind) {
       case 'playlist':
-        return this.#playlist(request.query, signal);
+        return this.#playlist(query, signal);
       case 'segment':
         return this.#media(this.#shelved(resource.mediaSequence));
       case 'part':
@@ -262,6 +270,7 @@ export class Packager implements HlsOrigin {
   async #playlist(query: URLSearchParams, signal: AbortSignal): Promise<HlsAnswer> {
     const { settings, lowLatency = false } = this.#options;
     const wanted = readPlaylistRequest(query, lowLatency);
+    const untilMs = this.#clock.now() + HELD_BACK_FOR * settings.startTimeoutMs;
     const hasSegment = (): boolean => this.#numbered.window.listed.length > 0;
     if (!(await this.#waiters.until(hasSegment, settings.startTimeoutMs, signal)))
       throw new StreampoolError(
@@ -269,8 +278,10 @@ export class Packager implements HlsOrigin {
         `no segment within ${settings.startTimeoutMs / 1000} s`,
       );
     // Players of low-latency HLS are at the live end by themselves, and know when what comes next is there.
-    if (!this.#first && !this.#resume && !wanted.lowLatency)
-      await this.#waiters.until(() => this.#isEnough(), FIRST_TARGETS * 1000 * this.#decideTarget(), signal);
+    if (!wanted.lowLatency) {
+      await this.#waiters.until(() => this.#isEnough(), Math.max(0, untilMs - this.#clock.now()), signal);
+      this.#hasBegun = true;
+    }
     this.#fix();
     if (wanted.until) await this.#reach(wanted.until, signal);
     this.#answered.playlists += 1;
@@ -321,9 +332,17 @@ export class Packager implements HlsOrigin {
     return targetDuration(this.#options.settings.segmentMs, { gopMs, longestMs });
   }
 
+  /**
+   * Whether somebody who begins with the oldest segment is far enough behind. That the newest has only begun to come does not
+   * matter: it is there when it is wanted. Players of an earlier owner's have begun already.
+   */
   #isEnough(): boolean {
-    if (this.#ended || this.#first || this.#resume) return true;
-    return this.#numbered.window.durationMs >= FIRST_TARGETS * 1000 * this.#decideTarget();
+    const { listed, durationMs } = this.#numbered.window;
+    if (this.#hasBegun || this.#ended || this.#resume || listed[0]?.index !== 0) return true;
+    const { gopMs, longestMs, openMs } = this.#cutter;
+    const targetDurationS = this.#targetDurationS ?? this.#decideTarget();
+    const { segmentMs } = this.#options.settings;
+    return durationMs + openMs >= startDistance(segmentMs, { gopMs, longestMs, targetDurationS });
   }
 
   #progress(withParts: boolean): HlsResume | undefined {
@@ -412,9 +431,10 @@ export class Packager implements HlsOrigin {
       // Players ask for the playlist once per target duration, or hardly less often.
       const idleMs = Math.max(leastMs, PATIENT_FOR * 1000 * (this.#targetDurationS ?? 0));
       const silentMs = this.#clock.now() - this.#askedMs;
-      if (silentMs >= idleMs && this.#waiters.size === 0)
+      const isWaitedFor = this.#waiters.size > 0;
+      if (silentMs >= idleMs && !isWaitedFor)
         this.#shut(new StreampoolError('STREAM_STOPPED', 'nobody has asked for a while'));
-      else this.#cancelIdle = this.#clock.after(Math.max(1, idleMs - silentMs), look);
+      else this.#cancelIdle = this.#clock.after(Math.max(1, isWaitedFor ? idleMs : idleMs - silentMs), look);
     };
     this.#cancelIdle = this.#clock.after(leastMs, look);
   }

@@ -28,17 +28,18 @@ async function play({ feed, clock }: ReturnType<typeof setup>, from: number, to:
 
 const sequence = (uri: string): number => Number(/(\d+)/.exec(uri)?.[1]);
 
-test('the first playlist waits for the first segment, and for no longer than a stream may take', async () => {
+test('the first playlist waits until its players are far enough behind, and for no longer than a stream may take', async () => {
   const live = setup();
   const first = live.playlist();
   let answered = false;
   void first.then(() => {
     answered = true;
   });
-  await play(live, 0, 3);
+  // A segment of 2 s, as long again until it is heard of, and 1.5 s of what players are ahead; the first one is short.
+  await play(live, 0, 5);
   expect(answered).toBe(false);
-  await play(live, 3, 4);
-  expect((await first).segments.map(({ duration }) => duration)).toEqual([1, 1, 1]);
+  await play(live, 5, 6);
+  expect((await first).segments.map(({ duration }) => duration)).toEqual([1, 2, 2]);
   const near = setup({ lowLatency: true });
   const ofParts = near.playlist();
   await play(near, 0, 2);
@@ -86,7 +87,7 @@ test('who asks for the same playlist gets the same bytes', async () => {
 
 test('wall clock time is that of the pictures', async () => {
   const live = setup();
-  await play(live, 0, 5);
+  await play(live, 0, 6);
   const { segments } = await live.playlist();
   // The first picture came when the clock stood there; each second a second.
   expect(segments[0]!.date - Date.UTC(2026, 0, 1)).toBeGreaterThanOrEqual(900);
@@ -96,7 +97,7 @@ test('wall clock time is that of the pictures', async () => {
 
 test('the numbers of a first owner are made of the time', async () => {
   const live = setup();
-  await play(live, 0, 5);
+  await play(live, 0, 6);
   const { mediaSequence } = await live.playlist();
   expect(mediaSequence).toBeGreaterThan((Date.UTC(2026, 0, 1) - Date.UTC(2020, 0, 1)) / 500);
   await live.packager.close();
@@ -375,7 +376,7 @@ describe('low latency', () => {
 
 test('start-over begins with the oldest segment', async () => {
   const live = setup();
-  await play(live, 0, 5);
+  await play(live, 0, 6);
   expect((await live.playlist('?from=start')).text).toContain('#EXT-X-START:TIME-OFFSET=0.000,PRECISE=YES\n');
   await live.packager.close();
 });
@@ -398,6 +399,16 @@ test('is closed, and its tap with it, when nobody has asked for a while', async 
   expect(live.feed.taps).toBe(0);
   expect(live.storage.snapshot.memoryBytes).toBe(0);
   await expect(live.playlist()).rejects.toMatchObject({ code: 'STREAM_STOPPED' });
+});
+
+test('who was kept waiting for longer than a silence may last still gets what the answer names', async () => {
+  const live = setup({ idleMs: 1_000 });
+  const first = live.playlist();
+  await play(live, 0, 8);
+  const [segment] = (await first).segments;
+  await live.clock.advance(900);
+  expect((await live.media(segment!.uri)).length).toBeGreaterThan(0);
+  await live.packager.close();
 });
 
 test('a stream that fails is told to those who wait', async () => {
@@ -426,7 +437,7 @@ test.each(['segment/0.ts', 'segment/x.ts', 'segment/../../etc/passwd', 'variant/
   '%s is not there',
   async (path) => {
     const live = setup();
-    await play(live, 0, 5);
+    await play(live, 0, 6);
     await live.playlist();
     await expect(live.ask(path)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await live.packager.close();

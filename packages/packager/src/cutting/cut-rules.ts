@@ -6,6 +6,11 @@ const SHORTEST_MS = 500;
 const HEAD_ROOM = 1.2;
 /** Durations are rounded before they are compared with the target duration (RFC 8216 §4.3.3.1): that much fits on top, ms. */
 const ROUNDED_OFF_MS = 499;
+/**
+ * Beyond what the standard's arithmetic asks for, ms: VLC decodes a second ahead of what it shows, FFmpeg looks at its clock ten
+ * times a second, and a machine is late now and then.
+ */
+const PLAYERS_AHEAD_MS = 1_500;
 /** A part may be so much longer than the pictures in it should be. */
 const JITTER = 1.04;
 
@@ -36,9 +41,24 @@ export function targetDuration(
   segmentMs: number,
   { gopMs, longestMs }: { gopMs: number; longestMs: number },
 ): number {
-  const gops = gopMs > 0 ? Math.ceil((segmentMs * NEARLY) / gopMs) * gopMs : segmentMs;
-  const neededMs = Math.max(segmentMs * HEAD_ROOM, gops * HEAD_ROOM, longestMs);
+  const neededMs = Math.max(segmentMs * HEAD_ROOM, usualLength(segmentMs, gopMs) * HEAD_ROOM, longestMs);
   return Math.max(1, Math.ceil((neededMs - ROUNDED_OFF_MS) / 1000));
+}
+
+/** Of segments of whole GOPs, ms. */
+function usualLength(segmentMs: number, gopMs: number): number {
+  return gopMs > 0 ? Math.ceil((segmentMs * NEARLY) / gopMs) * gopMs : segmentMs;
+}
+
+/**
+ * How far behind the live end a player must begin so that its picture never has to wait, ms: what is new is there a segment
+ * after what was new before, and it learns of that up to a target duration later (RFC 8216 §6.3.4).
+ */
+export function startDistance(
+  segmentMs: number,
+  { gopMs, longestMs, targetDurationS }: { gopMs: number; longestMs: number; targetDurationS: number },
+): number {
+  return Math.max(usualLength(segmentMs, gopMs), longestMs) + 1000 * targetDurationS + PLAYERS_AHEAD_MS;
 }
 
 /** The longest that a segment may be with a target duration in whole seconds, ms. */
