@@ -58,6 +58,7 @@ export const ERRORS = {
   /** Of streamlink and yt-dlp, which find the media on a page. */
   RESOLVER_ARGUMENT_FORBIDDEN: { status: 400, retryable: false },
   RESOLVER_MISSING: { status: 503, retryable: false },
+  COOKIES_NOT_READABLE: { status: 422, retryable: false },
   RESOLVER_FAILED: { status: 502, retryable: true },
   RESOLVER_TIMEOUT: { status: 504, retryable: true },
 

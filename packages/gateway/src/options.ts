@@ -127,6 +127,8 @@ export interface PageApi {
   check(name: 'streamlink' | 'ytdlp', args: string): Promise<void>;
   /** Of cookies, to be kept: only the data plane opens it. The same cookies give the same seal. */
   seal(cookies: string): string;
+  /** What is in a file in the folder for cookies. @throws StreampoolError COOKIES_NOT_READABLE */
+  cookiesIn(path: string): Promise<string>;
 }
 
 /** Opens a URL as the data plane would and reports how it answered. @throws StreampoolError UPSTREAM_* */

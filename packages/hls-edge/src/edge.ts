@@ -39,7 +39,10 @@ export class HlsEdge implements StreamCarrier {
   readonly #options: HlsEdgeOptions;
   readonly #streams = new Map<string, EdgeStream>();
   /** When a stream was first asked for, and last; and what has been sent to its viewers. */
-  readonly #books = new Map<string, { startedAt: number; lastAccess: number; bytesOut: number }>();
+  readonly #books = new Map<
+    string,
+    { startedAt: number; lastAccess: number; bytesOut: number; segmentsOut: number }
+  >();
   readonly #requests = new Map<HlsAnswer['kind'], Map<CacheOutcome, number>>();
   readonly #stopListeners = new Set<(streamId: string) => void>();
   readonly #cache: EdgeCache;
@@ -107,6 +110,13 @@ export class HlsEdge implements StreamCarrier {
     this.audience.sent(viewer, bytes);
     const book = this.#books.get(viewer.streamId);
     if (book) book.bytesOut += bytes;
+  }
+
+  /** All of a segment, or of a part of one, has gone out to that viewer. */
+  served(viewer: Pick<HlsViewer, 'streamId' | 'clientId'>): void {
+    this.audience.served(viewer);
+    const book = this.#books.get(viewer.streamId);
+    if (book) book.segmentsOut += 1;
   }
 
   figures(): EdgeFigures {
@@ -187,7 +197,8 @@ export class HlsEdge implements StreamCarrier {
     const now = (this.#options.clock ?? systemClock).wallNow();
     const book = this.#books.get(streamId);
     if (book) book.lastAccess = now;
-    else if (!this.#closed) this.#books.set(streamId, { startedAt: now, lastAccess: now, bytesOut: 0 });
+    else if (!this.#closed)
+      this.#books.set(streamId, { startedAt: now, lastAccess: now, bytesOut: 0, segmentsOut: 0 });
   }
 
   #look(): void {
@@ -215,6 +226,7 @@ export class HlsEdge implements StreamCarrier {
     const shared = {
       viewers,
       bytesOut: book?.bytesOut ?? 0,
+      segmentsOut: book?.segmentsOut ?? 0,
       lastAccess: book?.lastAccess ?? 0,
       ...(relays > 0 && { relays }),
       ...(stream && { ownerEpoch: stream.epoch }),

@@ -153,10 +153,12 @@ export class HlsProxy implements HlsOrigin {
     const { bytesIn, bytesOut } = this.#statistics;
     const { index: failoverIndex, attempts, lastError } = this.#sources;
     const idleMs = this.#clock.now() - this.#accessMs;
+    const namedUrl = this.#sources.namedUrl(failoverIndex);
     return {
       ...{ streamId, kind, state: this.#state.state, viewers: 0, startedAt: this.#startedAt },
       lastAccess: Math.round(this.#clock.wallNow() - idleMs),
       ...{ bytesIn, bytesOut, failoverIndex, failoverAttempts: attempts, restarts: attempts, ringBytes: 0 },
+      ...(namedUrl !== undefined && { namedUrl }),
       ...(lastError && { lastError: lastError.message }),
     };
   }

@@ -44,6 +44,8 @@ const ALLOWED: Readonly<Record<ResolverName, Readonly<Record<string, boolean>>>>
     '--live-from-start': false,
     '--no-live-from-start': false,
     '--playlist-items': true,
+    // How yt-dlp is run anyway; clients have it in what they send by default.
+    '--no-playlist': false,
     '--socket-timeout': true,
   },
 };

@@ -102,6 +102,8 @@ export interface StreamRecord extends StreamRuntime {
   readonly streamType: 'direct' | 'hls';
   readonly url: string;
   readonly failoverUrls: readonly string[];
+  /** Redacted, too. */
+  readonly failoverResolverUrl?: string;
   readonly profile?: string;
   readonly userAgent?: string;
   readonly metadata: Readonly<Record<string, string>>;
@@ -121,6 +123,8 @@ export interface ClientRecord {
   readonly bytes: number;
   readonly lagBytes: number;
   readonly skips: number;
+  /** Of HLS: segments and parts that it was given. */
+  readonly segments?: number;
 }
 
 export type WorkerStatus = 'ready' | 'draining';

@@ -15,6 +15,9 @@ export function shownStream(definition: StreamDefinition): ShownStream {
     streamType: definition.streamType,
     url: redactUrl(definition.url),
     failoverUrls: definition.failoverUrls.map(redactUrl),
+    ...(definition.failoverResolverUrl !== undefined && {
+      failoverResolverUrl: redactUrl(definition.failoverResolverUrl),
+    }),
     ...(definition.profile !== undefined && { profile: redactText(definition.profile) }),
     ...(definition.userAgent !== undefined && { userAgent: definition.userAgent }),
     metadata: shownMetadata(definition.metadata),

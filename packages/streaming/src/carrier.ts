@@ -55,6 +55,9 @@ export function withCarried(
       ...pool,
       viewers: pool.viewers + snapshot.viewers,
       bytesOut: pool.bytesOut + snapshot.bytesOut,
+      ...(snapshot.segmentsOut !== undefined && {
+        segmentsOut: (pool.segmentsOut ?? 0) + snapshot.segmentsOut,
+      }),
       lastAccess: Math.max(pool.lastAccess, snapshot.lastAccess),
       ...(relays > 0 && { relays }),
     };

@@ -1,8 +1,10 @@
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
+import type { Logger } from 'pino';
+import { NextUrlResolver } from './choice/resolver.ts';
 import type { Clock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
-import { DEFAULT_GO_ON_POLICY, DirectViewer } from './direct/index.ts';
+import { DEFAULT_GO_ON_POLICY, DirectSources, DirectViewer } from './direct/index.ts';
 import { type DrillRequest, type MeasuredViewer, PoolDrill } from './drill/index.ts';
 import type {
   DetachReason,
@@ -19,6 +21,7 @@ export interface DirectViewersOptions {
   readonly settings: EngineSettings;
   readonly client: UpstreamClient;
   readonly clock: Clock;
+  readonly log?: Pick<Logger, 'warn'>;
   readonly emit: <K extends keyof EngineEvents>(event: K, ...args: EngineEvents[K]) => void;
 }
 
@@ -31,6 +34,7 @@ const PAUSED_FILE_MS = 30 * 60_000;
 /** A direct stream and its connections: there is nothing shared, but operators count it like a pool. */
 interface DirectStream {
   readonly spec: StreamSpec;
+  sources: DirectSources;
   readonly connections: Set<DirectViewer>;
   readonly byClient: Map<string, Set<DirectViewer>>;
   readonly startedAt: number;
@@ -60,6 +64,8 @@ export class DirectViewers {
   async watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void> {
     const { settings, client, emit } = this.#options;
     const stream = this.#streamOf(spec);
+    // The definition may have got other URLs since the first viewer came.
+    if (!stream.sources.areOf(spec)) stream.sources = new DirectSources(spec, this.#resolverOf(spec));
     const { clientId, ip, userAgent, username } = viewer;
     const held = withHolder(spec, {
       viewer: { clientId, ip, userAgent, ...(username !== undefined && { username }) },
@@ -67,6 +73,7 @@ export class DirectViewers {
     });
     const connection: DirectViewer = new DirectViewer(held, viewer, {
       client,
+      sources: stream.sources,
       timeouts: {
         connectMs: settings.connectTimeoutMs,
         firstByteMs: settings.streamTimeoutMs * 0.9,
@@ -123,18 +130,24 @@ export class DirectViewers {
   async failover(streamId: string, index?: number): Promise<FailoverResult | undefined> {
     const stream = this.#streams.get(streamId);
     if (!stream) return undefined;
-    const alternatives = 1 + stream.spec.failoverUrls.length;
-    if (alternatives < 2)
+    const { sources } = stream;
+    const alternatives = sources.configured;
+    if (!sources.hasAlternative)
       throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
-    if (index !== undefined && index >= alternatives)
+    if (index !== undefined && index >= alternatives && sources.namedUrl(index) === undefined)
       throw new StreampoolError('INVALID_REQUEST', `the stream has sources 0 to ${alternatives - 1}`);
     const connections = [...stream.connections];
-    const next = index ?? (Math.max(0, ...connections.map((it) => it.failoverIndex)) + 1) % alternatives;
+    const current = playing(connections);
+    const named = index === undefined ? await sources.next({ index: current }) : undefined;
+    if (index === undefined && named === undefined && alternatives < 2)
+      throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the resolver names no other source');
+    const next = index ?? named ?? (current + 1) % alternatives;
     const outcomes = await Promise.allSettled(connections.map((it) => it.failover(next)));
     const refused = outcomes.find((outcome) => outcome.status === 'rejected');
     if (refused && outcomes.every(({ status }) => status === 'rejected')) throw refused.reason;
     stream.restarts += 1;
-    return { failoverIndex: next, failoverAttempts: stream.restarts };
+    const url = sources.namedUrl(next);
+    return { failoverIndex: next, failoverAttempts: stream.restarts, ...(url !== undefined && { url }) };
   }
 
   /**
@@ -146,25 +159,25 @@ export class DirectViewers {
     if (!stream) return undefined;
     if (request.fault === 'black' || request.fault === 'silence')
       throw new StreampoolError('DRILL_NOT_POSSIBLE', 'nobody looks at what a direct stream shows');
-    const playing = (): DirectViewer[] => [...stream.connections].filter(({ gaps }) => gaps);
+    const broken = (): DirectViewer[] => [...stream.connections].filter(({ gaps }) => gaps);
     stream.drill ??= new PoolDrill({
       faults: {
         begin: (fault) => {
-          for (const connection of playing()) connection.break(fault);
+          for (const connection of broken()) connection.break(fault);
         },
         end: () => {
-          for (const connection of playing()) connection.mend();
+          for (const connection of broken()) connection.mend();
         },
       },
       clock: this.#options.clock,
       index: () => 0,
-      isPossible: () => playing().length > 0,
+      isPossible: () => broken().length > 0,
       report: () => {},
-      isWell: () => playing().every(({ gaps }) => gaps!.silentMs < WELL_MS),
+      isWell: () => broken().every(({ gaps }) => gaps!.silentMs < WELL_MS),
       isOver: () => stream.connections.size === 0,
     });
     await stream.drill.run(request);
-    return { failoverIndex: Math.max(0, ...playing().map((connection) => connection.failoverIndex)) };
+    return { failoverIndex: Math.max(0, ...broken().map((connection) => connection.failoverIndex)) };
   }
 
   /** The viewers of continuous streams, for measuring what they get. */
@@ -186,6 +199,8 @@ export class DirectViewers {
     return [...this.#streams.values()].map((stream) => {
       const connections = [...stream.connections];
       const snapshots = connections.map((connection) => connection.snapshot());
+      const failoverIndex = playing(connections);
+      const namedUrl = stream.sources.namedUrl(failoverIndex);
       return {
         streamId: stream.spec.id,
         kind: 'direct',
@@ -195,7 +210,8 @@ export class DirectViewers {
         lastAccess: stream.lastAccess,
         bytesIn: connections.reduce((sum, { bytesIn }) => sum + bytesIn, stream.bytesIn),
         bytesOut: snapshots.reduce((sum, { bytes }) => sum + bytes, stream.bytesOut),
-        failoverIndex: Math.max(0, ...connections.map((connection) => connection.failoverIndex)),
+        failoverIndex,
+        ...(namedUrl === undefined ? {} : { namedUrl }),
         failoverAttempts: stream.restarts,
         restarts: stream.restarts,
         ringBytes: 0,
@@ -220,6 +236,7 @@ export class DirectViewers {
     const now = this.#options.clock.wallNow();
     const stream: DirectStream = {
       spec,
+      sources: new DirectSources(spec, this.#resolverOf(spec)),
       connections: new Set(),
       byClient: new Map(),
       startedAt: now,
@@ -236,6 +253,17 @@ export class DirectViewers {
     this.#options.emit('pool_state', { ...move, from: 'idle', to: 'starting' });
     this.#options.emit('pool_state', { ...move, from: 'starting', to: 'live' });
     return stream;
+  }
+
+  #resolverOf({ id, resolverUrl: url, metadata = {} }: StreamSpec): NextUrlResolver | undefined {
+    if (url === undefined) return undefined;
+    const { client, log } = this.#options;
+    const onError = ({ code, message }: StreampoolError): void =>
+      log?.warn(
+        { streamId: id, code, reason: message },
+        'the resolver was of no use; going on with what is known',
+      );
+    return new NextUrlResolver({ client, url, metadata, onError });
   }
 
   #onClosed(stream: DirectStream, connection: DirectViewer, reason: DetachReason): void {
@@ -268,6 +296,11 @@ export class DirectViewers {
     const type = connection.bytesIn > 0 ? 'source_lost' : 'source_refused';
     this.#options.emit('noted', { type, streamId, clientId, code, detail: message, index });
   }
+}
+
+/** The URL that its viewers play: the one furthest down the list, where they differ. */
+function playing(connections: readonly DirectViewer[]): number {
+  return Math.max(0, ...connections.map((connection) => connection.failoverIndex));
 }
 
 /** True if it is its client's first. */

@@ -90,8 +90,12 @@ export interface PoolSnapshot {
   readonly bytesOut: number;
   /** In a cluster: what of it went to other nodes. */
   readonly relayBytesOut?: number;
+  /** Of HLS: segments and parts handed to viewers. */
+  readonly segmentsOut?: number;
   /** 0 is the primary URL, n the n-th failover URL. */
   readonly failoverIndex: number;
+  /** What plays, with credentials; only where it is none of the stream's own URLs: somebody named it. */
+  readonly namedUrl?: string;
   readonly failoverAttempts: number;
   /** Sources started again after the first (FFmpeg restarts, reconnects). */
   readonly restarts: number;
@@ -121,6 +125,8 @@ export interface ViewerSnapshot {
   readonly lagBytes: number;
   /** Times it fell out of the ring and jumped to a keyframe. */
   readonly skips: number;
+  /** Of HLS: segments and parts that it was given. */
+  readonly segments?: number;
 }
 
 export type DetachReason = 'left' | 'stuck' | 'stopped' | 'failed' | 'ended' | 'kicked' | 'shutdown';

@@ -324,6 +324,8 @@ export class Pool {
     const input = this.#options.inputStatus?.();
     const lastError = this.#lastError ?? input?.lastError;
     const pid = this.#intake.pid;
+    const failoverIndex = input?.index ?? this.#intake.index;
+    const namedUrl = this.#options.intake.choice?.urlOf(failoverIndex);
     return {
       streamId: this.#options.spec.id,
       kind: this.#options.spec.kind,
@@ -333,7 +335,8 @@ export class Pool {
       lastAccess: this.#lastAccess,
       bytesIn: this.#intake.bytesIn,
       bytesOut: this.#viewers.bytes + this.#relays.bytes,
-      failoverIndex: input?.index ?? this.#intake.index,
+      failoverIndex,
+      ...(namedUrl === undefined ? {} : { namedUrl }),
       failoverAttempts: this.#intake.restarts + (input?.restarts ?? 0),
       restarts: this.#intake.restarts + (input?.restarts ?? 0),
       ringBytes: this.#intake.ring.memoryBytes,

@@ -1,9 +1,13 @@
 import { showEvent } from '@streampool/events';
 import type { ClusterEvent } from '@streampool/state';
 
-/** `{event_id, event_type, stream_id, timestamp, data}` as JSON in ASCII: no receiver has to guess an encoding to check the signature. */
-export function eventBody(event: ClusterEvent): string {
-  return asciiJson(showEvent(event));
+/**
+ * `{event_id, event_type, stream_id, timestamp, data}` as JSON in ASCII: no receiver has to guess an encoding to check the
+ * signature. `metadata`: of the event's stream, free of credentials; receivers go by their own labels.
+ */
+export function eventBody(event: ClusterEvent, metadata?: Readonly<Record<string, string>>): string {
+  const shown = showEvent(event);
+  return asciiJson(metadata ? { ...shown, data: { ...shown.data, metadata } } : shown);
 }
 
 export function callbackBody(data: Readonly<Record<string, unknown>>): string {

@@ -35,7 +35,7 @@ export class Deliverer {
   /** @throws what went wrong: it is to be tried again. After the last attempt it is a dead letter, and nothing is thrown. */
   readonly attempt = async (delivery: Delivery, how: Attempt): Promise<void> => {
     if ('callback' in delivery) return this.#call(delivery.id, delivery.callback, how);
-    const { id, webhookId, event } = delivery;
+    const { id, webhookId, event, metadata } = delivery;
     const webhook = (await this.#list()).find((each) => each.id === webhookId);
     if (!webhook) {
       this.#options.onOutcome?.('gone', 0);
@@ -44,7 +44,7 @@ export class Deliverer {
     await this.#try(
       how,
       id,
-      () => this.#options.sender.send(webhook, eventBody(event), how.signal),
+      () => this.#options.sender.send(webhook, eventBody(event, metadata), how.signal),
       (error) => this.#options.state.keepDeadLetter({ id, webhookId, event, attempts: how.attempts, error }),
     );
   };

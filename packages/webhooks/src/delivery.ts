@@ -9,7 +9,13 @@ export interface Callback {
 
 /** One thing to be told to one receiver. */
 export type Delivery =
-  | { readonly id: string; readonly webhookId: string; readonly event: ClusterEvent }
+  | {
+      readonly id: string;
+      readonly webhookId: string;
+      readonly event: ClusterEvent;
+      /** What the event's stream is labelled with; absent where nobody knows any more. */
+      readonly metadata?: Readonly<Record<string, string>>;
+    }
   | { readonly id: string; readonly callback: Callback };
 
 /** The same event for the same webhook is the same delivery, whoever finds that it is due. */

@@ -9,7 +9,10 @@ import { MetadataMemory } from './metadata-memory.ts';
 import { Progress } from './progress.ts';
 
 export interface DispatcherOptions {
-  readonly state: Pick<ClusterState, 'takeDispatch' | 'leaveDispatch' | 'listWebhooks' | 'getStream'>;
+  readonly state: Pick<
+    ClusterState,
+    'takeDispatch' | 'leaveDispatch' | 'listWebhooks' | 'getStream' | 'listStreams'
+  >;
   readonly feed: Pick<EventFeed, 'listen'>;
   readonly queue: Pick<TaskQueue<Delivery>, 'add'>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -31,6 +34,8 @@ export interface DispatcherFigures {
 
 /** ms */
 const RETRY_MS = 1_000;
+/** What makes a stream one whose end will be told. */
+const BEGINNINGS: ReadonlySet<string> = new Set(['stream_started', 'client_connected']);
 
 /**
  * Hands events to the webhooks that want them, as deliveries in a queue. Of all processes one does it at a time (a lease in the
@@ -122,6 +127,7 @@ export class Dispatcher {
     let place = progress.reached;
     while (!signal.aborted) {
       try {
+        await this.#metadata.learn();
         for await (const heard of feed.listen({ after: place, signal })) {
           await this.#handOn(heard, progress, signal);
           place = heard.place;
@@ -147,10 +153,13 @@ export class Dispatcher {
     const webhooks = await state.listWebhooks();
     const tasks: Task<Delivery>[] = [];
     for (const event of events) {
+      // Also where nobody listens yet: when somebody does, the stream may be deleted before it is told to have stopped.
+      if (webhooks.length === 0 && !BEGINNINGS.has(event.type)) continue;
+      const metadata = event.streamId === '' ? undefined : await this.#metadata.of(event.streamId);
       for (const webhook of webhooks) {
-        if (!(await isMeant(webhook, event, (streamId) => this.#metadata.of(streamId)))) continue;
+        if (!isMeant(webhook, event, metadata)) continue;
         const id = deliveryId(webhook.id, event.id);
-        const data = { id, webhookId: webhook.id, event };
+        const data = { id, webhookId: webhook.id, event, ...(metadata && { metadata }) };
         tasks.push({ id, data, attempts: webhook.retryAttempts + 1 });
       }
     }

@@ -1,6 +1,7 @@
 import type { ClusterEvent, WebhookRecord } from '@streampool/state';
 import fc from 'fast-check';
 import { eventBody, isMeant } from '../src/index.ts';
+import { MetadataMemory } from '../src/metadata-memory.ts';
 import { Progress } from '../src/progress.ts';
 
 const webhook: WebhookRecord = {
@@ -14,8 +15,7 @@ const webhook: WebhookRecord = {
   createdAtMs: 100,
 };
 const event: ClusterEvent = { id: '1', type: 'stream_failed', streamId: 's1', atMs: 100, data: {} };
-const news = async () => ({ group: 'news', lang: 'de' });
-const nothing = async () => undefined;
+const news = { group: 'news', lang: 'de' };
 
 test.each([
   ['all types', {}, {}, true],
@@ -27,14 +27,36 @@ test.each([
   ['its label', { metadata: { group: 'news' } }, {}, true],
   ['another label', { metadata: { group: 'news', lang: 'en' } }, {}, false],
   ['no stream, where a label is wanted', { metadata: { group: 'news' } }, { streamId: '' }, false],
-] as const)('%s', async (_, ofWebhook, ofEvent, meant) => {
-  expect(await isMeant({ ...webhook, ...ofWebhook }, { ...event, ...ofEvent }, news)).toBe(meant);
+] as const)('%s', (_, ofWebhook, ofEvent, meant) => {
+  const labels = 'streamId' in ofEvent ? undefined : news;
+  expect(isMeant({ ...webhook, ...ofWebhook }, { ...event, ...ofEvent }, labels)).toBe(meant);
 });
 
-test('a stream that nobody remembers has no labels; who wants none need not ask', async () => {
-  expect(await isMeant({ ...webhook, metadata: { a: 'b' } }, event, nothing)).toBe(false);
-  const never = () => Promise.reject(new Error('asked'));
-  expect(await isMeant(webhook, event, never)).toBe(true);
+test('a stream that nobody remembers has no labels', () => {
+  expect(isMeant({ ...webhook, metadata: { a: 'b' } }, event, undefined)).toBe(false);
+  expect(isMeant(webhook, event, undefined)).toBe(true);
+});
+
+test('what is told of a stream comes with its labels, beside what happened', () => {
+  const body = JSON.parse(eventBody({ ...event, data: { reason: 'r' } }, { provider_profile_id: '7' }));
+  expect(body.data).toEqual({ reason: 'r', metadata: { provider_profile_id: '7' } });
+});
+
+test('labels are remembered beyond the end of a stream, those of streams that were there before, too', async () => {
+  const streams = new Map([
+    ['old', { metadata: { a: '1' } }],
+    ['new', { metadata: { b: '2' } }],
+  ]);
+  const memory = new MetadataMemory({
+    getStream: async (id: string) => streams.get(id),
+    listStreams: async () => ({ items: [{ id: 'old', ...streams.get('old') }] }),
+  } as unknown as ConstructorParameters<typeof MetadataMemory>[0]);
+  await memory.learn();
+  await memory.of('new');
+  streams.clear();
+  expect(await memory.of('old')).toEqual({ a: '1' });
+  expect(await memory.of('new')).toEqual({ b: '2' });
+  expect(await memory.of('never')).toBeUndefined();
 });
 
 test('bodies are JSON in ASCII', () => {

@@ -141,8 +141,8 @@ export class ClientRecords {
   }
 }
 
-function figuresOf({ bytes, lagBytes, skips }: ViewerSnapshot) {
-  return { bytes, lagBytes, skips };
+function figuresOf({ bytes, lagBytes, skips, segments }: ViewerSnapshot) {
+  return { bytes, lagBytes, skips, ...(segments !== undefined && { segments }) };
 }
 
 function keyOf({ streamId, clientId }: Farewell): string {

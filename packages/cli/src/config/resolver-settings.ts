@@ -1,4 +1,4 @@
-import { settingsOf } from './setting.ts';
+import { optional, settingsOf } from './setting.ts';
 import { duration, flag, text } from './values.ts';
 
 const second = 1000;
@@ -29,4 +29,11 @@ export const RESOLVER_SETTINGS = {
     duration(second, 120 * second),
     '20s',
   ),
+  resolverCookiesDir: optional({
+    env: 'RESOLVER_COOKIES_DIR',
+    group: 'Resolvers',
+    about:
+      'Callers may name files in this folder that hold cookies (cookies_path of POST /transcode); none by default',
+    type: text('an absolute path', /^\/[^\0\n]*$/),
+  }),
 };

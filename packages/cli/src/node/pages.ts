@@ -1,6 +1,12 @@
 import { StreampoolError } from '@streampool/errors';
 import type { PageApi } from '@streampool/gateway';
-import { findPrograms, ProgramResolver, removeLeftCookies, resolverArguments } from '@streampool/resolver';
+import {
+  CookiesFolder,
+  findPrograms,
+  ProgramResolver,
+  removeLeftCookies,
+  resolverArguments,
+} from '@streampool/resolver';
 import { Seal } from '@streampool/sealing';
 import type { AddressGuard } from '@streampool/upstream';
 import type { Config } from '../config/settings.ts';
@@ -27,6 +33,7 @@ export function openPages(
     ...(ytdlpEnabled && { ytdlp: ytdlpPath }),
   };
   const seal = new Seal(secret.key('cookies'));
+  const folder = new CookiesFolder(config.resolverCookiesDir);
   const closing = new AbortController();
   teardown.add('pages', async () => closing.abort());
   let looked: ReturnType<typeof findPrograms> | undefined;
@@ -44,6 +51,7 @@ export function openPages(
         resolverArguments(name, args);
       },
       seal: (cookies) => seal.seal(cookies, COOKIES),
+      cookiesIn: (path) => folder.read(path),
     },
     resolver(guard) {
       const resolver = new ProgramResolver({

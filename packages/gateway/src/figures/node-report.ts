@@ -1,3 +1,4 @@
+import { redactUrl } from '@streampool/redaction';
 import type { StreamEngineApi } from '@streampool/streaming';
 import type { Metrics } from '../metrics/metrics.ts';
 
@@ -19,8 +20,21 @@ export interface NodeReport {
   readonly openConnections: number;
   readonly totalConnections: number;
   readonly upstreamBytes: number;
-  /** What streams that play here were given by their sources, and gave to viewers, since they began to play. */
-  readonly streams: Readonly<Record<string, { readonly in: number; readonly out: number }>>;
+  readonly streams: Readonly<Record<string, StreamReport>>;
+}
+
+/** Of a stream that plays here, since it began to play. */
+export interface StreamReport {
+  /** Bytes that its source gave. */
+  readonly in: number;
+  /** Bytes that viewers were given. */
+  readonly out: number;
+  /** Of HLS: segments and parts that viewers were given. */
+  readonly segments?: number;
+  /** What plays where it is none of the stream's own URLs; redacted. */
+  readonly url?: string;
+  /** When another of its URLs took over last; ms since the epoch. */
+  readonly failedOverAtMs?: number;
 }
 
 export interface NodeReportOptions {
@@ -35,13 +49,20 @@ export function nodeReport({ engine, metrics, startedAtMs }: NodeReportOptions):
   const totals = metrics.engine.totals();
   const upstream = metrics.figures()?.upstream;
   const pools = engine.pools();
-  const streams: Record<string, { in: number; out: number }> = {};
+  const streams: Record<string, StreamReport> = {};
   for (const pool of pools) {
-    const sums = streams[pool.streamId] ?? { in: 0, out: 0 };
-    // A relay's bytes are counted where they came from.
-    sums.in += pool.relayed === true ? 0 : pool.bytesIn;
-    sums.out += pool.bytesOut - (pool.relayBytesOut ?? 0);
-    streams[pool.streamId] = sums;
+    const { streamId, namedUrl, segmentsOut } = pool;
+    const { in: bytesIn, out, segments = 0, ...known } = streams[streamId] ?? { in: 0, out: 0 };
+    const failedOverAtMs = metrics.engine.failedOverAtMs(streamId);
+    streams[streamId] = {
+      ...known,
+      // A relay's bytes are counted where they came from.
+      in: bytesIn + (pool.relayed === true ? 0 : pool.bytesIn),
+      out: out + pool.bytesOut - (pool.relayBytesOut ?? 0),
+      ...(segmentsOut !== undefined && { segments: segments + segmentsOut }),
+      ...(namedUrl !== undefined && { url: redactUrl(namedUrl) }),
+      ...(failedOverAtMs !== undefined && { failedOverAtMs }),
+    };
   }
   const { user, system } = process.cpuUsage();
   return {

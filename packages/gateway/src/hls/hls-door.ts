@@ -193,6 +193,7 @@ export class HlsDoor {
       stuckMs: this.#services.config.facts.clientTimeoutMs,
       onSent: (bytes) => this.#edge.sent(seen, bytes),
     });
+    if (answer.kind === 'media' && answer.status < 400 && !res.destroyed) this.#edge.served(seen);
   }
 
   async #ask(

@@ -139,13 +139,18 @@ function parseCall(entry: Route, req: Request, res: Response): Call<unknown, unk
       entry.queryInBody ? { ...scalars(req.body), ...req.query } : req.query,
       'query',
     ),
-    body: parse(entry.body, req.body, 'body'),
+    body: parse(entry.body, isEmptyList(req.body) ? undefined : req.body, 'body'),
     req,
     res,
     context: contextOf(res),
   };
   if (problems.length > 0) throw new RequestProblem(problems);
   return call;
+}
+
+/** What PHP's clients send in the place of no body: their arrays and their objects are one. No body of ours is a list. */
+function isEmptyList(body: unknown): boolean {
+  return Array.isArray(body) && body.length === 0;
 }
 
 /** Scalars of a JSON body as a query string would carry them. */

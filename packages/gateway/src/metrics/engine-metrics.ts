@@ -57,6 +57,8 @@ export class EngineMetrics {
   readonly #unsubscribe: (() => void)[] = [];
   readonly #switchesByReason: Record<string, number> = {};
   readonly #detachesByReason: Record<string, number> = {};
+  /** Streams that play, with when another URL took over last. */
+  readonly #failovers = new Map<string, { index: number; atMs?: number }>();
   #sentTotal = 0;
   #skipsTotal = 0;
   #nextSampleMs = Number.NEGATIVE_INFINITY;
@@ -170,6 +172,11 @@ export class EngineMetrics {
     };
   }
 
+  /** When another of the stream's URLs took over last, while it plays here; ms since the epoch. */
+  failedOverAtMs(streamId: string): number | undefined {
+    return this.#failovers.get(streamId)?.atMs;
+  }
+
   close(): void {
     for (const unsubscribe of this.#unsubscribe.splice(0)) unsubscribe();
   }
@@ -216,11 +223,17 @@ export class EngineMetrics {
         this.#skips.inc();
         this.#skippedBytes.inc(Math.max(0, bytesSkipped));
       }),
-      engine.on('source_switched', ({ reason, gapMs }) => {
+      engine.on('source_switched', ({ streamId, reason, gapMs, failoverIndex }) => {
+        if (this.#failovers.get(streamId)?.index !== failoverIndex && this.#failovers.has(streamId))
+          this.#failovers.set(streamId, { index: failoverIndex, atMs: Date.now() });
         this.#switches.inc({ reason: boundedName(this.#switchesByReason, reason) });
         this.#gap.observe(Math.max(0, gapMs) / 1000);
       }),
-      engine.on('pool_state', () => this.#sampleIfCheap()),
+      engine.on('pool_state', ({ streamId, to }) => {
+        if (to === 'stopped' || to === 'failed') this.#failovers.delete(streamId);
+        else if (!this.#failovers.has(streamId)) this.#failovers.set(streamId, { index: 0 });
+        this.#sampleIfCheap();
+      }),
     );
   }
 

@@ -37,16 +37,18 @@ function isHlsFormat(body: CreateStreamBody | CreateTranscodeBody): boolean {
 export function createRoutes(services: Services): Route[] {
   const { state, config, signer, transcode } = services;
 
-  /** @throws StreampoolError RESOLVER_MISSING, RESOLVER_ARGUMENT_FORBIDDEN */
+  /** @throws StreampoolError RESOLVER_MISSING, RESOLVER_ARGUMENT_FORBIDDEN, COOKIES_NOT_READABLE */
   const pageOf = async ({
     resolver: name,
     resolver_args,
-    cookies,
+    cookies: given,
+    cookies_path: path,
   }: CreateTranscodeBody): Promise<PageChoice | undefined> => {
     if (!name) return undefined;
     if (!services.pages) throw new StreampoolError('RESOLVER_MISSING', `${name} is not installed here`);
     const args = resolver_args?.trim() || 'best';
     await services.pages.check(name, args);
+    const cookies = given?.trim() || !path ? given : await services.pages.cookiesIn(path);
     return { name, args, ...(cookies?.trim() && { cookies: services.pages.seal(cookies) }) };
   };
 
@@ -154,7 +156,7 @@ export function createRoutes(services: Services): Route[] {
         'All viewers of the same URL, profile, variables and headers share one FFmpeg, which starts with the first viewer. ' +
         'With several `profiles` the playlist at `playlist_url` lets players choose among them.',
       body: createTranscodeBody,
-      errors: [...TEMPLATE_ERRORS, 'RESOLVER_MISSING', 'RESOLVER_ARGUMENT_FORBIDDEN'],
+      errors: [...TEMPLATE_ERRORS, 'RESOLVER_MISSING', 'RESOLVER_ARGUMENT_FORBIDDEN', 'COOKIES_NOT_READABLE'],
       answers: { 200: { description: 'The stream and where to watch it', schema: transcodeCreated } },
       async handle({ body, context }) {
         const page = await pageOf(body);

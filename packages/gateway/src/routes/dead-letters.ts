@@ -49,12 +49,15 @@ export function deadLetterRoutes({ state, webhooks }: Services): Route[] {
         const letter = await state.getDeadLetter(id);
         const webhook = (await state.listWebhooks()).find((each) => each.id === letter?.webhookId);
         if (!letter || !webhook) throw unknown();
-        const status = await webhooks.send(webhook, eventBody(letter.event)).catch(async (error: unknown) => {
-          const { failedAtMs: _, ...kept } = letter;
-          const reason = error instanceof Error ? error.message : String(error);
-          await state.keepDeadLetter({ ...kept, attempts: kept.attempts + 1, error: reason });
-          throw error;
-        });
+        const metadata = (await state.getStream(letter.event.streamId))?.metadata;
+        const status = await webhooks
+          .send(webhook, eventBody(letter.event, metadata))
+          .catch(async (error: unknown) => {
+            const { failedAtMs: _, ...kept } = letter;
+            const reason = error instanceof Error ? error.message : String(error);
+            await state.keepDeadLetter({ ...kept, attempts: kept.attempts + 1, error: reason });
+            throw error;
+          });
         await state.removeDeadLetter(id);
         return { message: 'The receiver has taken it', id, status };
       },

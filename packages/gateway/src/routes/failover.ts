@@ -10,11 +10,11 @@ import type { Services } from './services.ts';
 
 export function failoverRoutes({ state, live, engine, peers, endings, nodeId }: Services): Route[] {
   /** Viewers of a direct stream have connections of their own, wherever they are. */
-  const everywhere = async (id: string, owner: string, index: number): Promise<FailoverResult> => {
+  const everywhere = async (id: string, owner: string, wish: { index?: number }): Promise<FailoverResult> => {
     const nodes = peers ? await endings.nodesOf(id, owner) : [];
     const outcomes = await Promise.allSettled([
-      engine.failover(id, { index }),
-      ...nodes.map((node) => peers!.failover(node, id, { index })),
+      engine.failover(id, wish),
+      ...nodes.map((node) => peers!.failover(node, id, wish)),
     ]);
     const done = outcomes.find((outcome) => outcome.status === 'fulfilled');
     if (done) return done.value;
@@ -63,9 +63,15 @@ export function failoverRoutes({ state, live, engine, peers, endings, nodeId }: 
         const owner = before?.record.owner ?? '';
         const isElsewhere = peers && owner !== '' && owner !== nodeId;
         const wish = index === undefined ? {} : { index };
+        // One and the same at all nodes, which do not know of each other; where a resolver is asked, it decides.
+        const next = index ?? ((before?.record.failoverIndex ?? 0) + 1) % urls.length;
         const result =
           definition.kind === 'direct' && !isProxiedHls(definition)
-            ? await everywhere(id, owner, index ?? ((before?.record.failoverIndex ?? 0) + 1) % urls.length)
+            ? await everywhere(
+                id,
+                owner,
+                definition.failoverResolverUrl === undefined ? { index: next } : wish,
+              )
             : isElsewhere
               ? await peers.failover(owner, id, wish)
               : await engine.failover(id, wish);

@@ -8,16 +8,14 @@ import {
   streamParams,
 } from '../schemas/stream-requests.ts';
 import { matchingStreams, metadataCounts, streamDetail, streamList } from '../schemas/stream-responses.ts';
-import type { LiveStream } from '../streams/live-view.ts';
+import { isWatched } from '../streams/live-view.ts';
 import { showClient, showDefinition, showStream } from '../streams/shown.ts';
 import type { Services } from './services.ts';
+import { statistics } from './statistics.ts';
 
-/** What `active_only` means: it can be watched, and somebody does. */
-export function isWatched({ record, viewers }: LiveStream): boolean {
-  return viewers > 0 && record.state !== 'failed' && record.state !== 'stopped';
-}
-
-export function readRoutes({ live, state, signer }: Services): Route[] {
+export function readRoutes(services: Services): Route[] {
+  const { live, state, signer } = services;
+  const { figuresOf } = statistics(services);
   return [
     route({
       method: 'get',
@@ -28,9 +26,9 @@ export function readRoutes({ live, state, signer }: Services): Route[] {
       query: listQuery,
       answers: { 200: { description: 'Streams', schema: streamList } },
       async handle({ query }) {
-        const { items, next } = await live.streams(query);
+        const [{ items, next }, figures] = await Promise.all([live.streams(query), figuresOf()]);
         return {
-          streams: items.map((stream) => showStream(stream, signer)),
+          streams: items.map((stream) => showStream(stream, signer, figures(stream.record.id))),
           total: items.length,
           ...(next && { next }),
         };
@@ -94,15 +92,16 @@ export function readRoutes({ live, state, signer }: Services): Route[] {
       errors: ['STREAM_NOT_FOUND'],
       answers: { 200: { description: 'The stream', schema: streamDetail } },
       async handle({ params: { id } }) {
-        const [stream, definition, clients] = await Promise.all([
+        const [stream, definition, clients, figures] = await Promise.all([
           live.stream(id),
           state.getDefinition(id),
           live.clients({ streamId: id }),
+          figuresOf(),
         ]);
         if (!stream) throw streamNotFound();
         return {
           stream: {
-            ...showStream(stream, signer),
+            ...showStream(stream, signer, figures(id)),
             ...showDefinition(definition, `/stream/${id}${signer.query(id)}`),
           },
           clients: clients.items.map(showClient),

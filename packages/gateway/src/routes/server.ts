@@ -1,13 +1,14 @@
-import { StreampoolError } from '@streampool/errors';
+import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import { type Route, route } from '../http/route.ts';
 import {
+  cookiesFileAnswer,
   infoAnswer,
   livenessAnswer,
   profilesAnswer,
   readinessAnswer,
   testConnectionAnswer,
 } from '../schemas/server-responses.ts';
-import { testConnectionBody } from '../schemas/stream-requests.ts';
+import { cookiesFileQuery, testConnectionBody } from '../schemas/stream-requests.ts';
 import type { Services } from './services.ts';
 import { testConnection } from './test-connection.ts';
 
@@ -122,6 +123,27 @@ export function serverRoutes(services: Services): Route[] {
           hardware_acceleration: { available: hardware !== undefined, type: hardware?.type ?? null },
           default_variables: transcode.defaultVariables(),
         };
+      },
+    }),
+    route({
+      method: 'get',
+      path: '/validate-cookies-file',
+      access: 'token',
+      scope: 'manage',
+      tag,
+      summary: 'Whether a file can be used as `cookies_path`',
+      query: cookiesFileQuery,
+      answers: { 200: { description: 'Whether it can, and why not', schema: cookiesFileAnswer } },
+      async handle({ query }) {
+        try {
+          await services.pages?.cookiesIn(query.path);
+        } catch (error) {
+          if (!isStreampoolError(error, 'COOKIES_NOT_READABLE')) throw error;
+          return { valid: false, message: error.message };
+        }
+        return services.pages
+          ? { valid: true, message: 'The file holds cookies that can be used' }
+          : { valid: false, message: 'Pages are not looked at here' };
       },
     }),
     route({

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
 import type { NodeReport } from '../figures/node-report.ts';
 import type { detailedAnswer, proxyStats as proxyStatsSchema } from '../schemas/server-responses.ts';
-import { isWatched } from './read-streams.ts';
+import { isWatched } from '../streams/live-view.ts';
+import type { StreamFigures } from '../streams/shown.ts';
 import type { Services } from './services.ts';
 
 type ProxyStats = z.output<typeof proxyStatsSchema>;
@@ -67,12 +68,22 @@ export function statistics({ live, clusterFigures, startedAtMs }: Services) {
     },
 
     /** What each stream gave to viewers and was given by its source, on all nodes. */
-    async bytesOf(): Promise<(streamId: string) => { in: number; out: number }> {
+    async figuresOf(): Promise<(streamId: string) => StreamFigures> {
       const all = await reports();
-      return (streamId) => ({
-        in: sum(all, ({ streams }) => streams[streamId]?.in ?? 0),
-        out: sum(all, ({ streams }) => streams[streamId]?.out ?? 0),
-      });
+      return (streamId) => {
+        const figures: StreamFigures = { bytesIn: 0, bytesOut: 0, segments: 0 };
+        for (const { streams } of all) {
+          const report = streams[streamId];
+          if (!report) continue;
+          figures.bytesIn += report.in;
+          figures.bytesOut += report.out;
+          figures.segments += report.segments ?? 0;
+          if (report.url !== undefined) figures.url = report.url;
+          if (report.failedOverAtMs !== undefined)
+            figures.failedOverAtMs = Math.max(figures.failedOverAtMs ?? 0, report.failedOverAtMs);
+        }
+        return figures;
+      };
     },
 
     async performanceParts(): Promise<PerformanceParts> {

@@ -15,14 +15,10 @@ import { statistics } from './statistics.ts';
 
 export function statsRoutes(services: Services): Route[] {
   const { live, config, version, signer } = services;
-  const { proxyStats, performanceParts, bytesOf } = statistics(services);
-  /** With the bytes of all nodes, not of this one alone. */
+  const { proxyStats, performanceParts, figuresOf } = statistics(services);
   const shownEverywhere = async (streams: readonly LiveStream[]) => {
-    const bytes = await bytesOf();
-    return streams.map((stream) => {
-      const { in: bytes_received, out: total_bytes_served } = bytes(stream.record.id);
-      return { ...showStream(stream, signer), total_bytes_served, bytes_received };
-    });
+    const figures = await figuresOf();
+    return streams.map((stream) => showStream(stream, signer, figures(stream.record.id)));
   };
   const tag = 'Server';
   return [

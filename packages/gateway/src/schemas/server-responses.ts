@@ -158,6 +158,8 @@ export const drainAnswer = z.object({
   viewers: z.int().describe('As of its last heartbeat'),
 });
 
+export const cookiesFileAnswer = z.object({ valid: z.boolean(), message: z.string() });
+
 export const testConnectionAnswer = z.object({
   success: z.boolean(),
   message: z.string(),

@@ -107,7 +107,12 @@ export const createTranscodeBody = z
         .max(256 * 1024)
         .nullish()
         .describe('For the page, in Netscape’s format; kept sealed'),
-      cookies_path: z.null({ error: 'is not supported: send what is in the file as cookies' }).optional(),
+      cookies_path: z
+        .string({ error: 'must be a string' })
+        .min(1)
+        .max(1_024)
+        .nullish()
+        .describe('The same in a file of the node that is asked, in the folder RESOLVER_COOKIES_DIR'),
     },
     { error: 'must be a JSON object (send Content-Type: application/json)' },
   )
@@ -203,6 +208,10 @@ export const deleteOldestQuery = deleteByMetadataQuery.pick({
   field: true,
   value: true,
   exclude_channel_id: true,
+});
+
+export const cookiesFileQuery = z.object({
+  path: z.string({ error: 'is required' }).min(1).max(1_024).describe('Of a file on the node that is asked'),
 });
 
 export const testConnectionBody = z

@@ -83,14 +83,16 @@ export const shownStream = z
     current_url: redactedUrl,
     user_agent: z.string().nullable(),
     client_count: z.int(),
-    total_bytes_served: z.int().describe('By the node that answers'),
-    total_segments_served: z.int(),
+    total_bytes_served: z.int().describe('By all nodes, since it began to play'),
+    total_segments_served: z.int().describe('Of HLS: segments and parts that viewers were given'),
     error_count: z.int().describe('Times the source had to be replaced or restarted'),
     is_active: z.boolean(),
     has_failover: z.boolean(),
     failover_urls: z.array(redactedUrl),
+    failover_resolver_url: redactedUrl.nullable(),
     current_failover_index: z.int(),
     failover_attempts: z.int(),
+    last_failover_time: time.nullable().describe('When another URL took over last, while it plays'),
     stream_type: z.enum(['Transcoding', 'HLS', 'VOD', 'Live Continuous']),
     created_at: time,
     last_access: time,
@@ -108,11 +110,7 @@ export const shownStream = z
     fps: z.number().nullable(),
     speed: z.number().nullable().describe('Of the encoder; 1 is real time'),
     bitrate_kbps: z.number().nullable(),
-    bytes_received: z
-      .int()
-      .describe(
-        'From the provider (or its owner, in a cluster), since the stream was started at the node that answers',
-      ),
+    bytes_received: z.int().describe('From the provider, by the node that plays it, since it began to play'),
     last_error: z.string().nullable(),
   })
   .meta({ id: 'Stream' });
@@ -125,7 +123,7 @@ export const shownClient = z
     ip_address: z.string(),
     username: z.string().nullable(),
     bytes_served: z.int(),
-    segments_served: z.int(),
+    segments_served: z.int().describe('Of HLS: segments and parts'),
     created_at: time,
     last_access: time,
     is_connected: z.boolean(),
@@ -144,7 +142,6 @@ export const streamStatsList = z.object({ total_streams: z.int(), streams: z.arr
 export const streamDetail = z.object({
   stream: shownStream.extend({
     headers: labels,
-    failover_resolver_url: redactedUrl.nullable(),
     stream_endpoint: z.string(),
     profile_variables: labels.nullable(),
     ffmpeg_args: z.array(z.string()).nullable(),

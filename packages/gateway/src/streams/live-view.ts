@@ -13,6 +13,11 @@ export interface LiveStream {
   readonly viewers: number;
 }
 
+/** What `active_only` means: it can be watched, and somebody does. */
+export function isWatched({ record, viewers }: LiveStream): boolean {
+  return viewers > 0 && record.state !== 'failed' && record.state !== 'stopped';
+}
+
 export interface LiveViewOptions {
   readonly state: ClusterState;
   readonly engine: StreamEngineApi;
@@ -114,6 +119,7 @@ export class LiveView {
       bytes: viewer.bytes,
       lagBytes: viewer.lagBytes,
       skips: viewer.skips,
+      ...(viewer.segments !== undefined && { segments: viewer.segments }),
     };
   }
 
@@ -149,6 +155,9 @@ function poolsByStream(pools: readonly PoolSnapshot[]): Map<string, PoolSnapshot
             bytesIn: first.bytesIn + pool.bytesIn,
             bytesOut: first.bytesOut + pool.bytesOut,
             restarts: first.restarts + pool.restarts,
+            ...((first.segmentsOut ?? pool.segmentsOut) !== undefined && {
+              segmentsOut: (first.segmentsOut ?? 0) + (pool.segmentsOut ?? 0),
+            }),
             ringBytes: first.ringBytes + pool.ringBytes,
             lastAccess: Math.max(first.lastAccess, pool.lastAccess),
           },

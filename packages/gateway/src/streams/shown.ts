@@ -14,29 +14,43 @@ export function redactLabels(labels: Readonly<Record<string, string>>): Record<s
   return Object.fromEntries(Object.entries(labels).map(([name, value]) => [name, redactText(value)]));
 }
 
+/** Of one stream, on all nodes, while it plays. */
+export interface StreamFigures {
+  bytesIn: number;
+  bytesOut: number;
+  segments: number;
+  /** What plays where it is none of the stream's own URLs; redacted. */
+  url?: string;
+  /** ms since the epoch. */
+  failedOverAtMs?: number;
+}
+
 /**
  * A stream as the API shows it: m3u-proxy's fields first, then ours. `signer`: of the addresses that players get.
  */
 export function showStream(
   { record, pool, viewers }: LiveStream,
   signer: Pick<UrlSigner, 'query'>,
+  figures?: StreamFigures,
 ): z.output<typeof shownStream> {
   const url = redactUrl(record.url);
   const failoverUrls = record.failoverUrls.map(redactUrl);
   return {
     stream_id: record.id,
     original_url: url,
-    current_url: failoverUrls[record.failoverIndex - 1] ?? url,
+    current_url: figures?.url ?? failoverUrls[record.failoverIndex - 1] ?? url,
     user_agent: record.userAgent ?? null,
     client_count: viewers,
-    total_bytes_served: pool?.bytesOut ?? 0,
-    total_segments_served: 0,
+    total_bytes_served: figures?.bytesOut ?? pool?.bytesOut ?? 0,
+    total_segments_served: figures?.segments ?? pool?.segmentsOut ?? 0,
     error_count: pool?.restarts ?? 0,
     is_active: record.state !== 'failed' && record.state !== 'stopped',
-    has_failover: failoverUrls.length > 0,
+    has_failover: failoverUrls.length > 0 || record.failoverResolverUrl !== undefined,
     failover_urls: failoverUrls,
+    failover_resolver_url: record.failoverResolverUrl ?? null,
     current_failover_index: record.failoverIndex,
     failover_attempts: record.failoverAttempts,
+    last_failover_time: figures?.failedOverAtMs === undefined ? null : iso(figures.failedOverAtMs),
     stream_type: shownStreamType(record),
     created_at: iso(record.createdAtMs),
     last_access: iso(record.lastAccessMs),
@@ -51,7 +65,7 @@ export function showStream(
     fps: record.fps ?? null,
     speed: record.speed ?? null,
     bitrate_kbps: record.bitrateKbps ?? null,
-    bytes_received: pool?.bytesIn ?? 0,
+    bytes_received: figures?.bytesIn ?? pool?.bytesIn ?? 0,
     last_error: record.lastError === undefined ? null : redactText(record.lastError),
   };
 }
@@ -61,10 +75,8 @@ export function showDefinition(
   definition: StreamDefinition | undefined,
   endpoint: string,
 ): Omit<z.output<typeof streamDetail>['stream'], keyof z.output<typeof shownStream>> {
-  const resolver = definition?.failoverResolverUrl;
   return {
     headers: redactLabels(redactHeaders(definition?.headers ?? {})),
-    failover_resolver_url: resolver === undefined ? null : redactUrl(resolver),
     stream_endpoint: endpoint,
     profile_variables: definition?.profileVariables ? redactLabels(definition.profileVariables) : null,
     ffmpeg_args: definition?.ffmpegArgs?.map(redactText) ?? null,
@@ -79,7 +91,7 @@ export function showClient(client: ClientRecord): z.output<typeof shownClient> {
     ip_address: client.ip,
     username: client.username ?? null,
     bytes_served: client.bytes,
-    segments_served: 0,
+    segments_served: client.segments ?? 0,
     created_at: iso(client.connectedAtMs),
     last_access: iso(client.lastActiveMs),
     is_connected: true,

@@ -28,6 +28,7 @@ interface Presence {
   lastActive: number;
   silenceMs: number;
   bytes: number;
+  segments: number;
 }
 
 /** Of the target duration: a player asks for a live playlist at least once within it (RFC 8216 §6.3.4). */
@@ -130,6 +131,7 @@ export class HlsAudience {
         lastActive: wallMs,
         silenceMs: least,
         bytes: 0,
+        segments: 0,
       },
     };
     const presences = this.#streams.get(viewer.streamId) ?? new Map<string, Presence>();
@@ -149,6 +151,12 @@ export class HlsAudience {
     presence.bytes += bytes;
     presence.heardMs = this.#options.clock.now();
     presence.lastActive = this.#options.clock.wallNow();
+  }
+
+  /** All of a segment, or of a part of one, has gone out to a viewer. */
+  served({ streamId, clientId }: Pick<HlsViewer, 'streamId' | 'clientId'>): void {
+    const presence = this.#streams.get(streamId)?.get(clientId);
+    if (presence) presence.segments += 1;
   }
 
   /** Ends the viewer of that id on every stream: it is told so when it asks again. False if it is not here. */
@@ -231,10 +239,10 @@ function keyOf({ streamId, clientId }: Pick<HlsViewer, 'streamId' | 'clientId'>)
   return `${streamId}:${clientId}`;
 }
 
-function snapshotOf({ viewer, connectedAt, lastActive, bytes }: Presence): ViewerSnapshot {
+function snapshotOf({ viewer, connectedAt, lastActive, bytes, segments }: Presence): ViewerSnapshot {
   const { clientId, streamId, ip, userAgent, username } = viewer;
   return {
-    ...{ clientId, streamId, ip, userAgent, connectedAt, lastActive, bytes, lagBytes: 0, skips: 0 },
+    ...{ clientId, streamId, ip, userAgent, connectedAt, lastActive, bytes, lagBytes: 0, skips: 0, segments },
     ...(username !== undefined && { username }),
   };
 }

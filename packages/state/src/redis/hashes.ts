@@ -55,6 +55,7 @@ export function definitionChange(definition: StreamDefinition): HashChange & { m
       stream_type: shown.streamType,
       url: shown.url,
       failover_urls: JSON.stringify(shown.failoverUrls),
+      failover_resolver_url: shown.failoverResolverUrl,
       profile: shown.profile,
       user_agent: shown.userAgent,
       metadata: JSON.stringify(metadata),
@@ -114,6 +115,7 @@ export function toStream(id: string, hash: Readonly<Record<string, string>>): St
     streamType: hash.stream_type as 'direct' | 'hls',
     url: hash.url ?? '',
     failoverUrls: JSON.parse(hash.failover_urls ?? '[]'),
+    ...(hash.failover_resolver_url !== undefined && { failoverResolverUrl: hash.failover_resolver_url }),
     ...(hash.profile !== undefined && { profile: hash.profile }),
     ...(hash.user_agent !== undefined && { userAgent: hash.user_agent }),
     metadata: JSON.parse(hash.metadata ?? '{}'),
@@ -145,6 +147,7 @@ export function clientChange(client: ClientRecord): HashChange & { stream: strin
       bytes: String(Math.round(client.bytes)),
       lag_bytes: String(Math.round(client.lagBytes)),
       skips: String(client.skips),
+      segments: client.segments === undefined ? undefined : String(client.segments),
     }),
   };
 }
@@ -167,6 +170,7 @@ export function toClient(
     bytes: Number(hash.bytes),
     lagBytes: Number(hash.lag_bytes),
     skips: Number(hash.skips),
+    ...(hash.segments !== undefined && { segments: Number(hash.segments) }),
   };
 }
 

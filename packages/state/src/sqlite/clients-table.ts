@@ -17,13 +17,14 @@ interface ClientRow {
   readonly bytes: number;
   readonly lag_bytes: number;
   readonly skips: number;
+  readonly segments: number | null;
 }
 
 /** A viewer whose node did not say farewell. */
 export type LostClient = Pick<ClientRecord, 'id' | 'streamId' | 'node' | 'connectedAtMs' | 'userAgent'>;
 
 const COLUMNS =
-  'stream_id, id, node, ip, user_agent, username, connected_at_ms, last_active_ms, bytes, lag_bytes, skips';
+  'stream_id, id, node, ip, user_agent, username, connected_at_ms, last_active_ms, bytes, lag_bytes, skips, segments';
 
 /** Viewers of all nodes. A row's stream exists, and its `viewers` counts it (triggers of the schema). */
 export class ClientsTable {
@@ -44,12 +45,12 @@ export class ClientsTable {
     // SELECT … WHERE EXISTS: a client of a stream that is not there adds nothing, and `changes` says so.
     this.#touch = connection.prepare(`
       INSERT INTO clients (${COLUMNS}, expires_ms)
-      SELECT $streamId, $id, $node, $ip, $userAgent, $username, $connectedAtMs, $lastActiveMs, $bytes, $lagBytes, $skips, $expiresMs
+      SELECT $streamId, $id, $node, $ip, $userAgent, $username, $connectedAtMs, $lastActiveMs, $bytes, $lagBytes, $skips, $segments, $expiresMs
       WHERE EXISTS (SELECT 1 FROM streams WHERE id = $streamId)
       ON CONFLICT (id, stream_id) DO UPDATE SET
         node = excluded.node, ip = excluded.ip, user_agent = excluded.user_agent, username = excluded.username,
         connected_at_ms = excluded.connected_at_ms, last_active_ms = excluded.last_active_ms, bytes = excluded.bytes,
-        lag_bytes = excluded.lag_bytes, skips = excluded.skips, expires_ms = excluded.expires_ms`);
+        lag_bytes = excluded.lag_bytes, skips = excluded.skips, segments = excluded.segments, expires_ms = excluded.expires_ms`);
     const one = 'DELETE FROM clients WHERE id = $clientId AND stream_id = $streamId';
     this.#gone = connection.prepare(`${one} AND node = $node`);
     this.#remove = connection.prepare(one);
@@ -84,6 +85,7 @@ export class ClientsTable {
       bytes: Math.round(client.bytes),
       lagBytes: Math.round(client.lagBytes),
       skips: client.skips,
+      segments: client.segments ?? null,
       expiresMs: heard + this.#ttlMs,
     });
     return Number(result.changes) > 0;
@@ -157,6 +159,7 @@ function toClient(row: ClientRow): ClientRecord {
     bytes: row.bytes,
     lagBytes: row.lag_bytes,
     skips: row.skips,
+    ...(row.segments !== null && { segments: row.segments }),
   };
 }
 

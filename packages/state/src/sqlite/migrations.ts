@@ -241,6 +241,10 @@ const STEPS: readonly string[] = [
     INSERT INTO session_counts VALUES (NEW.user, 1) ON CONFLICT (user) DO UPDATE SET sessions = sessions + 1;
   END;
   `,
+  // Of viewers of HLS: segments that they were given.
+  `
+  ALTER TABLE clients ADD COLUMN segments INTEGER;
+  `,
 ];
 
 /** The version this program writes. */

@@ -4,6 +4,7 @@ import type { BodySink, UpstreamResponse, UpstreamTarget } from '@streampool/ups
 import { type ConnectionFault, faultError } from '../drill/index.ts';
 import { NOTED_GAP_MS } from '../source-run.ts';
 import { within } from './deadline.ts';
+import type { DirectSources } from './direct-sources.ts';
 import { type OpenedStream, type OpenStreamOptions, openContinuous, openingMs } from './provider-stream.ts';
 import { TransportRelay } from './transport-relay.ts';
 
@@ -28,8 +29,9 @@ export const DEFAULT_GO_ON_POLICY: GoOnPolicy = {
 };
 
 export interface ContinuousPlayOptions extends OpenStreamOptions {
-  /** The primary, then the failover URLs. */
-  readonly targets: readonly UpstreamTarget[];
+  /** How this viewer's sources are asked, whatever their URL. */
+  readonly target: UpstreamTarget;
+  readonly sources: Pick<DirectSources, 'configured' | 'urlOf' | 'next'>;
   readonly goOn: GoOnPolicy;
   /** Another source goes on, or the same one anew. `gapMs`: without bytes for the viewer. */
   readonly onSwitch?: (info: { index: number; reason: string; gapMs: number }) => void;
@@ -224,13 +226,14 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     return /\bchunked\b/i.test(this.#response.headers['transfer-encoding'] ?? '');
   }
 
-  /** Tries the URLs in order, beginning with the same one or the next, until one plays. */
+  /** Tries the URLs in order, beginning with the same one or the next, until one plays. The resolver's word goes before the order. */
   async #goOn(cause: StreampoolError, same: boolean): Promise<void> {
-    const { targets, goOn, onBreak } = this.#options;
+    const { sources, goOn, onBreak } = this.#options;
     onBreak?.(cause);
     let reason = cause;
+    let tried = this.#index;
     for (let step = same ? 0 : 1; !this.#over; step++) {
-      const rounds = Math.floor((step - 1) / targets.length);
+      const rounds = Math.floor((step - 1) / sources.configured);
       const waitMs =
         step === 0 || rounds === 0 ? 0 : goOn.backoffMs * 2 ** (rounds - 1) * (0.5 + Math.random());
       const late = performance.now() + waitMs - this.#lastByteMs > goOn.deadlineMs;
@@ -241,7 +244,10 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
         await this.#response.closed;
         await delay(waitMs, undefined, { signal: this.#abort.signal });
         const fresh = cause.code === 'UPSTREAM_CUT';
-        await this.#play((this.#index + step) % targets.length, cause.code, { fresh });
+        const named = step === 0 ? undefined : await sources.next({ index: tried, error: reason });
+        const inOrder = step === 0 ? this.#index : (this.#index + step) % sources.configured;
+        tried = named ?? inOrder;
+        await this.#play(tried, cause.code, { fresh });
         return;
       } catch (error) {
         if (this.#over) return;
@@ -260,12 +266,12 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     reason: string,
     { fresh = false, beside = false }: { fresh?: boolean; beside?: boolean },
   ): Promise<void> {
-    const { targets, goOn, timeouts, onSwitch } = this.#options;
+    const { sources, goOn, timeouts, onSwitch } = this.#options;
     if (this.#fault?.index === index) {
       const { fault } = this.#fault;
       throw faultError(fault === 'stall' ? 'cut' : fault);
     }
-    const target = targets[index]!;
+    const target = { ...this.#options.target, url: sources.urlOf(index) };
     const limit = Math.min(openingMs(timeouts), goOn.openMs);
     const { response, body } = await within(limit, this.#abort.signal, (signal) =>
       openContinuous(target, this.#options, signal, { fresh }),

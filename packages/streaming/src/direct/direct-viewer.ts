@@ -11,11 +11,14 @@ import {
   type GoOnPolicy,
 } from './continuous-play.ts';
 import { within } from './deadline.ts';
+import { DirectSources } from './direct-sources.ts';
 import { answerHead } from './head-answer.ts';
 import { type OpenedStream, openingMs, openStream, type ProviderTimeouts } from './provider-stream.ts';
 
 export interface DirectOptions {
   readonly client: UpstreamClient;
+  /** By default the spec's own URLs. */
+  readonly sources?: DirectSources;
   readonly timeouts: ProviderTimeouts;
   /** A viewer whose socket takes nothing for this long, while there is something to take, is dropped; ms. */
   readonly clientTimeoutMs: number;
@@ -44,6 +47,7 @@ export class DirectViewer {
   readonly #spec: StreamSpec;
   readonly #viewer: ViewerRequest;
   readonly #options: DirectOptions;
+  readonly #sources: DirectSources;
   /** Stops the opening of the provider's stream; gone once that is open. */
   #opening: AbortController | undefined;
   readonly #connectedAt = Date.now();
@@ -61,6 +65,7 @@ export class DirectViewer {
     this.#spec = spec;
     this.#viewer = viewer;
     this.#options = options;
+    this.#sources = options.sources ?? new DirectSources(spec);
     this.closed = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -70,7 +75,7 @@ export class DirectViewer {
     return this.#viewer.clientId;
   }
 
-  /** Which URL is playing: 0 is the primary, n the n-th failover URL. */
+  /** Which URL is playing: 0 is the primary, n the n-th failover URL, or one that was named. */
   get failoverIndex(): number {
     return this.#continuous?.index ?? this.#failoverIndex;
   }
@@ -120,7 +125,7 @@ export class DirectViewer {
         );
         this.#detach('ended');
       } else if (req.method === 'GET') {
-        const opened = await openStream(this.#spec, req, this.#options, opening.signal);
+        const opened = await openStream(this.#spec, this.#sources, req, this.#options, opening.signal);
         this.#response = opened.response;
         this.#failoverIndex = opened.failoverIndex;
         // The viewer may have left after the stream was open and before this line was reached.
@@ -196,10 +201,10 @@ export class DirectViewer {
   }
 
   #playContinuous(opened: OpenedStream, socket: Socket): void {
-    const { target, failoverUrls } = this.#spec;
     const play = new ContinuousPlay(opened, {
       ...this.#options,
-      targets: [target, ...failoverUrls.map((url) => ({ ...target, url }))],
+      target: this.#spec.target,
+      sources: this.#sources,
       goOn: this.#options.goOn ?? DEFAULT_GO_ON_POLICY,
     });
     this.#continuous = play;

@@ -18,6 +18,7 @@ import type { StreamSpec } from '../engine-api.ts';
 import { type AnswerPlan, planAnswer, unsatisfiable } from './answer-plan.ts';
 import { formatRange, isWholeRange, parseRange } from './byte-range.ts';
 import { within } from './deadline.ts';
+import type { DirectSources } from './direct-sources.ts';
 import { providerRefusal } from './provider-refusal.ts';
 
 export interface ProviderTimeouts extends UpstreamTimeouts {
@@ -38,6 +39,9 @@ export interface OpenStreamOptions {
   readonly onBreak?: (error: StreampoolError) => void;
 }
 
+/** URLs that are named, and refused, before a viewer is told so. */
+const MOST_NAMED = 4;
+
 /** A provider's answer that will be played, and the viewer's answer made of it. */
 export interface OpenedStream {
   readonly response: UpstreamResponse;
@@ -48,20 +52,30 @@ export interface OpenedStream {
 
 /**
  * Asks the provider for what the viewer asked for, and waits for the first byte of media. URLs are tried in order, the
- * failover URLs after the primary one, each within its share of the time; what is thrown is the first URL's reason.
+ * failover URLs after the primary one, then what the resolver names, each within its share of the time; what is thrown is
+ * the first URL's reason.
  */
 export async function openStream(
-  spec: StreamSpec,
+  spec: Pick<StreamSpec, 'target' | 'contentType'>,
+  sources: Pick<DirectSources, 'configured' | 'urlOf' | 'next' | 'hasResolver'>,
   req: IncomingMessage,
   options: OpenStreamOptions,
   signal: AbortSignal,
 ): Promise<OpenedStream> {
-  const urls = [spec.target.url, ...spec.failoverUrls];
+  const { configured } = sources;
+  const urls = Array.from({ length: configured }, (_, index) => sources.urlOf(index));
   const deadline = performance.now() + openingMs(options.timeouts);
+  const tried = new Set<number>();
   let reason: unknown;
-  for (const [failoverIndex, url] of urls.entries()) {
+  let failoverIndex: number | undefined = 0;
+  while (failoverIndex !== undefined && tried.size < configured + MOST_NAMED) {
+    const index: number = failoverIndex;
+    const url = sources.urlOf(index);
     const target = { ...spec.target, url };
-    const share = Math.max(0, deadline - performance.now()) / (urls.length - failoverIndex);
+    tried.add(index);
+    // Each of those that follow has as much; who may yet be named counts as one.
+    const others = Math.max(0, configured - 1 - index) + Number(sources.hasResolver);
+    const share = Math.max(0, deadline - performance.now()) / (1 + others);
     try {
       const opened = await within(share, signal, (late) =>
         openUrl(
@@ -72,10 +86,13 @@ export async function openStream(
           late,
         ),
       );
-      return { ...opened, failoverIndex };
+      return { ...opened, failoverIndex: index };
     } catch (error) {
       if (signal.aborted || !isStreampoolError(error)) throw error;
       reason ??= error;
+      const isNamed = index + 1 >= configured;
+      failoverIndex = isNamed ? await sources.next({ index, error }) : index + 1;
+      if (failoverIndex !== undefined && tried.has(failoverIndex)) break;
     }
   }
   throw reason;
