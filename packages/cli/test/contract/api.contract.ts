@@ -521,7 +521,7 @@ function send(
   return new Promise((resolve, reject) => {
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const sent = text === undefined ? headers : { 'content-type': 'application/json', ...headers };
-    const asked = request(url, { method, agent: false, headers: sent, timeout: 15_000 }, (response) => {
+    const asked = request(url, { method, agent: false, headers: sent, timeout: 60_000 }, (response) => {
       let got = '';
       response.on('data', (chunk) => {
         got += chunk;

@@ -15,7 +15,7 @@ afterAll(() => canary.close());
 function ask(path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     const { hostname, port } = new URL(stage.server.url);
-    const call = request({ hostname, port, path, agent: false, timeout: 10_000 }, (response) => {
+    const call = request({ hostname, port, path, agent: false, timeout: 30_000 }, (response) => {
       let body = '';
       response.on('data', (data: Buffer) => {
         body += data.toString('latin1');
