@@ -89,6 +89,9 @@ export class Network implements HlsOrigin {
     const { programme: before } = this.#wanted;
     const { programme } = wanted;
     if (this.#isClosed || programme.startedAtMs < before.startedAtMs) return;
+    // What was read before it was stopped: nobody begins a programme again under its old time.
+    const isOld = before.stoppedAtMs !== undefined && programme.stoppedAtMs === undefined;
+    if (isOld && programme.startedAtMs === before.startedAtMs) return;
     this.#wanted = wanted;
     if (programme.startedAtMs > before.startedAtMs)
       this.#then(async () => {

@@ -22,6 +22,16 @@ test('gateways count together while there is a Redis, and each for itself while 
   for (let i = 0; i < 3; i++) await gateways[0]!.failed('203.0.113.2');
   await expect(gateways[1]!.mayTry('203.0.113.2')).rejects.toMatchObject({ code: 'RATE_LIMITED' });
   await expect(gateways[1]!.mayTry('203.0.113.3')).resolves.toBeUndefined();
+  // Players are not held up for it: who is over the limit of all is let in once more, at the most.
+  const watch = async (gateway: number): Promise<string> =>
+    gateways[gateway]!.watch('203.0.113.6').then(
+      () => 'ok',
+      (error: { code: string }) => error.code,
+    );
+  const begun = [];
+  for (let i = 0; i < 3; i++) begun.push(await watch(0));
+  expect(begun).toEqual(['ok', 'ok', 'ok']);
+  await waitFor(async () => (await watch(1)) === 'RATE_LIMITED', { what: 'the other gateway knowing it' });
 
   // It stands still: its connections are there, and are not answered.
   server.stop();
@@ -30,6 +40,7 @@ test('gateways count together while there is a Redis, and each for itself while 
   expect(alone).toEqual(['ok', 'ok', 'ok', 'RATE_LIMITED']);
   expect(await ask(1, '203.0.113.4')).toBe('ok');
   await expect(gateways[0]!.mayTry('203.0.113.5')).resolves.toBeUndefined();
+  await expect(gateways[1]!.watch('203.0.113.7')).resolves.toBeUndefined();
   for (const store of stores) store.close();
   await server.close();
 });

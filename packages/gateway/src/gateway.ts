@@ -99,10 +99,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     isClosing: () => leaving || closing !== undefined,
   };
   const app = gatewayApp(services, log);
-  const door = new ViewerDoor({ services, log, onHandedOver: (req) => http.handOver(req.socket) });
+  const door = new ViewerDoor({ services, log });
   const hlsDoor = options.hls && new HlsDoor({ services, log, edge: options.hls });
   const http: HttpServer = new HttpServer((req, res) => {
-    if (nodeDoor?.serve(req, res, () => http.handOver(req.socket))) return;
+    if (nodeDoor?.serve(req, res)) return;
     if (!hlsDoor?.serve(req, res) && !door.serve(req, res)) app(req, res);
   }, config);
   const unlisten = engine.on('viewer_detached', (viewer) => {

@@ -136,8 +136,8 @@ export type ProbeUrl = (url: string) => Promise<{ status: number }>;
 
 /** Where other nodes of the cluster come in. */
 export interface NodeDoor {
-  /** Serves the request if it is one of another node; `handOver` is called when nothing else may be answered on its socket. */
-  serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean;
+  /** Serves the request if it is one of another node. */
+  serve(req: IncomingMessage, res: ServerResponse): boolean;
 }
 
 /** What the other nodes of the cluster can be asked to do. Undefined where a node does not answer; only what says so rejects. */

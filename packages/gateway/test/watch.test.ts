@@ -1,5 +1,7 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { StreampoolError } from '@streampool/errors';
+import { openBareBody } from '@streampool/upstream';
 import { closeAll, GatewayUnderTest, json } from './gateway-under-test.ts';
 
 afterEach(closeAll);
@@ -241,23 +243,35 @@ describe('a stream that cannot be opened', () => {
 
 test('what a viewer sends after its request is not answered in the middle of the picture', async () => {
   const it = await GatewayUnderTest.start();
+  let picture: Socket | undefined;
   it.engine.onWatch = (_spec, { res }) => {
-    const socket = res.socket!;
-    res.writeHead(200, { Connection: 'close' });
-    res.flushHeaders();
-    res.detachSocket(socket);
-    socket.write('PICTURE');
+    picture = openBareBody(res, 200, {});
+    picture?.write('PICTURE');
   };
   const id = await it.define({ url: LIVE });
   const socket = connect(Number(new URL(it.url).port), '127.0.0.1');
   let received = '';
-  socket.on('data', (chunk) => {
-    received += chunk;
-    if (received.endsWith('PICTURE')) socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
-  });
+  const until = (end: string): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (chunk: Buffer): void => {
+        received += chunk;
+        if (!received.endsWith(end)) return;
+        socket.off('data', look);
+        resolve();
+      };
+      socket.on('data', look);
+    });
   socket.write(`GET /stream/${id} HTTP/1.1\r\nHost: x\r\n\r\n`);
-  await new Promise((resolve) => socket.once('close', resolve));
-  expect(received.endsWith('PICTURE')).toBe(true);
+  await until('PICTURE');
+  const asked = once(it.gateway.server, 'request');
+  socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n');
+  await asked;
+  // Whoever asks the same now has an answer: so has that request, if anybody would send it.
+  await it.get('/healthz');
+  picture?.write('MORE');
+  await until('MORE');
+  expect(received.endsWith('PICTUREMORE')).toBe(true);
+  socket.destroy();
 });
 
 test('a request to watch that is sent behind another one is not played', async () => {

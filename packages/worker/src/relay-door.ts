@@ -35,15 +35,12 @@ export class RelayDoor {
     this.#options = options;
   }
 
-  /** Serves the request if it is one of another node. `handOver` is called when the data plane has the socket. */
-  serve(req: IncomingMessage, res: ServerResponse, handOver: () => void): boolean {
+  /** Serves the request if it is one of another node. */
+  serve(req: IncomingMessage, res: ServerResponse): boolean {
     const [path, id, query] = PATH.exec(req.url ?? '') ?? [];
     if (path === undefined) return false;
-    this.#relay(req, res, id, new URLSearchParams(query)).then(
-      () => {
-        if (res.headersSent && res.socket === null) handOver();
-      },
-      (error: unknown) => refuseNode(res, error, this.#options.log),
+    this.#relay(req, res, id, new URLSearchParams(query)).catch((error: unknown) =>
+      refuseNode(res, error, this.#options.log),
     );
     return true;
   }

@@ -134,11 +134,11 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   });
   const slotDoor = new SlotDoor({ slots, log, token: internalToken });
   const nodeDoor: NodeDoor = {
-    serve: (req, res, handOver) =>
+    serve: (req, res) =>
       controlDoor.serve(req, res) ||
       operatorDoor.serve(req, res) ||
       slotDoor.serve(req, res) ||
-      (role === 'worker' && (hlsDoor.serve(req, res) || relayDoor.serve(req, res, handOver))),
+      (role === 'worker' && (hlsDoor.serve(req, res) || relayDoor.serve(req, res))),
   };
   const playing = new PlayingStreams(engine);
   const limits = role === 'gateway' ? rateLimitStore(redisUrl) : undefined;

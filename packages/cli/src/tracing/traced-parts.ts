@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { NodeDoor } from '@streampool/gateway';
 import type { Ownership } from '@streampool/streaming';
 import { NO_TRACER, type Tracer, traced } from '@streampool/tracing';
@@ -46,11 +46,11 @@ const INTERNAL = /^\/internal\/(streams|hls)\//;
 export function tracedNodeDoor(door: NodeDoor, tracer: Tracer): NodeDoor {
   if (tracer === NO_TRACER) return door;
   return {
-    serve(req, res, handOver) {
+    serve(req, res) {
       const what = INTERNAL.exec(req.url ?? '')?.[1];
       const parent = req.headers.traceparent;
       // Without a caller's span it would be one trace per segment that somebody fetches.
-      if (what === undefined || typeof parent !== 'string') return door.serve(req, res, handOver);
+      if (what === undefined || typeof parent !== 'string') return door.serve(req, res);
       const span = tracer.open(what === 'streams' ? 'node request' : 'node hls request', {
         kind: 'server',
         parent,
@@ -58,16 +58,20 @@ export function tracedNodeDoor(door: NodeDoor, tracer: Tracer): NodeDoor {
       });
       const end = (): void => span.end(res.statusCode >= 400 ? { code: `${res.statusCode}` } : undefined);
       res.once('close', end);
-      // What is answered may go on for hours: the span is that of its opening.
-      const writeHead = res.writeHead.bind(res);
-      res.writeHead = ((...head: Parameters<typeof writeHead>) => {
-        const written = writeHead(...head);
-        end();
-        return written;
-      }) as typeof res.writeHead;
-      return span.run(() => door.serve(req, res, handOver));
+      // A relay goes on for hours, and collectors see a span when it ends: its span is that of its opening.
+      if (what === 'streams') atHead(res, end);
+      return span.run(() => door.serve(req, res));
     },
   };
+}
+
+function atHead(res: ServerResponse, then: () => void): void {
+  const writeHead = res.writeHead.bind(res);
+  res.writeHead = ((...head: Parameters<typeof writeHead>) => {
+    const written = writeHead(...head);
+    then();
+    return written;
+  }) as typeof res.writeHead;
 }
 
 function callerOf(req: IncomingMessage): Record<string, string> {

@@ -40,28 +40,34 @@ export interface RateLimitsOptions {
  */
 export class RateLimits {
   readonly #api: RateLimiterAbstract | undefined;
-  readonly #watch: RateLimiterAbstract | undefined;
+  readonly #watch: RateLimiterMemory | undefined;
+  /** Of all gateways together. */
+  readonly #watchOfAll: RateLimiterAbstract | undefined;
   readonly #failures: RateLimiterAbstract | undefined;
 
   constructor({ settings, redis, keyPrefix = '' }: RateLimitsOptions) {
-    const limiter = (name: string, { count, perMs }: RateLimit, shared: boolean) => {
-      if (count === 0) return undefined;
-      const options = { points: count, duration: perMs / 1_000, keyPrefix: `${keyPrefix}limit:${name}` };
-      const memory = new RateLimiterMemory(options);
-      return redis === undefined || !shared
-        ? memory
+    const optionsOf = (name: keyof RateLimitSettings) => ({
+      points: settings[name].count,
+      duration: settings[name].perMs / 1_000,
+      keyPrefix: `${keyPrefix}limit:${name}`,
+    });
+    const alone = (name: keyof RateLimitSettings) =>
+      settings[name].count === 0 ? undefined : new RateLimiterMemory(optionsOf(name));
+    const together = (name: keyof RateLimitSettings, insuranceLimiter?: RateLimiterMemory) =>
+      settings[name].count === 0 || redis === undefined
+        ? undefined
         : new RateLimiterRedis({
-            ...options,
+            ...optionsOf(name),
             storeClient: redis,
-            insuranceLimiter: memory,
+            ...(insuranceLimiter && { insuranceLimiter }),
             // Who is over the limit is told so without asking again.
-            inMemoryBlockOnConsumed: count,
+            inMemoryBlockOnConsumed: settings[name].count,
           });
-    };
-    this.#api = limiter('api', settings.api, true);
-    this.#failures = limiter('failures', settings.failures, true);
-    // Of one gateway: a player does not wait for Redis.
-    this.#watch = limiter('watch', settings.watch, false);
+    const [api, failures] = [alone('api'), alone('failures')];
+    this.#api = together('api', api) ?? api;
+    this.#failures = together('failures', failures) ?? failures;
+    this.#watch = alone('watch');
+    this.#watchOfAll = together('watch');
   }
 
   /** @throws StreampoolError RATE_LIMITED */
@@ -69,9 +75,17 @@ export class RateLimits {
     if (!isLocal(address)) await consume(this.#api, `${token ?? ''}|${address}`);
   }
 
-  /** @throws StreampoolError RATE_LIMITED */
+  /**
+   * A player does not wait for Redis: it is counted there behind its back, and whoever is found to be over the limit of all
+   * gateways is refused here from then on. @throws StreampoolError RATE_LIMITED
+   */
   async watch(address: string): Promise<void> {
-    if (!isLocal(address)) await consume(this.#watch, address);
+    if (isLocal(address)) return;
+    await consume(this.#watch, address);
+    this.#watchOfAll?.consume(address).catch((thrown: unknown) => {
+      if (!(thrown instanceof RateLimiterRes)) return;
+      void this.#watch?.block(address, Math.ceil(thrown.msBeforeNext / 1_000));
+    });
   }
 
   /** Before a token is looked at. @throws StreampoolError RATE_LIMITED */

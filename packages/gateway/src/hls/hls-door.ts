@@ -4,6 +4,7 @@ import type { HlsAnswer, HlsRequest } from '@streampool/hls';
 import { type HlsEdge, sendBody } from '@streampool/hls-edge';
 import type { StreamDefinition } from '@streampool/state';
 import type { Logger } from 'pino';
+import { networkStreamId } from '../broadcast/network-definition.ts';
 import { allowOtherOrigins } from '../http/cross-origin.ts';
 import { sendError } from '../http/error-response.ts';
 import { beginRequest, type RequestContext } from '../http/request-context.ts';
@@ -28,16 +29,21 @@ interface Knock {
   readonly streamId: string;
   /** Below the stream's folder. */
   readonly path: string;
+  /** It asks for a network by its name. */
+  readonly isNetwork: boolean;
   readonly query: URLSearchParams;
 }
 
 const ENTRY = 'playlist.m3u8';
+/** What that is called at networks, as m3u-proxy's clients know it. */
+const NETWORK_ENTRY = 'live.m3u8';
 const PLAYLIST_PATH = /\.m3u8?$/i;
 const PLAYLIST_TYPE = 'application/vnd.apple.mpegurl';
 
 /**
- * Where players get HLS: `GET` and `HEAD /hls/{id}/playlist.m3u8` and what is below. In front of the application, like the
- * {@link ViewerDoor}. Every playlist, segment and part that a player asks for says that it is still there.
+ * Where players get HLS: `GET` and `HEAD /hls/{id}/playlist.m3u8` and what is below, and the same of networks by their names:
+ * `/broadcast/{network}/live.m3u8`, `/segment/…`. In front of the application, like the {@link ViewerDoor}. Every playlist,
+ * segment and part that a player asks for says that it is still there.
  */
 export class HlsDoor {
   readonly #services: Services;
@@ -46,6 +52,7 @@ export class HlsDoor {
   readonly #addressOf: AddressOf;
   readonly #definitions: Definitions;
   readonly #path: RegExp;
+  readonly #networkPath: RegExp;
 
   constructor({ services, edge, log }: HlsDoorOptions) {
     this.#services = services;
@@ -56,19 +63,32 @@ export class HlsDoor {
     edge.onStop((streamId) => this.#definitions.forget(streamId));
     const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
     this.#path = new RegExp(`^(?:${prefix})?/hls/([^/?#]+)/([^?#]+)(?:\\?(.*))?$`, 's');
+    this.#networkPath = new RegExp(
+      `^(?:${prefix})?/broadcast/([^/?#]+)/(live\\.m3u8|segment/[^?#]+)(?:\\?(.*))?$`,
+      's',
+    );
   }
 
   /** Serves the request if it is one for HLS. False: it is somebody else's. */
   serve(req: IncomingMessage, res: ServerResponse): boolean {
     if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-    const [, id, path, query] = this.#path.exec(req.url ?? '') ?? [];
-    if (id === undefined || path === undefined) return false;
+    const knock = this.#knockOf(req.url ?? '');
+    if (!knock) return false;
     const context = beginRequest(req, res, this.#log);
-    const knock = { streamId: decoded(id), path, query: new URLSearchParams(query) };
     this.#answer(req, res, context, knock).catch((error) => {
       if (!req.socket.destroyed) sendError(res, error);
     });
     return true;
+  }
+
+  #knockOf(url: string): Knock | undefined {
+    const stream = this.#path.exec(url);
+    const [, name, path, query] = stream ?? this.#networkPath.exec(url) ?? [];
+    if (name === undefined || path === undefined) return undefined;
+    const shared = { query: new URLSearchParams(query), isNetwork: !stream };
+    if (stream) return { ...shared, streamId: decoded(name), path };
+    const streamId = networkStreamId(decoded(name));
+    return { ...shared, streamId, path: path === NETWORK_ENTRY ? ENTRY : path };
   }
 
   async #answer(
@@ -84,6 +104,8 @@ export class HlsDoor {
     const isKnown = this.#edge.audience.has(streamId, viewer.clientId);
     const pass = await this.#letIn(req, knock, viewer, isKnown);
     const definition = await this.#definitions.get(streamId);
+    if (knock.isNetwork && !definition?.programme)
+      throw new StreampoolError('BROADCAST_NOT_FOUND', 'There is no network of this name');
     if (!definition) throw streamNotFound();
     res.setHeader('X-Stream-ID', streamId);
     res.setHeader('X-Client-ID', viewer.clientId);
@@ -213,6 +235,7 @@ export class HlsDoor {
       if (!inner) throw new StreampoolError('NOT_FOUND', 'The stream has no such variant');
       [asked, below] = [inner, place.rest];
     }
+    if (asked.programme) below = networkPath(below);
     const stream = hlsStreamOf(asked, this.#services.config.defaultUserAgent);
     const request: HlsRequest = { path: below, query, ...(range !== undefined && { range }) };
     const { answer } = await this.#edge.answer(stream, request, signal);
@@ -278,6 +301,13 @@ function ladderAnswer({ variants = [] }: StreamDefinition): HlsAnswer {
     maxAgeMs: 0,
     body: Buffer.from(ladderPlaylist(variants)),
   };
+}
+
+/** Of what a network answers to nodes, what players may have. */
+function networkPath(path: string): string {
+  if (path === ENTRY) return NETWORK_ENTRY;
+  if (path.startsWith('segment/')) return path;
+  throw new StreampoolError('NOT_FOUND', 'A network has a playlist and segments');
 }
 
 /** What is played of a stream that itself only leads to others. */

@@ -9,6 +9,8 @@ export interface WebhookFigures {
   readonly waiting: number;
 }
 
+const OUTCOMES = ['delivered', 'retried', 'dead', 'gone'];
+
 /** What becomes of what webhooks are told by this process. */
 export class WebhookMeter implements Meter {
   readonly #attempts = new DurationHistogram({
@@ -22,8 +24,10 @@ export class WebhookMeter implements Meter {
   /** An attempt has ended: `delivered`, `retried`, `dead` or `gone`. */
   readonly observe = (outcome: string, ms: number): void => this.#attempts.of(outcome)(ms);
 
-  /** Whom to ask at a scrape. */
+  /** Whom to ask at a scrape, where webhooks are served. */
   watch(figures: () => WebhookFigures): void {
+    // A counter that appears with its first event has not increased: the first dead letter would alert nobody.
+    for (const outcome of OUTCOMES) this.#attempts.of(outcome);
     this.#figures = figures;
   }
 

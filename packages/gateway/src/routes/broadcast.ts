@@ -1,10 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
-import { type HlsEdge, sendBody } from '@streampool/hls-edge';
 import { redactText, redactUrl } from '@streampool/redaction';
 import type { StreamDefinition } from '@streampool/state';
-import type { Request, Response } from 'express';
 import { networkDefinition, networkStreamId, programmeTemplate } from '../broadcast/network-definition.ts';
-import { carryQuery, splitQuery } from '../hls/carried-query.ts';
 import { hlsStreamOf } from '../hls/hls-stream.ts';
 import { type Route, route } from '../http/route.ts';
 import {
@@ -17,7 +14,6 @@ import {
   startBody,
 } from '../schemas/broadcast.ts';
 import { redactLabels } from '../streams/shown.ts';
-import { plainAddress } from '../viewers/viewer-identity.ts';
 import type { Services } from './services.ts';
 
 /** What the node that plays a network says of it; see the package broadcast. */
@@ -32,12 +28,9 @@ interface Told {
 }
 
 const STATUS = 'status.json';
-const PLAYLIST = 'live.m3u8';
 const LABEL = ['broadcast', 'true'] as const;
-/** A player that takes nothing for this long is gone; ms. */
-const STUCK_MS = 10_000;
 
-/** Networks: channels made of programmes, and recordings. */
+/** Networks: channels made of programmes, and recordings. What their viewers get, the HLS door serves. */
 export function broadcastRoutes(services: Services): Route[] {
   const { state, transcode, config, hls: edge } = services;
   if (!edge) return [];
@@ -55,14 +48,6 @@ export function broadcastRoutes(services: Services): Route[] {
     const signal = AbortSignal.timeout(2 * config.facts.streamTimeoutMs);
     const { answer } = await edge.answer(streamOf(definition), { path: STATUS, query }, signal);
     return JSON.parse((await wholeBody(answer.body)).toString()) as Told;
-  };
-  /** Where viewers need a token, here too. What the addresses in a playlist need then is returned. */
-  const letIn = async (req: Request, { id }: StreamDefinition): Promise<string> => {
-    const { viewerAccess } = services;
-    if (!viewerAccess.needsToken) return '';
-    const query = new URLSearchParams(req.originalUrl.split(/\?(.*)/s, 2)[1]);
-    const pass = await viewerAccess.check(req, id, query, { ip: plainAddress(req.ip) });
-    return splitQuery(query, pass).carried;
   };
   const shown = (definition: StreamDefinition, told: Told) => ({
     network_id: definition.programme?.network ?? '',
@@ -174,12 +159,6 @@ export function broadcastRoutes(services: Services): Route[] {
       quiet: true,
       errors: ['BROADCAST_NOT_FOUND', 'NOT_FOUND', 'NODE_UNREACHABLE'],
       answers: { 200: { description: 'A live playlist', contentType: 'application/vnd.apple.mpegurl' } },
-      async handle({ params: { network }, req, res }) {
-        res.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
-        const definition = await known(network);
-        const carried = await letIn(req, definition);
-        await send(edge, streamOf(definition), PLAYLIST, { req, res, carried });
-      },
     }),
     route({
       method: 'get',
@@ -191,12 +170,6 @@ export function broadcastRoutes(services: Services): Route[] {
       quiet: true,
       errors: ['BROADCAST_NOT_FOUND', 'NOT_FOUND', 'NODE_UNREACHABLE'],
       answers: { 200: { description: 'A transport stream', contentType: 'video/mp2t' } },
-      async handle({ params: { network, file }, req, res }) {
-        const definition = await known(network);
-        await letIn(req, definition);
-        res.setHeader('Cache-Control', 'max-age=86400');
-        await send(edge, streamOf(definition), `segment/${file}`, { req, res });
-      },
     }),
     route({
       method: 'delete',
@@ -224,30 +197,6 @@ function stopped(definition: StreamDefinition): StreamDefinition {
   const { programme } = definition;
   if (!programme || programme.stoppedAtMs !== undefined) return definition;
   return { ...definition, programme: { ...programme, stoppedAtMs: Date.now() } };
-}
-
-async function send(
-  edge: HlsEdge,
-  stream: ReturnType<typeof hlsStreamOf>,
-  path: string,
-  { req, res, carried = '' }: { req: Request; res: Response; carried?: string },
-): Promise<undefined> {
-  const left = new AbortController();
-  req.once('close', () => left.abort());
-  const request = { path, query: new URLSearchParams() };
-  const { answer } = await edge.answer(stream, request, left.signal);
-  const { status, contentType } = answer;
-  const body =
-    carried !== '' && Buffer.isBuffer(answer.body)
-      ? Buffer.from(carryQuery(answer.body.toString(), carried))
-      : answer.body;
-  res.setHeader('Access-Control-Allow-Origin', '*');
-  res.writeHead(status, {
-    'Content-Type': contentType,
-    ...(body.length !== undefined && { 'Content-Length': body.length }),
-  });
-  await sendBody(res, body, { stuckMs: STUCK_MS });
-  return undefined;
 }
 
 async function wholeBody(body: Buffer | { open(): AsyncIterable<Buffer> }): Promise<Buffer> {

@@ -19,8 +19,6 @@ import { type AddressOf, addressReader, type ViewerIdentity, viewerIdentity } fr
 export interface ViewerDoorOptions {
   readonly services: Services;
   readonly log: Logger;
-  /** Called when the data plane has taken a viewer's socket over. */
-  readonly onHandedOver: (req: IncomingMessage) => void;
 }
 
 /** A request as far as the door understands it. */
@@ -36,17 +34,15 @@ interface Knock {
 export class ViewerDoor {
   readonly #services: Services;
   readonly #log: Logger;
-  readonly #onHandedOver: (req: IncomingMessage) => void;
   readonly #addressOf: AddressOf;
   readonly #present: PresentViewers;
   /** Viewers whose response has not begun, by the id their player chose. */
   readonly #starting = new Map<string, IncomingMessage>();
   readonly #path: RegExp;
 
-  constructor({ services, log, onHandedOver }: ViewerDoorOptions) {
+  constructor({ services, log }: ViewerDoorOptions) {
     this.#services = services;
     this.#log = log;
-    this.#onHandedOver = onHandedOver;
     this.#addressOf = addressReader(services.config.trustedProxies);
     this.#present = new PresentViewers(services.engine);
     const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
@@ -158,7 +154,6 @@ export class ViewerDoor {
       const spec = streamSpec(definition, config.defaultUserAgent);
       await engine.watch(spec, { ...identity, requestId: context.id, req, res });
       if (!res.headersSent) outcome = 'left';
-      else if (res.socket === null && !res.writableFinished) this.#onHandedOver(req);
     } catch (error) {
       outcome = req.socket.destroyed ? 'left' : isStreampoolError(error) ? error.code : 'INTERNAL';
       if (isUnknownPlaylist(error, definition) && !res.headersSent) {

@@ -1,0 +1,93 @@
+import type { HlsAnswer, HlsRequest } from '@streampool/hls';
+import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
+import type { EmitEngineEvent } from '@streampool/streaming';
+import { pino } from 'pino';
+import { networkDefinition, networkStreamId } from '../../src/broadcast/network-definition.ts';
+import type { GatewayConfig } from '../../src/index.ts';
+import { closeAll, GatewayUnderTest } from '../gateway-under-test.ts';
+
+const PLAYLIST = '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.000,\nsegment/live000000.ts\n';
+const ID = networkStreamId('one');
+
+const edges: HlsEdge[] = [];
+afterEach(async () => {
+  await Promise.all(edges.splice(0).map((edge) => edge.close()));
+  await closeAll();
+});
+
+/** A node with one network, which answers as those of the package broadcast do. */
+async function stage(config: Partial<GatewayConfig> = {}) {
+  const asked: string[] = [];
+  let emit: EmitEngineEvent = () => {};
+  const answer = async ({ path }: HlsRequest): Promise<HlsAnswer> => {
+    asked.push(path);
+    return path === 'live.m3u8'
+      ? {
+          ...{ status: 200, kind: 'playlist', contentType: 'application/vnd.apple.mpegurl', maxAgeMs: 0 },
+          ...{ body: Buffer.from(PLAYLIST), targetDurationMs: 6_000 },
+        }
+      : {
+          ...{ status: 200, kind: 'media', contentType: 'video/mp2t', maxAgeMs: 60_000 },
+          body: Buffer.from('0123456789'),
+        };
+  };
+  const edge = new HlsEdge({
+    engine: {
+      adopt:
+        () =>
+        (event, ...args) =>
+          emit(event, ...args),
+    },
+    open: () => ({ origin: { answer, closed: new Promise(() => {}), close: async () => {} } }),
+    settings: DEFAULT_EDGE_SETTINGS,
+    log: pino({ level: 'silent' }),
+  });
+  edges.push(edge);
+  const it = await GatewayUnderTest.start(config, { hls: edge });
+  emit = (event, ...args) => it.engine.emit(event, ...args);
+  const body = { stream_url: 'http://provider.example/film.ts' } as never;
+  const resolved = { args: ['-i', '{input_url}', '-f', 'mpegts', 'pipe:1'] } as never;
+  await it.state.putStream(networkDefinition('one', body, resolved, { nowMs: 1_000, before: undefined }));
+  return { it, edge, asked };
+}
+
+test('who watches a network is a viewer, known by its address and player, or by the id that it chose', async () => {
+  const { it, edge, asked } = await stage();
+  for (let polls = 0; polls < 2; polls++) {
+    const response = await it.get('/broadcast/one/live.m3u8');
+    expect(response.status).toBe(200);
+    const segment = (await response.text()).split('\n').find((line) => line.endsWith('.ts'));
+    expect((await it.get(`/broadcast/one/${segment}`)).status).toBe(200);
+  }
+  expect(edge.viewers(ID)).toMatchObject([{ streamId: ID, bytes: expect.any(Number) }]);
+  expect(edge.viewers(ID)[0]!.bytes).toBeGreaterThan(20);
+  const chosen = await (await it.get('/broadcast/one/live.m3u8?client_id=kodi')).text();
+  expect(chosen).toContain('live000000.ts?client_id=kodi\n');
+  expect(edge.viewers(ID).map(({ clientId }) => clientId)).toContain('kodi');
+  expect(asked).toContain('segment/live000000.ts');
+  expect(asked).not.toContain('playlist.m3u8');
+});
+
+test('a viewer of a network can be ended, and is told so', async () => {
+  const { it, edge } = await stage();
+  await it.get('/broadcast/one/live.m3u8?client_id=kodi');
+  expect(edge.disconnect('kodi')).toBe(true);
+  const response = await it.get('/broadcast/one/live.m3u8?client_id=kodi');
+  expect([response.status, (await response.json()) as object]).toMatchObject([410, { code: 'VIEWER_ENDED' }]);
+});
+
+test('the stream of a network is played below /hls, too; what nodes tell each other of it is not for players', async () => {
+  const { it, asked } = await stage();
+  expect(await (await it.get(`/hls/${ID}/playlist.m3u8`)).text()).toBe(PLAYLIST);
+  expect((await it.get(`/hls/${ID}/status.json`)).status).toBe(404);
+  expect(asked).toEqual(['live.m3u8']);
+});
+
+test('there is no network of a stream that is none, and none of another name', async () => {
+  const { it } = await stage();
+  const response = await it.get('/broadcast/two/live.m3u8');
+  expect([response.status, (await response.json()) as object]).toMatchObject([
+    404,
+    { code: 'BROADCAST_NOT_FOUND' },
+  ]);
+});
