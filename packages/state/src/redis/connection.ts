@@ -89,9 +89,9 @@ export class Connection {
   }
 
   /** @throws StreampoolError STATE_UNAVAILABLE, INTERNAL, and what the script refuses with */
-  async run(...[name, ...args]: ScriptCall): Promise<unknown> {
-    const [result] = await this.runAll([[name, ...args]]);
-    return result;
+  run(...call: ScriptCall): Promise<unknown> {
+    // Not as a pipeline of one: making a pipeline costs the client more than the script does.
+    return this.command((redis) => queue(redis, call, this.prefix));
   }
 
   /**
@@ -100,10 +100,7 @@ export class Connection {
    */
   async runAll(calls: readonly ScriptCall[], options: { patient?: boolean } = {}): Promise<unknown[]> {
     return this.pipeline((pipeline) => {
-      for (const [name, ...args] of calls) {
-        const commands = pipeline as unknown as Record<string, (...args: (string | number)[]) => unknown>;
-        (commands[commandName(name)] as (...args: (string | number)[]) => unknown)(this.prefix, ...args);
-      }
+      for (const call of calls) queue(pipeline, call, this.prefix);
     }, options);
   }
 
@@ -201,6 +198,16 @@ function readCertificate(path: string): Buffer {
       },
     );
   }
+}
+
+/** Sends a script, or puts it into a pipeline. */
+function queue(
+  to: Redis | ChainableCommander,
+  [name, ...args]: ScriptCall,
+  prefix: string,
+): Promise<unknown> {
+  const scripts = to as unknown as Record<string, (...args: (string | number)[]) => Promise<unknown>>;
+  return (scripts[commandName(name)] as (...args: (string | number)[]) => Promise<unknown>)(prefix, ...args);
 }
 
 function commandName(name: ScriptName): string {

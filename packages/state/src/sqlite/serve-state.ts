@@ -11,7 +11,12 @@ export function serveState(port: MessagePort, open: () => ClusterState): void {
     port.postMessage({ ready: false, error: sendError(error) } satisfies Greeting);
     return;
   }
-  port.on('message', async ({ id, method, args }: Call) => {
+  let unsent: Answer[] = [];
+  const send = (): void => {
+    if (unsent.length > 0) port.postMessage(unsent);
+    unsent = [];
+  };
+  const serve = async ({ id, method, args }: Call): Promise<void> => {
     const call = state[method] as (...args: unknown[]) => Promise<unknown>;
     let answer: Answer;
     try {
@@ -19,8 +24,14 @@ export function serveState(port: MessagePort, open: () => ClusterState): void {
     } catch (error) {
       answer = { id, error: sendError(error) };
     }
-    port.postMessage(answer);
-    if (method === 'close') port.close();
+    // Steps that were asked for together are done before this: their answers are one message.
+    if (unsent.push(answer) === 1) process.nextTick(send);
+    if (method !== 'close') return;
+    send();
+    port.close();
+  };
+  port.on('message', (calls: readonly Call[]) => {
+    for (const call of calls) void serve(call);
   });
   port.postMessage({ ready: true } satisfies Greeting);
 }

@@ -27,8 +27,8 @@ interface StoredRow {
 
 /** How long a renewal waits to be written, ms: what comes until then is written in the order of the file, so fewer pages are. */
 const WRITE_WITHIN_MS = 1_000;
-/** Renewals of one transaction: a millisecond or two, which is what others wait for it at most. */
-const WRITES_AT_ONCE = 300;
+/** Renewals of one transaction: less than a millisecond, which is what others wait for it at most. */
+const WRITES_AT_ONCE = 100;
 const NEXT_WRITE_MS = 10;
 /** No version of a file: what is known has to be read again. */
 const UNSURE = -1;

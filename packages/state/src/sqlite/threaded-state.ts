@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { ClusterState } from '../cluster-state.ts';
 import type { SqliteStateOptions } from './sqlite-cluster-state.ts';
-import { type Answer, type Greeting, receiveError, type StateMethod } from './thread-protocol.ts';
+import { type Answer, type Call, type Greeting, receiveError, type StateMethod } from './thread-protocol.ts';
 
 export interface ThreadedStateOptions extends Omit<SqliteStateOptions, 'now'> {
   /** The longest a caller waits for an answer, in ms. The step may still be done afterwards. */
@@ -12,7 +12,7 @@ export interface ThreadedStateOptions extends Omit<SqliteStateOptions, 'now'> {
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
-  readonly reject: (error: StreampoolError) => void;
+  readonly reject: (error: Error) => void;
   readonly timer: NodeJS.Timeout;
 }
 
@@ -76,6 +76,8 @@ class ThreadedState implements ClusterState {
   readonly #thread: StateThread;
   readonly #callTimeoutMs: number;
   readonly #waiting = new Map<number, Waiting>();
+  /** In their order. */
+  #unsent: Call[] = [];
   #lastId = 0;
   #closed: Promise<void> | undefined;
   /** Why no call can succeed any more. */
@@ -84,7 +86,9 @@ class ThreadedState implements ClusterState {
   constructor(thread: StateThread, callTimeoutMs: number) {
     this.#thread = thread;
     this.#callTimeoutMs = callTimeoutMs;
-    thread.on('message', (answer: Answer) => this.#take(answer));
+    thread.on('message', (answers: readonly Answer[]) => {
+      for (const answer of answers) this.#take(answer);
+    });
     thread.on('error', (error) => this.#end(`the state's thread failed: ${error.message}`));
     thread.on('exit', () => this.#end("the state's thread has ended"));
     // Only a pending call is a reason for the process to stay.
@@ -174,9 +178,29 @@ class ThreadedState implements ClusterState {
       }, this.#callTimeoutMs);
       this.#waiting.set(id, { resolve, reject, timer });
       if (this.#waiting.size === 1) this.#thread.ref();
-      this.#thread.postMessage({ id, method, args });
+      if (this.#unsent.push({ id, method, args }) === 1) process.nextTick(() => this.#send());
     });
     return answer as ReturnType<ClusterState[M]>;
+  }
+
+  /** What is asked in one moment is one message: waking the thread costs both sides more than most steps take. */
+  #send(): void {
+    const calls = this.#unsent;
+    this.#unsent = [];
+    try {
+      this.#thread.postMessage(calls);
+    } catch {
+      // One of them holds what cannot be cloned: it is refused alone.
+      for (const call of calls) this.#sendAlone(call);
+    }
+  }
+
+  #sendAlone(call: Call): void {
+    try {
+      this.#thread.postMessage([call]);
+    } catch (error) {
+      this.#settle(call.id)?.reject(error as Error);
+    }
   }
 
   #take(answer: Answer): void {
