@@ -1,19 +1,19 @@
-/** Step of a bucket in ms, and how many there are: up to 20 s, what is above counts as 20 s. */
-const STEP_MS = 0.5;
+/** How many there are: with steps of half a millisecond up to 20 s, what is above counts as that. */
 const BUCKETS = 40_000;
 
-/** Counts durations in ms and answers percentiles to half a millisecond, in fixed memory. */
+/** Counts durations in ms and answers percentiles to a step, half a millisecond by default, in fixed memory. */
 export class Histogram {
-  readonly #counts: Uint32Array;
+  readonly #counts = new Uint32Array(BUCKETS + 1);
+  readonly #stepMs: number;
   count = 0;
   max = 0;
 
-  constructor(counts?: Uint32Array) {
-    this.#counts = counts ?? new Uint32Array(BUCKETS + 1);
+  constructor(stepMs = 0.5) {
+    this.#stepMs = stepMs;
   }
 
   add(ms: number): void {
-    const bucket = Math.min(BUCKETS, Math.max(0, Math.floor(ms / STEP_MS)));
+    const bucket = Math.min(BUCKETS, Math.max(0, Math.floor(ms / this.#stepMs)));
     this.#counts[bucket] = this.#counts[bucket]! + 1;
     this.count += 1;
     if (ms > this.max) this.max = ms;
@@ -26,7 +26,7 @@ export class Histogram {
     let seen = 0;
     for (let bucket = 0; bucket <= BUCKETS; bucket++) {
       seen += this.#counts[bucket]!;
-      if (seen >= wanted) return Math.min(this.max, (bucket + 1) * STEP_MS);
+      if (seen >= wanted) return Math.min(this.max, (bucket + 1) * this.#stepMs);
     }
     return this.max;
   }

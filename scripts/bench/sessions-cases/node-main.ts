@@ -5,13 +5,12 @@ import {
   type ClusterState,
   openSqliteState,
   RedisClusterState,
-  type SessionState,
   type SessionTouch,
   TouchGroups,
 } from '@streampool/state';
 import { Histogram, type Percentiles } from '../measure/histogram.ts';
 
-export type StoreKind = 'redis' | 'sqlite' | 'none';
+export type StoreKind = 'redis' | 'sqlite';
 
 export type NodeOrder =
   /** `place`: a URL, or a file. */
@@ -21,9 +20,10 @@ export type NodeOrder =
   | { readonly order: 'warm'; readonly from: number; readonly to: number }
   /** Nothing but looking how late a timer is. */
   | { readonly order: 'idle'; readonly ms: number }
-  /** So many touches each second of the sessions from … to, in turn. */
+  /** So many touches each second of the sessions from … to, in turn. `bare`: nobody is asked, so that it costs what making them does. */
   | {
       readonly order: 'load';
+      readonly bare?: boolean;
       readonly from: number;
       readonly to: number;
       readonly perSecond: number;
@@ -49,16 +49,19 @@ export interface NodeResult {
   readonly cpuSeconds: number;
 }
 
-/** A store that answers at once: what is measured against it is the load's own. */
-const NOTHING: Pick<SessionState, 'touchSessions'> = {
-  touchSessions: async (_, touches) => touches.map(() => 'ok'),
-};
 const PLAYER = 'VLC/3.0.20 LibVLC/3.0.20';
 /** How often the touches that are due are made. */
 const TICK_MS = 2;
+/** How often it is looked how late the event loop is: that costs processor time itself. */
+const LOOK_MS = 10;
+/** Of what latencies are counted in. */
+const STEP_MS = 0.1;
+
+/** Asks for one touch: the answer, or `lost`. */
+type Ask = (touch: SessionTouch) => Promise<string>;
 
 let state: ClusterState | undefined;
-let groups: TouchGroups;
+let groups: TouchGroups | undefined;
 let node = '';
 /** The file, in SQLite. */
 let file: string | undefined;
@@ -74,7 +77,7 @@ async function open({ kind, place, node: name }: NodeOrder & { order: 'open' }):
     state = await openSqliteState({ path: place });
     file = place;
   }
-  groups = new TouchGroups({ state: state ?? NOTHING, node });
+  if (state) groups = new TouchGroups({ state, node });
   await state?.ping();
 }
 
@@ -147,17 +150,24 @@ async function fill(from: number, to: number): Promise<void> {
   }
 }
 
-/** Runs `work`, which makes touches, and measures them. */
+const askStore: Ask = async (touch) => {
+  if (!groups) throw new Error('there is no store');
+  return groups.touch(touch);
+};
+const askNobody: Ask = async () => 'ok';
+
+/** Runs `work`, which makes touches and is told when its time is over, and measures each from its call to its answer. */
 async function measured(
   work: (touch: (n: number) => Promise<void>, over: () => boolean) => Promise<void>,
   ms: number,
+  ask: Ask = askStore,
 ): Promise<NodeResult> {
-  const latency = new Histogram();
-  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const latency = new Histogram(STEP_MS);
+  const delay = monitorEventLoopDelay({ resolution: LOOK_MS });
   let lost = 0;
   const touch = async (n: number): Promise<void> => {
     const from = performance.now();
-    const answer = await groups.touch(touchOf(n)).catch(() => 'lost');
+    const answer = await ask(touchOf(n)).catch(() => 'lost');
     latency.add(performance.now() - from);
     if (answer !== 'ok') lost += 1;
   };
@@ -170,32 +180,35 @@ async function measured(
   delay.disable();
   return {
     ...{ touches: latency.count, lost, seconds, latency: latency.summary() },
-    // The histogram holds whole intervals: the delay is what is beyond the 1 ms between two looks.
-    loopDelayP99Ms: Math.max(0, delay.percentile(99) / 1e6 - 1),
+    // The histogram holds whole intervals: the delay is what is beyond the time between two looks.
+    loopDelayP99Ms: Math.max(0, delay.percentile(99) / 1e6 - LOOK_MS),
     cpuSeconds: (user + system) / 1e6,
   };
 }
 
-function load({ from, to, perSecond, ms }: NodeOrder & { order: 'load' }): Promise<NodeResult> {
+function load({ from, to, perSecond, ms, bare }: NodeOrder & { order: 'load' }): Promise<NodeResult> {
   return measured(
     (touch, isOver) =>
       new Promise((resolve) => {
         const startedAt = performance.now();
-        const under = new Set<Promise<void>>();
-        let made = 0;
+        let [made, answered] = [0, 0];
+        const onAnswer = (): void => {
+          answered += 1;
+        };
         const timer = setInterval(() => {
-          const due = ((performance.now() - startedAt) / 1_000) * perSecond;
-          for (; made < due; made++) {
-            // Neighbours in time are not neighbours in the store.
-            const one = touch(from + ((made * 7_919) % (to - from))).finally(() => under.delete(one));
-            under.add(one);
+          if (isOver()) {
+            if (answered < made) return;
+            clearInterval(timer);
+            resolve();
+            return;
           }
-          if (!isOver()) return;
-          clearInterval(timer);
-          void Promise.all(under).then(() => resolve());
+          const due = ((performance.now() - startedAt) / 1_000) * perSecond;
+          // Neighbours in time are not neighbours in the store.
+          for (; made < due; made++) touch(from + ((made * 7_919) % (to - from))).then(onAnswer);
         }, TICK_MS);
       }),
     ms,
+    bare ? askNobody : askStore,
   );
 }
 

@@ -16,8 +16,12 @@ export interface Figures {
   readonly p50Ms: number;
   readonly p99Ms: number;
   readonly loopDelayP99Ms: number;
-  /** Of one core, all nodes together with their threads. */
+  /** Of one core, all nodes together with their threads, and with what making the touches costs. */
   readonly cpuPercent: number;
+  /** What making those touches costs: the same nodes made as many just before and after that asked nobody. Undefined where they come as fast as they go. */
+  readonly bareCpuPercent?: number;
+  /** What asking the store costs: the difference of the two. */
+  readonly storeCpuPercent?: number;
   /** The same of the store's own server, where it has one. */
   readonly serverCpuPercent: number;
   /** Touches for a second of CPU of the nodes, and of the server: what they could do if nobody else wanted the processors. */
@@ -30,7 +34,7 @@ export interface Figures {
 }
 
 /** Later than that, and somebody else had the processors; ms. */
-const NOISY_MS = 5;
+const NOISY_MS = 2;
 
 export interface UsersResult {
   readonly store: 'redis' | 'sqlite';
@@ -79,16 +83,32 @@ export class Nodes {
     this.#filled = users;
   }
 
-  /** `perSecond`: of all processes together. */
+  /** `perSecond`: of all processes together. `ms`: of the store's part; making touches that ask nobody takes as long again. */
   async load(users: number, perSecond: number, ms: number): Promise<Figures> {
-    const [figures, control] = await Promise.all([
+    const part = (bare: boolean, partMs: number): Promise<Figures> =>
       this.#together(users, (node, from, to) =>
-        node.measure({ order: 'load', from, to, perSecond: perSecond / this.#nodes.length, ms }),
-      ),
+        node.measure({
+          order: 'load',
+          bare,
+          from,
+          to,
+          perSecond: perSecond / this.#nodes.length,
+          ms: partMs,
+        }),
+      );
+    const before = await part(true, ms / 2);
+    const [figures, control] = await Promise.all([
+      part(false, ms),
       this.#control.measure({ order: 'idle', ms }),
     ]);
+    const after = await part(true, ms / 2);
+    const bareCpuPercent = (before.cpuPercent + after.cpuPercent) / 2;
     const controlP99Ms = control.loopDelayP99Ms;
-    return { ...figures, controlP99Ms, isNoisy: controlP99Ms > NOISY_MS };
+    return {
+      ...figures,
+      ...{ bareCpuPercent, storeCpuPercent: Math.max(0, figures.cpuPercent - bareCpuPercent) },
+      ...{ controlP99Ms, isNoisy: controlP99Ms > NOISY_MS },
+    };
   }
 
   most(users: number, ms: number): Promise<Figures> {
@@ -143,18 +163,6 @@ export function figuresOf(results: readonly NodeResult[], serverCpu: number): Fi
   };
 }
 
-/** What one node needs to make so many touches a second, and nothing else: of one core. */
-export async function ownCpuPercent(perSecond: number, ms: number): Promise<number> {
-  const node = new NodeProcess();
-  try {
-    await node.obey({ order: 'open', kind: 'none', place: '', node: 'nobody' });
-    const result = await node.measure({ order: 'load', from: 0, to: 10_000, perSecond, ms });
-    return figuresOf([result], 0).cpuPercent;
-  } finally {
-    await node.close();
-  }
-}
-
 /** All sizes of one store with that many processes. */
 export async function runUsers(
   open: () => Promise<Place>,
@@ -178,93 +186,5 @@ export async function runUsers(
   } finally {
     await nodes.close();
     await place.close();
-  }
-}
-
-/** One step of the search for the number of users that a store is not enough for. */
-export interface Step {
-  readonly users: number;
-  readonly load: Figures;
-  readonly isEnough: boolean;
-}
-
-export interface Verdict {
-  /** One node of this store keeps up with so many; null: with none that were tried. */
-  readonly enoughFor: number | null;
-  readonly touchesPerSecond: number;
-  /** The fewest that it did not keep up with; null: there were none. */
-  readonly notFor: number | null;
-  /** A step failed while the control was late too: the store may well do better. */
-  readonly isNoisy: boolean;
-  readonly steps: readonly Step[];
-}
-
-export interface Search {
-  readonly from: number;
-  readonly most: number;
-  /** Of one step. */
-  readonly ms: number;
-  /** No step begins after that, of `performance.now()`. */
-  readonly until: number;
-}
-
-/** A store keeps up with so many users if it takes all their touches, and 99 of 100 are answered within this time; ms. */
-const PATIENCE_MS = 5;
-/** The search ends when what it is not enough for is less than so many times what it is enough for. */
-const CLOSE_ENOUGH = 1.25;
-
-/** Doubles or halves until it has both sides of the limit, and then goes between them. */
-export async function findLimit(
-  open: () => Promise<Place>,
-  { from, most, ms, until }: Search,
-  say: (text: string) => void,
-): Promise<Verdict> {
-  const place = await open();
-  const nodes = await Nodes.open(place, 1);
-  const steps: Step[] = [];
-  let enough: Step | undefined;
-  let tooMany: Step | undefined;
-  const next = (): number => {
-    if (enough && tooMany) return Math.round(Math.sqrt(enough.users * tooMany.users));
-    if (enough) return enough.users * 2;
-    return tooMany ? Math.round(tooMany.users / 2) : from;
-  };
-  const isFound = (): boolean =>
-    !!enough && (enough.users >= most || (!!tooMany && tooMany.users < enough.users * CLOSE_ENOUGH));
-  try {
-    while (performance.now() < until && !isFound() && next() >= 100) {
-      const step = await tryUsers(nodes, Math.min(most, next()), ms);
-      steps.push(step);
-      const { users, load, isEnough } = step;
-      if (isEnough) enough = step;
-      else tooMany = step;
-      const noisy = load.isNoisy ? `, noisy: control ${load.controlP99Ms?.toFixed(1)} ms` : '';
-      say(
-        `${place.kind}, ${users} users: ${isEnough ? 'enough' : 'not enough'}, p99 ${load.p99Ms} ms${noisy}`,
-      );
-      // Fewer users would be as late, and say as little.
-      if (!isEnough && load.isNoisy) break;
-    }
-  } finally {
-    await nodes.close();
-    await place.close();
-  }
-  return {
-    enoughFor: enough?.users ?? null,
-    touchesPerSecond: enough?.load.perSecond ?? 0,
-    notFor: tooMany?.users ?? null,
-    isNoisy: steps.some(({ isEnough, load }) => !isEnough && load.isNoisy),
-    steps,
-  };
-}
-
-/** What fails while others have the processors is tried again. */
-async function tryUsers(nodes: Nodes, users: number, ms: number): Promise<Step> {
-  await nodes.fill(users);
-  const wanted = users * TOUCHES_PER_USER_AND_SECOND;
-  for (let again = 1; ; again--) {
-    const load = await nodes.load(users, wanted, ms);
-    const isEnough = load.lost === 0 && load.p99Ms <= PATIENCE_MS && load.perSecond >= wanted * 0.97;
-    if (isEnough || !load.isNoisy || again === 0) return { users, load, isEnough };
   }
 }
