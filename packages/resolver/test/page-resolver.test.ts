@@ -160,7 +160,7 @@ test('a program that is not there, or does not end', async () => {
     guard: new AddressGuard(),
     programs: { ytdlp: '/nonexistent' },
     openCookies: () => undefined,
-    deadlineMs: 500,
+    deadlineMs: 20_000,
   });
   await expect(without.resolve(page({ name: 'streamlink', args: '' }))).rejects.toMatchObject({
     code: 'RESOLVER_MISSING',

@@ -244,7 +244,7 @@ describe('pacing', () => {
       return count;
     };
     const [unpaced, paced] = [await reads(0), await reads(100)];
-    expect(paced).toBeLessThan(unpaced / 4);
+    expect(paced).toBeLessThan(unpaced / 2);
     await server.close();
   });
 

@@ -14,7 +14,7 @@ import { type Balancer, startHaproxy, startNginx } from './balancer.ts';
 import { shipped } from './shipped.ts';
 
 const stage = new ClusterStage();
-/** 25 KB/s: whoever collects 64 KB before passing them on keeps it for more than two seconds. */
+/** 25 KB/s: whoever collects 64 KB before passing them on keeps them for seconds. */
 let sample: Sample;
 /** Always there, never ready: it answers 503 to everything. */
 let unready: Server;
@@ -32,7 +32,8 @@ beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   }
   sample = await makeSample({ seconds: 4, gopSeconds: 1, videoKbps: 130, constantRate: true });
-  await stage.open({ gateways: 2, workers: 2 });
+  // A source that is silent here is so on purpose.
+  await stage.open({ gateways: 2, workers: 2, env: { STALL_TIMEOUT: '30' } });
   stage.provider.live('/live.ts', sample, { start: 'keyframe' });
 });
 afterEach(() => stage.hangUp());
@@ -129,14 +130,18 @@ describe.each([
     balancers.push(balancer);
   });
 
-  test('a first picture at once, and then every piece as it comes', async () => {
-    const { url } = await create(balancer, 'flow');
-    const player = play(url);
-    expect(await player.waitForPicture()).toBeLessThan(1_500);
+  test('every piece is passed on as it comes', async () => {
+    const { id, url } = await create(balancer, 'flow');
+    const [player, direct] = [play(url), stage.play(stage.gateways[0]!, id)];
+    const newest = new Map<Player, number>();
+    for (const one of [player, direct]) one.check.onPcr = (base) => newest.set(one, base);
+    await Promise.all([player, direct].map((one) => one.waitForMedia(2)));
     expect(player.head).toMatchObject({ status: 200 });
-    player.resetGap();
-    await player.waitForMedia(3);
-    expect(player.longestGapMs).toBeLessThan(600);
+    // When nothing more comes, whoever looks past the balancer has seen no more.
+    stage.provider.stall('/live.ts');
+    direct.resetGap();
+    await waitFor(() => direct.longestGapMs > 700);
+    await waitFor(() => newest.get(player) === newest.get(direct), { what: 'the last piece' });
     const { syncErrors, continuityErrors, timestampErrors } = player.check;
     expect({ syncErrors, continuityErrors, timestampErrors }).toEqual({
       ...{ syncErrors: 0, continuityErrors: 0, timestampErrors: 0 },
@@ -226,7 +231,8 @@ test('kill -9 of a gateway: players that come back get their stream from the oth
   for (const { id, url } of audiences) {
     const again = Array.from({ length: 5 }, () => play(url));
     const pictures = await Promise.all(again.map((player) => player.waitForPicture()));
-    expect(Math.max(...pictures)).toBeLessThan(3_000);
+    // The lease of the one that was killed lasts 15 s.
+    expect(Math.max(...pictures)).toBeLessThan(12_000);
     // The killed one's viewers are in the records until its heartbeat is missed.
     await waitFor(
       async () => {

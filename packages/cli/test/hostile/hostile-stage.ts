@@ -46,8 +46,8 @@ export class HostileStage {
     this.server = await startStreampool({
       env: {
         ...{ API_TOKEN: TOKEN, UPSTREAM_ACCESS: 'public', RATE_LIMIT_FAILURES: '9999/1m', LOG_LEVEL: 'info' },
-        ...{ STREAM_TIMEOUT: '1', CONNECT_TIMEOUT: '500ms', STALL_TIMEOUT: '1', SHARED_STREAM_TIMEOUT: '0' },
-        ...{ HEADERS_TIMEOUT: '1', REQUEST_TIMEOUT: '1', MAX_SOURCE_ATTEMPTS: '1' },
+        ...{ STREAM_TIMEOUT: '3', CONNECT_TIMEOUT: '2500ms', STALL_TIMEOUT: '3', SHARED_STREAM_TIMEOUT: '0' },
+        ...{ HEADERS_TIMEOUT: '3', REQUEST_TIMEOUT: '3', MAX_SOURCE_ATTEMPTS: '1' },
         NODE_OPTIONS: `--disable-warning=DEP0111 --import ${new URL('./outside-world.ts', import.meta.url).href}`,
       },
     });
@@ -85,7 +85,7 @@ export class HostileStage {
       const sent = request(
         {
           ...{ host: '127.0.0.1', port: this.server.port, method, agent: false },
-          ...{ path: path.replace(/[^\x21-\x7e]/g, encodeURIComponent), timeout: 10_000 },
+          ...{ path: path.replace(/[^\x21-\x7e]/g, encodeURIComponent), timeout: 30_000 },
           headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
         },
         (response) => {
@@ -154,7 +154,7 @@ export class HostileStage {
   }
 
   /** Bytes as they are, and how they were answered. */
-  send(bytes: string, waitMs = 5_000): Promise<Outcome> {
+  send(bytes: string, waitMs = 20_000): Promise<Outcome> {
     return new Promise((resolve) => {
       const socket = connect(this.server.port, '127.0.0.1');
       let text = '';
