@@ -94,7 +94,7 @@ test('a running server is told by command and by signal; every line is one JSON 
       server
         .logs()
         .split('\n')
-        .filter((line) => line.startsWith('{'))
+        .slice(0, -1)
         .map((line) => JSON.parse(line) as Record<string, unknown>);
     let written = '';
     const command = (level: string | undefined, options: object = {}) =>

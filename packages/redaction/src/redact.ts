@@ -8,9 +8,12 @@ const SECRET_PARAMETER =
 const SECRET_HEADER =
   /^(?:authorization|proxy-authorization|cookie|set-cookie|x-api-token|x-api-key|x-auth.*|.*token.*|.*secret.*)$/i;
 
-/** Xtream paths carry the login: `/live/USER/PASS/123.ts`, `/movie/…`, `/series/…`, `/timeshift/…`, and the short `/USER/PASS/123`. */
+/**
+ * Xtream paths carry the login: `/live/USER/PASS/123.ts`, `/movie/…`, `/series/…`, `/timeshift/…`, below any folder that a panel
+ * stands in; and the short `/USER/PASS/123`.
+ */
 const XTREAM_PATH =
-  /^\/(?:(live|movie|series|timeshift|hls|streaming)\/)?([^/]+)\/([^/]+)\/((?:\d+\/[^/]+\/)?\d+(?:\.[a-z0-9]+)?)$/i;
+  /^((?:\/[^/]+)*\/(?:live|movie|series|timeshift)|\/(?:hls|streaming))?\/[^/]+\/[^/]+\/((?:\d+\/[^/]+\/)?\d+(?:\.[a-z0-9]+)?)$/i;
 
 /**
  * The URL with every credential replaced by `***`: userinfo, secret query parameters, the login in an Xtream path.
@@ -30,8 +33,8 @@ export function redactUrl(url: string): string {
 function redactPath(path: string): string {
   const xtream = XTREAM_PATH.exec(path);
   if (!xtream) return path;
-  const [, kind, , , id] = xtream;
-  return `${kind ? `/${kind}` : ''}/${HIDDEN}/${HIDDEN}/${id}`;
+  const [, before = '', id] = xtream;
+  return `${before}/${HIDDEN}/${HIDDEN}/${id}`;
 }
 
 function redactQuery(query: string): string {

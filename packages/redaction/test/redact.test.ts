@@ -6,6 +6,8 @@ describe('redactUrl', () => {
     ['http://bob:p@ss@host:80/a.ts', 'http://***@host:80/a.ts'],
     ['http://host/live/bob/s3cret/12.ts', 'http://host/live/***/***/12.ts'],
     ['http://host:8080/bob/s3cret/12', 'http://host:8080/***/***/12'],
+    ['http://host/panel/x/live/bob/s3cret/12.m3u8', 'http://host/panel/x/live/***/***/12.m3u8'],
+    ['http://host/panel/bob/12.ts/live/1080', 'http://host/panel/bob/12.ts/live/1080'],
     [
       'http://host/timeshift/bob/s3cret/60/2026-01-01:10-00/7.ts',
       'http://host/timeshift/***/***/60/2026-01-01:10-00/7.ts',
@@ -45,5 +47,7 @@ test('long words cost what they are long, whether there is a URL among them or n
   const startedMs = performance.now();
   expect(redactText(word)).toBe(word);
   expect(redactText(`${word} http://u:p@h/x`)).toBe(`${word} http://***@h/x`);
+  const deep = `http://h${'/live'.repeat(20_000)}`;
+  expect(redactUrl(`${deep}/x`)).toBe(`${deep}/x`);
   expect(performance.now() - startedMs).toBeLessThan(10_000);
 });

@@ -72,7 +72,8 @@ export async function serveCommand(options: ServeOptions, role: Role = SERVE): P
     const { port, dismissed } = await starting;
     void dismissed?.then(stop);
     log.info({ host: config.host, port, version }, 'ready');
-    process.stdout.write(role.greeting(config, port));
+    // Whoever asks for JSON reads both outputs with a program, as containers' logs are; "ready" above says the same.
+    if (config.logFormat !== 'json') process.stdout.write(role.greeting(config, port));
     if (options.readyFile !== undefined) await writeReadyFile(options.readyFile, config, port);
   } catch (error) {
     if (!isStreampoolError(error)) throw error;
