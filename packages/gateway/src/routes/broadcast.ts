@@ -32,7 +32,7 @@ const LABEL = ['broadcast', 'true'] as const;
 
 /** Networks: channels made of programmes, and recordings. What their viewers get, the HLS door serves. */
 export function broadcastRoutes(services: Services): Route[] {
-  const { state, transcode, config, hls: edge } = services;
+  const { state, transcode, config, hls: edge, webhooks } = services;
   if (!edge) return [];
 
   const known = async (network: string): Promise<StreamDefinition> => {
@@ -81,9 +81,16 @@ export function broadcastRoutes(services: Services): Route[] {
         'CAPACITY_EXHAUSTED',
         'NODE_UNREACHABLE',
         'STREAM_FAILED',
+        'UPSTREAM_ADDRESS_FORBIDDEN',
       ],
       answers: { 200: { description: 'What became of it', schema: broadcastStatus } },
       async handle({ params: { network }, body }) {
+        // Said now, as of webhooks, and not when the programme is over and nobody is told.
+        const refusal = body.callback_url == null ? undefined : webhooks?.refusalOf(body.callback_url);
+        if (refusal)
+          throw new StreampoolError('UPSTREAM_ADDRESS_FORBIDDEN', `callback_url: ${refusal.message}`, {
+            status: 422,
+          });
         const resolved = transcode.resolve({ profile: programmeTemplate(body), variables: {} });
         const before = await state.getDefinition(networkStreamId(network));
         const definition = networkDefinition(network, body, resolved, { nowMs: Date.now(), before });

@@ -1,3 +1,4 @@
+import { StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsRequest } from '@streampool/hls';
 import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
 import type { EmitEngineEvent } from '@streampool/streaming';
@@ -43,7 +44,12 @@ async function stage(config: Partial<GatewayConfig> = {}) {
     log: pino({ level: 'silent' }),
   });
   edges.push(edge);
-  const it = await GatewayUnderTest.start(config, { hls: edge });
+  const webhooks = {
+    refusalOf: (url: string) =>
+      url.includes('169.254.') ? new StreampoolError('UPSTREAM_ADDRESS_FORBIDDEN', 'link-local') : undefined,
+    send: async () => 200,
+  };
+  const it = await GatewayUnderTest.start(config, { hls: edge, webhooks });
   emit = (event, ...args) => it.engine.emit(event, ...args);
   const body = { stream_url: 'http://provider.example/film.ts' } as never;
   const resolved = { args: ['-i', '{input_url}', '-f', 'mpegts', 'pipe:1'] } as never;
@@ -66,6 +72,18 @@ test('who watches a network is a viewer, known by its address and player, or by 
   expect(edge.viewers(ID).map(({ clientId }) => clientId)).toContain('kodi');
   expect(asked).toContain('segment/live000000.ts');
   expect(asked).not.toContain('playlist.m3u8');
+});
+
+test('a callback that may never be made is refused at the start, and the network goes on', async () => {
+  const { it, asked } = await stage();
+  const body = { stream_url: 'http://provider.example/b.ts', callback_url: 'http://169.254.169.254/' };
+  const response = await it.send('POST', '/broadcast/one/start', body);
+  expect(response.status).toBe(422);
+  expect(await response.json()).toMatchObject({
+    code: 'UPSTREAM_ADDRESS_FORBIDDEN',
+    detail: 'callback_url: link-local',
+  });
+  expect(asked).toEqual([]);
 });
 
 test('a viewer of a network can be ended, and is told so', async () => {
