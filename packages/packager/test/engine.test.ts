@@ -33,13 +33,13 @@ beforeEach(async () => {
     start: 'keyframe',
   });
   const client = new HttpUpstreamClient();
-  door = await Door.listen({ client, timeouts: { connectMs: 2_000, firstByteMs: 2_000, stallMs: 3_000 } });
+  door = await Door.listen({ client, timeouts: { connectMs: 5_000, firstByteMs: 5_000, stallMs: 8_000 } });
   engine = new StreamEngine({
     settings: {
       ...DEFAULT_ENGINE_SETTINGS,
       deliveryIntervalMs: 50,
       sharedStreamTimeoutMs: 200,
-      stallTimeoutMs: 1_000,
+      stallTimeoutMs: 5_000,
     },
     client,
     door,
@@ -76,7 +76,7 @@ function pack(): Packager {
 
 async function playlistOf(packager: Packager, query = ''): Promise<ReadPlaylist> {
   const request = { path: 'playlist.m3u8', query: new URLSearchParams(query) };
-  const { body } = await packager.answer(request, AbortSignal.timeout(10_000));
+  const { body } = await packager.answer(request, AbortSignal.timeout(30_000));
   return readPlaylist((body as Buffer).toString());
 }
 
@@ -87,7 +87,7 @@ async function complaints(packager: Packager): Promise<string[]> {
     segments.map(async ({ uri }) => {
       const answer = await packager.answer(
         { path: uri, query: new URLSearchParams() },
-        AbortSignal.timeout(1_000),
+        AbortSignal.timeout(20_000),
       );
       return answer.body as Buffer;
     }),
@@ -116,14 +116,11 @@ test('players of both kinds share one provider connection, and go on with anothe
   provider.fault('/live.ts', { kind: 'status', status: 503 });
   provider.cut('/live.ts');
   let list: ReadPlaylist;
-  await waitFor(
-    async () => {
-      list = await playlistOf(packager);
-      const at = list.segments.findIndex(({ discontinuity }) => discontinuity);
-      return at > 0 && list.segments.length > at + 1;
-    },
-    { timeoutMs: 10_000 },
-  );
+  await waitFor(async () => {
+    list = await playlistOf(packager);
+    const at = list.segments.findIndex(({ discontinuity }) => discontinuity);
+    return at > 0 && list.segments.length > at + 1;
+  });
   expect(await complaints(packager)).toEqual([]);
   for (const { duration } of list!.segments) expect(Math.round(duration)).toBeLessThanOrEqual(list!.target);
   expect(player.check).toMatchObject({ continuityErrors: 0, syncErrors: 0, notes: [] });
@@ -135,17 +132,18 @@ test('players of both kinds share one provider connection, and go on with anothe
 test('one FFmpeg serves players of both kinds, and a late one begins with what is there', async () => {
   spec = { ...spec, kind: 'transcode', ffmpegArgs: REMUX };
   const first = pack();
-  await waitFor(async () => (await playlistOf(first)).segments.length >= 3, { timeoutMs: 10_000 });
+  await waitFor(async () => (await playlistOf(first)).segments.length >= 3);
   const player = new Player(url());
   await player.waitForPicture();
   const { pid, restarts } = engine.pools()[0]!;
   expect(pid).toBeGreaterThan(0);
   expect(restarts).toBe(0);
   await first.close();
-  const before = performance.now();
+  // The source sends nothing now.
+  provider.stall('/live.ts');
   const late = pack();
   const list = await playlistOf(late, 'll=1');
-  expect(performance.now() - before).toBeLessThan(500);
+  expect(provider.stats('/live.ts').total).toBe(1);
   expect(list.segments.length).toBeGreaterThanOrEqual(2);
   expect(engine.pools()[0]).toMatchObject({ pid, restarts: 0 });
   expect(await complaints(late)).toEqual([]);

@@ -63,7 +63,7 @@ const inProcess = (handle: TaskHandler<Delivery>): TaskQueue<Delivery> =>
 function hook(id: string, fields: Partial<NewWebhook> = {}): NewWebhook {
   return {
     ...{ id, url: `${receiver.url}/${id}`, events: [], headers: {}, secret: `secret of ${id}` },
-    ...{ timeoutMs: 2_000, retryAttempts: 2, ...fields },
+    ...{ timeoutMs: 30_000, retryAttempts: 2, ...fields },
   };
 }
 
@@ -106,7 +106,7 @@ describe('one process', () => {
     await receiver.until((all) => all.filter(({ path }) => path === '/bad').length === 9);
     const good = receiver.received.filter(({ path }) => path === '/good').map(({ json }) => json.data.n);
     expect(good.toSorted()).toEqual([1, 2, 3]);
-    const deadline = Date.now() + 5_000;
+    const deadline = Date.now() + 30_000;
     while ((await state.listDeadLetters()).length < 3 && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 10));
     expect(await state.listDeadLetters({ webhookId: 'good' })).toEqual([]);
@@ -191,7 +191,8 @@ describe('a cluster', () => {
             log,
             handle,
             pauseMs: () => 50,
-            lockMs: 1_000,
+            // A machine that stands still for a moment must not lose a lock.
+            lockMs: 20_000,
           }),
       );
       return { state, it };

@@ -41,7 +41,7 @@ export class TestReceiver {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
-  async until(condition: (received: readonly Received[]) => boolean, timeoutMs = 15_000): Promise<void> {
+  async until(condition: (received: readonly Received[]) => boolean, timeoutMs = 40_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!condition(this.received)) {
       if (Date.now() > deadline) throw new Error(`it did not come to pass: ${this.received.length} received`);

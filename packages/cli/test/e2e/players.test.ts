@@ -30,43 +30,56 @@ const PLAYERS: Record<string, (url: string) => string[]> = {
   ],
 };
 
-describe.each(['streams', 'transcode'] as const)('%s', (kind) => {
-  let url: string;
-  beforeAll(async () => {
+const KINDS = ['streams', 'transcode'] as const;
+const urls = new Map<string, string>();
+beforeAll(async () => {
+  for (const kind of KINDS) {
     stage.provider.live(`/${kind}.ts`, stage.sample, { start: 'keyframe' });
     const source = stage.provider.url(`/${kind}.ts`);
-    ({ url } = await stage.create(
-      kind,
-      kind === 'streams' ? { url: source, shared: true } : { url: source, profile: 'default' },
-    ));
-  });
+    const body = kind === 'streams' ? { url: source, shared: true } : { url: source, profile: 'default' };
+    urls.set(kind, (await stage.create(kind, body)).url);
+  }
+});
+
+// Side by side: players play in real time.
+describe.each(KINDS)('%s', (kind) => {
+  const url = (): string => urls.get(kind)!;
 
   for (const [player, args] of Object.entries(PLAYERS)) {
     // CI installs ffmpeg alone: the others are played with where they are.
     const playable = installed(player) && !(player === 'cvlc' && process.getuid?.() === 0); // VLC refuses to be root
-    (playable ? test : test.skip)(`${player} plays`, async () => {
-      await runOk(player, args(url), { timeoutMs: 60_000 });
+    (playable ? test.concurrent : test.skip)(`${player} plays`, async () => {
+      await runOk(player, args(url()), { timeoutMs: 60_000 });
     });
   }
 
-  test('ffprobe sees picture and sound', async () => {
-    const { streams, format } = await probe(url);
+  test.concurrent('ffprobe sees picture and sound', async () => {
+    const { streams, format } = await probe(url());
     expect(format.format_name).toBe('mpegts');
     expect(streams.map(({ codec_name }) => codec_name)).toEqual(['h264', 'aac']);
   });
 
-  (installed('curl') ? test : test.skip)('what curl saves decodes without an error', async () => {
+  (installed('curl') ? test.concurrent : test.skip)('what curl saves decodes without an error', async () => {
     const file = stage.file(`${kind}-curl.ts`);
-    const { code } = await run('curl', ['-s', '--fail', '--max-time', '3', '-o', file, url]);
+    const { code } = await run('curl', ['-s', '--fail', '--max-time', '6', '-o', file, url()]);
     expect(code).toBe(28); // its time is over: the stream has no end
     expect(statSync(file).size).toBeGreaterThan(50_000);
     expect(await decodeErrors(file)).toEqual([]);
   });
 
-  (installed('streamlink') ? test : test.skip)('streamlink saves', async () => {
+  (installed('streamlink') ? test.concurrent : test.skip)('streamlink saves', async () => {
     const file = stage.file(`${kind}-streamlink.ts`);
-    const args = ['--loglevel', 'error', '--stream-timeout', '10', '-o', file, `httpstream://${url}`, 'best'];
-    await run('timeout', ['6', 'streamlink', ...args]);
+    const args = [
+      '--loglevel',
+      'error',
+      '--stream-timeout',
+      '10',
+      '-o',
+      file,
+      `httpstream://${url()}`,
+      'best',
+    ];
+    await run('timeout', ['12', 'streamlink', ...args]);
     const { streams } = await probe(file);
     expect(streams.map(({ codec_name }) => codec_name)).toEqual(['h264', 'aac']);
   });

@@ -16,7 +16,7 @@ afterEach(async () => {
 
 afterAll(() => server?.close());
 
-function node(name: string, handle: TaskHandler<string>): QueueTasks<string> {
+function node(name: string, handle: TaskHandler<string>, lockMs = 20_000): QueueTasks<string> {
   const log = pino({ level: 'silent' });
   const each = new QueueTasks({
     name,
@@ -25,7 +25,7 @@ function node(name: string, handle: TaskHandler<string>): QueueTasks<string> {
     log,
     handle,
     pauseMs: () => 20,
-    lockMs: 1_000,
+    lockMs,
   });
   nodes.push(each);
   return each;
@@ -62,17 +62,25 @@ test('each task is done once by one of the nodes, however often it is added, and
 test('what a node that is gone had under way is done by another one', async () => {
   const begun: string[] = [];
   const done: string[] = [];
-  const lost = node('lost', async (data, { attempt }) => {
-    begun.push(`${data} ${attempt}`);
-    // As after kill -9: it never says what became of it, and never renews its lock.
-    await new Promise(() => {});
-  });
+  const lost = node(
+    'lost',
+    async (data, { attempt }) => {
+      begun.push(`${data} ${attempt}`);
+      // As after kill -9: it never says what became of it, and never renews its lock.
+      await new Promise(() => {});
+    },
+    1_000,
+  );
   await lost.add([{ id: 'hook.1-0', data: 'x', attempts: 2 }]);
   await until(() => begun.length === 1);
   await lost.close();
-  node('lost', async (data) => {
-    done.push(data);
-  });
+  node(
+    'lost',
+    async (data) => {
+      done.push(data);
+    },
+    1_000,
+  );
   await until(() => done.length === 1);
   expect(begun).toEqual(['x 1']);
 });
