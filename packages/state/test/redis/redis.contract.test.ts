@@ -36,6 +36,8 @@ describeClusterState('Redis', async () => {
     new RedisClusterState({
       url: server.url,
       prefix,
+      // Some tests ask for much at once.
+      timeoutMs: 60_000,
       leaseMs,
       clientTtlMs,
       sessionTimeoutMs,
