@@ -121,7 +121,7 @@ export const createTranscodeBody = z
 export type CreateStreamBody = z.output<typeof createStreamBody>;
 export type CreateTranscodeBody = z.output<typeof createTranscodeBody>;
 
-export const streamParams = z.object({ id: z.string().min(1).max(128).describe('The stream’s id') });
+export const streamParams = z.object({ id: z.string().min(1).describe('The stream’s id') });
 export const failoverBody = z
   .object(
     {
