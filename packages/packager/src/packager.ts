@@ -91,8 +91,12 @@ export class Packager implements HlsOrigin {
       segmentMs,
       partMs,
       limitMs: () => this.#limitMs,
-      // Somebody waits for the first playlist. The first segment alone: players count three back from the end, whatever their length.
-      hurried: () => !this.#pending && this.#numbered.window.nextIndex === 0 && this.#waiters.size > 0,
+      // Somebody waits for the first playlist. The first segment alone: players count three back from the end, whatever their length;
+      // and also of what the ring held, since FFmpeg's first keyframes are set for that.
+      hurried: () =>
+        this.#pending
+          ? this.#pending.length === 0
+          : this.#numbered.window.nextIndex === 0 && this.#waiters.size > 0,
       onOpened: () => {},
       onPart: () => this.#changed(),
       onClosed: (segment) => {

@@ -162,6 +162,14 @@ test('what players had from an earlier owner is not given to them again', async 
   await later.packager.close();
 });
 
+test('the first segment of what the ring held is a short one, too, as keyframes of a cold FFmpeg are', async () => {
+  const live = setup({ replay: seconds.slice(0, 7) });
+  const { segments, target } = await live.playlist();
+  expect(segments.map(({ duration }) => duration).slice(0, 3)).toEqual([1, 2, 2]);
+  expect(target).toBe(2);
+  await live.packager.close();
+});
+
 test('what an earlier owner said of time counts for as long as it is later', async () => {
   const live = setup({ resume: { mediaSequence: 1, discontinuitySequence: 0, endMs: Date.UTC(2025, 0, 1) } });
   await play(live, 0, 5);

@@ -33,11 +33,11 @@ const OUTPUT: readonly Default[] = [
 
 /**
  * A viewer can join, a segment end, and a restart be spliced, only at a keyframe. Measured from the last one and not counted
- * from the start, so that a jump in the source's timeline does not make every following picture a keyframe. The first ones are
- * closer together, since players of HLS wait for a whole segment.
+ * from the start, so that a jump in the source's timeline does not make every following picture a keyframe. The second one
+ * comes sooner, since players of HLS wait for a whole segment; the one after it not, or the segment between would have three seconds.
  */
 export const KEYFRAMES_EVERY_2_S =
-  'expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+if(lt(n_forced,3),1,2)))';
+  'expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+if(lt(n_forced,2),1,2)))';
 
 const KEYFRAMES: Default = {
   args: ['-force_key_frames', KEYFRAMES_EVERY_2_S],
