@@ -21,7 +21,7 @@ import { SessionKeeper } from './sessions/session-keeper.ts';
 import { DEFAULT_SESSION_SETTINGS } from './sessions/session-settings.ts';
 import { Endings } from './streams/endings.ts';
 import { LiveView } from './streams/live-view.ts';
-import { REDIRECT_TTL_MS, urlSigner } from './streams/signed-url.ts';
+import { REDIRECT_TTL_MS, STEADY_MS, urlSigner } from './streams/signed-url.ts';
 import { Timelines } from './timelines/timelines.ts';
 import { ViewerDoor } from './viewers/viewer-door.ts';
 
@@ -94,7 +94,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     timelines: new Timelines(options),
     eventStreams,
     signer: viewerAccess.signer,
-    redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
+    redirectSigner: urlSigner(
+      config.streamUrlSecret ?? config.redirectSecret,
+      REDIRECT_TTL_MS,
+      Date.now,
+      STEADY_MS,
+    ),
     startedAtMs,
     isClosing: () => leaving || closing !== undefined,
   };

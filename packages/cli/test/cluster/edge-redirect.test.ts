@@ -1,10 +1,10 @@
-import { type ClusterNode, ffmpegsOf, Player, waitFor } from '@streampool/testkit';
+import { type ClusterNode, ffmpegsOf, HlsReader, Player, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 const players: Player[] = [];
-beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect' } }));
+beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect', HLS_SEGMENT_DURATION: '1' } }));
 beforeEach(() => {
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
 });
@@ -94,6 +94,28 @@ test('a worker that is drained sends the HLS players which poll it to the new ow
   await waitFor(() => !owner.running, { what: 'the end of the drained worker' });
   await poll();
   expect(await stage.ownerOf(id)).toBe(stage.workers.find((worker) => worker !== owner));
+});
+
+test('players of low-latency HLS are sent to the owner with every reload that waits, and go on at the next one', async () => {
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?parts'), shared: true });
+  const urls = stage.gateways.map(({ url }) => `${url}/hls/${id}/playlist.m3u8?ll=1`);
+  const readers = urls.map((url) => new HlsReader(url, { lowLatency: true, record: true }));
+  try {
+    await Promise.all(readers.map((reader) => reader.waitForPlayed(2, 40_000)));
+    for (const reader of readers) {
+      expect(reader.report()).toMatchObject({ violations: [], playlistFailures: [], lost: 0, missed: 0 });
+      expect(reader.report().parts).toBeGreaterThan(3);
+    }
+    const owner = await stage.ownerOf(id);
+    // Whose connections end with it is told so by its gateway's next answer.
+    await owner.kill();
+    await Promise.all(readers.map((reader) => reader.waitForPlayed(4, 40_000)));
+    for (const reader of readers)
+      expect(reader.report().violations.filter((text) => /goes back/.test(text))).toEqual([]);
+    expect(await stage.ownerOf(id)).toBe(stage.workers.find((worker) => worker !== owner));
+  } finally {
+    await Promise.all(readers.map((reader) => reader.close()));
+  }
 });
 
 test('whoever comes back after the owner was killed is sent to another worker at once; with no worker left it is told when to come again', async () => {

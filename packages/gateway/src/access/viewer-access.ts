@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isStreampoolError } from '@streampool/errors';
 import { checkToken, presentedToken } from '../http/token-check.ts';
-import { REDIRECT_TTL_MS, type UrlSigner, urlSigner, viewerSigner } from '../streams/signed-url.ts';
+import {
+  REDIRECT_TTL_MS,
+  STEADY_MS,
+  type UrlSigner,
+  urlSigner,
+  viewerSigner,
+} from '../streams/signed-url.ts';
 import type { ApiTokens } from './api-tokens.ts';
 import type { RateLimits } from './rate-limits.ts';
 
@@ -39,7 +45,8 @@ export class ViewerAccess {
     // Without any secret of the installation's, one of this process: its players come back to it.
     const secret =
       streamUrlSecret ?? redirectSecret ?? (this.needsToken ? randomBytes(32).toString('hex') : undefined);
-    this.onTheWay = urlSigner(secret, this.needsToken ? streamUrlTtlMs : REDIRECT_TTL_MS);
+    const ttlMs = this.needsToken ? streamUrlTtlMs : REDIRECT_TTL_MS;
+    this.onTheWay = urlSigner(secret, ttlMs, Date.now, STEADY_MS);
   }
 
   /** Whether knowing a stream's id is enough. */

@@ -32,11 +32,15 @@ const OFF: UrlSigner = { on: false, query: () => '', check: () => {} };
 /** What `bound` says: `u` the user's name, `a` the address, both `ua`. */
 const BOUND = /^(?:u|a|ua)$/;
 
-/** `now` in ms since the epoch. Without a secret nothing is signed and everything passes. */
+/**
+ * `now` in ms since the epoch; addresses that are made within the same `stepMs` are the same. Without a secret nothing is
+ * signed and everything passes.
+ */
 export function urlSigner(
   secret: string | undefined,
   ttlMs: number,
   now: () => number = Date.now,
+  stepMs = 1_000,
 ): UrlSigner {
   if (!secret) return OFF;
   const sign = (streamId: string, expires: string, bound: string, { user, address }: SignedFor): string => {
@@ -54,7 +58,7 @@ export function urlSigner(
   return {
     on: true,
     query(streamId, whom = {}, forMs = ttlMs) {
-      const expires = String(Math.ceil((now() + forMs) / 1000));
+      const expires = String(Math.round((Math.ceil((now() + forMs) / stepMs) * stepMs) / 1000));
       const bound = (whom.user === undefined ? '' : 'u') + (whom.address === undefined ? '' : 'a');
       const signature = sign(streamId, expires, bound, whom);
       return `?expires=${expires}&signature=${signature}${bound && `&bound=${bound}`}`;
@@ -83,6 +87,11 @@ export function urlSigner(
 
 /** A redirect is followed at once; what is in a player's history tomorrow shall be of no use. */
 export const REDIRECT_TTL_MS = 60_000;
+/**
+ * Players of HLS may be sent on, or let in, anew with each reload. What they are given then stands in the addresses of all
+ * segments, which must not change (RFC 8216 §6.2.2): so it is the same for an hour.
+ */
+export const STEADY_MS = 3_600_000;
 
 /**
  * The signer of viewers' addresses. With a `streamUrlSecret` they all must be signed. With a `redirectSecret` alone nothing
