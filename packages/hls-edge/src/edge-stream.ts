@@ -47,6 +47,9 @@ const LONGEST_PAUSE_MS = 500;
 const NODE_SILENCE_MS = 15_000;
 /** What a new owner may take to answer the first time beyond what a source may; ms. */
 const HAND_OVER_GRACE_MS = 2_000;
+/** For so long at most a playlist of this node's own origin is given out without asking it: many players ask in such a time. */
+const RECENT_MS = 50;
+const MOST_RECENT = 64;
 const ENTRY: HlsRequest = { path: 'playlist.m3u8', query: new URLSearchParams() };
 
 /**
@@ -60,6 +63,8 @@ export class EdgeStream {
   readonly #known: KnownPlaylists;
   /** Bodies that were asked for in the place of broken ones. */
   readonly #replacements = new WeakSet<GrowingBody>();
+  /** What this node's origin has answered last, for whoever asks for the same in this moment. */
+  readonly #recent = new Map<string, { answer: HlsAnswer; origin: HlsOrigin; untilMs: number }>();
   /** Other nodes that ask here, with when they last did. */
   readonly #nodes = new Map<string, number>();
   #stream: HlsStream;
@@ -122,6 +127,19 @@ export class EdgeStream {
       this.nodes === 0 &&
       clock.now() - this.#usedMs >= settings.idleMs
     );
+  }
+
+  /** A playlist that is here and still good, for which nobody has to be asked. */
+  current(request: HlsRequest): Served | undefined {
+    const { cache, clock } = this.#options;
+    const key = requestKey(request);
+    const now = clock.now();
+    const recent = this.#recent.get(key);
+    const isGood = recent && recent.origin === this.#origin?.origin && now < recent.untilMs;
+    const answer = isGood ? recent.answer : cache.get(this.#cacheKey(key));
+    if (answer?.kind !== 'playlist') return undefined;
+    this.#usedMs = now;
+    return { answer, cache: isGood ? 'own' : 'hit' };
   }
 
   /** For a viewer of this node. @throws StreampoolError as the origin does; NODE_UNREACHABLE, STREAM_NOT_FOUND */
@@ -356,13 +374,23 @@ export class EdgeStream {
       const origin = this.#originOf(epoch, request);
       try {
         const answer = await origin.answer(this.#withResume(request, { by: origin }), signal);
-        return answer.kind === 'playlist' ? this.#known.note(request, answer, origin).answer : answer;
+        if (answer.kind !== 'playlist') return answer;
+        const noted = this.#known.note(request, answer, origin).answer;
+        this.#remember(request, noted, origin);
+        return noted;
       } catch (error) {
         // It closed itself in this moment, for want of viewers.
         const hadClosed = isStreampoolError(error, 'STREAM_STOPPED') && this.#origin?.origin !== origin;
         if (!hadClosed || attempt > 0 || this.#closed || signal.aborted) throw error;
       }
     }
+  }
+
+  #remember(request: HlsRequest, answer: HlsAnswer, origin: HlsOrigin): void {
+    if (answer.status !== 200 || answer.maxAgeMs <= 0) return;
+    if (this.#recent.size >= MOST_RECENT) this.#recent.clear();
+    const untilMs = this.#options.clock.now() + Math.min(answer.maxAgeMs, RECENT_MS);
+    this.#recent.set(requestKey(request), { answer, origin, untilMs });
   }
 
   #fromOwner(

@@ -90,10 +90,17 @@ export class HlsEdge implements StreamCarrier {
    */
   async answer(stream: HlsStream, request: HlsRequest, signal: AbortSignal): Promise<Served> {
     const served = await this.#streamOf(stream).serve(request, signal);
-    const counts = this.#requests.get(served.answer.kind) ?? new Map<CacheOutcome, number>();
-    this.#requests.set(served.answer.kind, counts);
-    counts.set(served.cache, (counts.get(served.cache) ?? 0) + 1);
+    this.#count(served);
     return served;
+  }
+
+  /** A playlist of a stream that is being asked for, if it is here and still good: nobody is asked, and nothing waited for. */
+  current(streamId: string, request: HlsRequest): HlsAnswer | undefined {
+    const served = this.#streams.get(streamId)?.current(request);
+    if (!served) return undefined;
+    this.#note(streamId);
+    this.#count(served);
+    return served.answer;
   }
 
   /** Answers another node, which takes this one for the owner. See {@link EdgeStream.serveNode}. */
@@ -128,7 +135,11 @@ export class HlsEdge implements StreamCarrier {
     };
   }
 
-  pools(): PoolSnapshot[] {
+  pools(streamId?: string): PoolSnapshot[] {
+    if (streamId !== undefined) {
+      const one = this.#snapshot(streamId);
+      return one ? [one] : [];
+    }
     const ids = new Set([...this.#streams.keys(), ...this.audience.streamIds]);
     return [...ids].flatMap((id) => this.#snapshot(id) ?? []);
   }
@@ -191,6 +202,12 @@ export class HlsEdge implements StreamCarrier {
       this.#cancelLook ??= clock.after(LOOK_EVERY_MS, () => this.#look());
     }
     return created;
+  }
+
+  #count({ answer: { kind }, cache }: Served): void {
+    const counts = this.#requests.get(kind) ?? new Map<CacheOutcome, number>();
+    this.#requests.set(kind, counts);
+    counts.set(cache, (counts.get(cache) ?? 0) + 1);
   }
 
   #note(streamId: string): void {

@@ -22,6 +22,7 @@ export interface SplitQuery {
 
 /** `pass`: what is carried beside the viewer's own. */
 export function splitQuery(query: URLSearchParams, pass?: URLSearchParams): SplitQuery {
+  if (query.size === 0 && !pass) return { own: query, carried: '' };
   const own = new URLSearchParams();
   const carried = new URLSearchParams(pass);
   for (const [name, value] of query) {
@@ -45,6 +46,32 @@ export function carryQuery(playlist: string, carried: string): string {
     if (!line.startsWith('#EXT')) return line;
     return line.replace(ATTRIBUTE, (_, name: string, uri: string) => `${name}="${withQuery(uri, carried)}"`);
   });
+}
+
+/** A playlist as text, with its size as UTF-8, and cut where a query belongs. */
+interface Text {
+  readonly whole: { readonly text: string; readonly bytes: number };
+  pieces?: readonly string[];
+}
+
+/** Stands for a query while places for one are looked for: no playlist has this character (RFC 8216 §4.1). */
+const PLACEHOLDER = '\0';
+const texts = new WeakMap<Buffer, Text>();
+
+/** {@link carryQuery} of a playlist that many ask for, each with a query of its own: its lines are looked through once. */
+export function playlistWith(playlist: Buffer, carried: string): { text: string; bytes: number } {
+  const known = texts.get(playlist) ?? readText(playlist);
+  if (carried === '') return known.whole;
+  known.pieces ??= carryQuery(known.whole.text.replaceAll(PLACEHOLDER, ''), PLACEHOLDER).split(PLACEHOLDER);
+  const text = known.pieces.join(carried);
+  return { text, bytes: Buffer.byteLength(text) };
+}
+
+function readText(playlist: Buffer): Text {
+  const text = playlist.toString();
+  const read: Text = { whole: { text, bytes: Buffer.byteLength(text) } };
+  texts.set(playlist, read);
+  return read;
 }
 
 function withQuery(uri: string, carried: string): string {

@@ -4,11 +4,18 @@ import type { ClusterState, StreamDefinition } from '@streampool/state';
 const VALID_MS = 1_000;
 const MOST = 10_000;
 
+interface Read {
+  readonly atMs: number;
+  readonly value: Promise<StreamDefinition | undefined>;
+  /** As soon as it is there. */
+  definition?: StreamDefinition | undefined;
+}
+
 /** Definitions of streams that are asked for right now. */
 export class Definitions {
   readonly #state: Pick<ClusterState, 'getDefinition'>;
   readonly #now: () => number;
-  readonly #read = new Map<string, { atMs: number; value: Promise<StreamDefinition | undefined> }>();
+  readonly #read = new Map<string, Read>();
 
   constructor(state: Pick<ClusterState, 'getDefinition'>, now: () => number = () => performance.now()) {
     this.#state = state;
@@ -21,13 +28,14 @@ export class Definitions {
     const now = this.#now();
     if (known && now - known.atMs < VALID_MS) return known.value;
     const value = this.#state.getDefinition(streamId);
-    const read = { atMs: now, value };
+    const read: Read = { atMs: now, value };
     this.#read.delete(streamId);
     this.#read.set(streamId, read);
     const [oldest] = this.#read.keys();
     if (this.#read.size > MOST && oldest !== undefined) this.#read.delete(oldest);
     value.then(
       (definition) => {
+        read.definition = definition;
         if (!definition && this.#read.get(streamId) === read) this.#read.delete(streamId);
       },
       () => {
@@ -35,6 +43,12 @@ export class Definitions {
       },
     );
     return value;
+  }
+
+  /** What was read a moment ago; undefined: {@link Definitions.get} has to be waited for. */
+  known(streamId: string): StreamDefinition | undefined {
+    const known = this.#read.get(streamId);
+    return known && this.#now() - known.atMs < VALID_MS ? known.definition : undefined;
   }
 
   /** It has been stopped, and perhaps removed. */

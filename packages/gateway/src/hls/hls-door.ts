@@ -13,6 +13,7 @@ import type { Services } from '../routes/services.ts';
 import { type AddressOf, addressReader, type ViewerIdentity } from '../viewers/viewer-identity.ts';
 import { splitQuery } from './carried-query.ts';
 import { Definitions } from './definitions.ts';
+import { GoingOn } from './going-on.ts';
 import { hlsHead } from './hls-head.ts';
 import { hlsStreamOf } from './hls-stream.ts';
 import { hlsViewer } from './hls-viewer.ts';
@@ -51,6 +52,7 @@ export class HlsDoor {
   readonly #log: Logger;
   readonly #addressOf: AddressOf;
   readonly #definitions: Definitions;
+  readonly #goingOn: GoingOn;
   readonly #path: RegExp;
   readonly #networkPath: RegExp;
 
@@ -60,6 +62,7 @@ export class HlsDoor {
     this.#log = log;
     this.#addressOf = addressReader(services.config.trustedProxies);
     this.#definitions = new Definitions(services.state);
+    this.#goingOn = new GoingOn({ services, edge, definitions: this.#definitions });
     edge.onStop((streamId) => this.#definitions.forget(streamId));
     const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
     this.#path = new RegExp(`^(?:${prefix})?/hls/([^/?#]+)/([^?#]+)(?:\\?(.*))?$`, 's');
@@ -74,8 +77,10 @@ export class HlsDoor {
     if (req.method !== 'GET' && req.method !== 'HEAD') return false;
     const knock = this.#knockOf(req.url ?? '');
     if (!knock) return false;
+    const viewer = hlsViewer(req, knock.query, knock.streamId, this.#addressOf);
+    if (!knock.isNetwork && this.#goingOn.serve(req, res, { ...knock, viewer })) return true;
     const context = beginRequest(req, res, this.#log);
-    this.#answer(req, res, context, knock).catch((error) => {
+    this.#answer(req, res, context, { ...knock, viewer }).catch((error) => {
       if (!req.socket.destroyed) sendError(res, error);
     });
     return true;
@@ -95,12 +100,11 @@ export class HlsDoor {
     req: IncomingMessage,
     res: ServerResponse,
     context: RequestContext,
-    knock: Knock,
+    knock: Knock & { readonly viewer: ViewerIdentity },
   ): Promise<void> {
     const { redirect } = this.#services;
-    const { streamId, path } = knock;
+    const { streamId, path, viewer } = knock;
     allowOtherOrigins(req, res);
-    const viewer = hlsViewer(req, knock.query, streamId, this.#addressOf);
     const isKnown = this.#edge.audience.has(streamId, viewer.clientId);
     const pass = await this.#letIn(req, knock, viewer, isKnown);
     const definition = await this.#definitions.get(streamId);

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsBody } from '@streampool/hls';
 import { byteSlice } from './byte-slice.ts';
-import { carryQuery } from './carried-query.ts';
-import { compressed } from './compressed.ts';
+import { playlistWith } from './carried-query.ts';
+import { compressed, isWorthCompressing } from './compressed.ts';
 
 export interface HeadOptions {
   /** The query that URIs in a playlist need for this viewer; empty: none. */
@@ -40,8 +40,8 @@ async function playlistHead(
   carried: string,
 ): Promise<Buffer> {
   if (!Buffer.isBuffer(body)) throw new TypeError('a playlist must be whole');
-  const own = carried === '' ? body : Buffer.from(carryQuery(body.toString(), carried));
-  const gzipped = await compressed(req, own);
+  const own = carried === '' ? body : Buffer.from(playlistWith(body, carried).text);
+  const gzipped = isWorthCompressing(req, own.length) ? await compressed(own) : undefined;
   // Players must ask here again: that is how they are known to be there.
   res.setHeader('Cache-Control', 'no-cache');
   res.setHeader('Vary', 'Accept-Encoding');

@@ -2,6 +2,10 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type AddressOf, type ViewerIdentity, viewerIdentity } from '../viewers/viewer-identity.ts';
 
+/** What ids were derived from, with the ids, of players that ask right now: they do every few seconds. */
+const derived = new Map<string, string>();
+const MOST_DERIVED = 20_000;
+
 /**
  * Who asks for HLS. A player that chose no id is known by its address, its user agent, its user and the stream from one
  * request to the next. That id looks like one that was made up, which it is.
@@ -12,11 +16,19 @@ export function hlsViewer(
   streamId: string,
   addressOf: AddressOf,
 ): ViewerIdentity {
-  const viewer = viewerIdentity(req, query, addressOf);
-  if (viewer.chosen) return viewer;
-  const { ip, userAgent, username } = viewer;
-  const known = JSON.stringify([streamId, ip, userAgent, username ?? null]);
-  return { ...viewer, clientId: uuidOf(hash('sha256', known)) };
+  return viewerIdentity(req, query, addressOf, ({ ip, userAgent, username }) =>
+    idOf(JSON.stringify([streamId, ip, userAgent, username ?? null])),
+  );
+}
+
+function idOf(known: string): string {
+  const before = derived.get(known);
+  if (before !== undefined) return before;
+  const id = uuidOf(hash('sha256', known));
+  derived.set(known, id);
+  const [oldest] = derived.keys();
+  if (derived.size > MOST_DERIVED && oldest !== undefined) derived.delete(oldest);
+  return id;
 }
 
 /** Of the form of RFC 9562 §5.4, as made-up ids are everywhere here. */

@@ -30,10 +30,15 @@ export class RequestContext {
 
 const contexts = new WeakMap<ServerResponse, RequestContext>();
 
+/** The client's own, if it can be used. */
+export function requestId({ headers }: IncomingMessage): string {
+  const offered = headers['x-request-id'];
+  return typeof offered === 'string' && SANE_ID.test(offered) ? offered : randomUUID();
+}
+
 /** Gives a request its context, and tells the client the id. */
 export function beginRequest(req: IncomingMessage, res: ServerResponse, log: Logger): RequestContext {
-  const offered = req.headers['x-request-id'];
-  const id = typeof offered === 'string' && SANE_ID.test(offered) ? offered : randomUUID();
+  const id = requestId(req);
   res.setHeader('X-Request-ID', id);
   const context = new RequestContext(id, log);
   contexts.set(res, context);

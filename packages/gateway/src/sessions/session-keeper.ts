@@ -111,13 +111,25 @@ export class SessionKeeper {
     });
   }
 
+  /** As {@link SessionKeeper.touch}, where that asks nobody. False: it may have to be asked for. */
+  goesOn({ clientId, username }: ViewerIdentity, streamId: string): boolean {
+    if (username === undefined || this.#closed) return true;
+    const attendance = this.#attendances.get(keyOf(streamId, clientId));
+    if (!attendance || attendance.watching.user !== username) return false;
+    const now = this.#clock.now();
+    const { over, renewedAt } = attendance.session;
+    if (over !== undefined || now - renewedAt >= COALESCE_MS) return false;
+    attendance.heardAt = now;
+    return true;
+  }
+
   /**
    * A viewer goes on: it asked for a playlist or a segment. Within a moment of the last time this asks nobody. One that this
    * node does not know (it came through another one so far) starts.
    * @throws StreampoolError USER_LIMIT, of one whose session had expired
    */
   async touch(viewer: ViewerIdentity, streamId: string): Promise<TouchOutcome> {
-    if (viewer.username === undefined || this.#closed) return 'ok';
+    if (this.goesOn(viewer, streamId)) return 'ok';
     const attendance = this.#attendances.get(keyOf(streamId, viewer.clientId));
     if (!attendance || attendance.watching.user !== viewer.username) {
       try {
