@@ -88,7 +88,7 @@ test('kill -9 of the owner of a pool, of a provider’s playlist, of both at onc
   stage.provider.live('/pool.ts', stage.sample, { start: 'keyframe' });
   stage.provider.live('/low.ts', stage.sample, { start: 'keyframe' });
   stage.provider.live('/shared.ts', stage.sample, { start: 'keyframe' });
-  const channel = stage.provider.hls('/proxied/', stage.sample, { window: 5 });
+  const channel = stage.provider.hls('/proxied/', stage.sample, { window: 15 });
   const [first, second] = stage.workers as [ClusterNode, ClusterNode];
   // So that the first owns everything.
   await second.stop();

@@ -64,8 +64,8 @@ test.concurrent('viewers of HLS and of the stream itself share one connection, a
 });
 
 test.concurrent('a provider’s playlist is fetched once for everybody, and its segments are passed on', async () => {
-  const channel = stage.provider.hls('/hls/', stage.sample, { window: 4 });
-  stage.provider.hls('/other/', stage.sample, { window: 4 });
+  const channel = stage.provider.hls('/hls/', stage.sample, { window: 12 });
+  stage.provider.hls('/other/', stage.sample, { window: 12 });
   const { id } = await stage.create('streams', {
     url: stage.provider.url('/hls/index.m3u8'),
     failover_urls: [stage.provider.url('/other/index.m3u8')],

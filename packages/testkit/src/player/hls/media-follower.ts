@@ -30,7 +30,9 @@ interface Run {
   readonly chunks: Buffer[];
 }
 
+/** What is refused is asked for again less often than what somebody may just be bringing about. */
 const TRIES = 4;
+const TRIES_OF_A_FAILURE = 12;
 /** Segments whose stay is checked per playlist. */
 const RETAINED = 3;
 
@@ -87,7 +89,8 @@ export class MediaFollower {
       if (this.#stop.signal.aborted) return;
       const before = this.history.listed.at(-1)?.sequence;
       if (playlist) {
-        this.#keepAsking(this.history.add(playlist, performance.now()));
+        this.#loadedAt = performance.now();
+        this.#keepAsking(this.history.add(playlist, this.#loadedAt));
         this.playlist = playlist;
         await this.#media(playlist);
         this.ended = playlist.ended;
@@ -105,6 +108,9 @@ export class MediaFollower {
     return this.#options.lowLatency === true && control?.attributes.get('CAN-BLOCK-RELOAD') === 'YES';
   }
 
+  /** When the newest playlist had come. */
+  #loadedAt = Number.NEGATIVE_INFINITY;
+
   /** The base of relative URIs: the playlist as it was reached. */
   #base = '';
 
@@ -119,7 +125,10 @@ export class MediaFollower {
       url.searchParams.set('_HLS_msn', `${this.#next}`);
       if (this.playlist.partTarget !== undefined) url.searchParams.set('_HLS_part', `${this.#nextPart}`);
       const control = this.playlist.tags.find(({ name }) => name === 'EXT-X-SERVER-CONTROL');
-      if (control?.attributes.has('CAN-SKIP-UNTIL')) url.searchParams.set('_HLS_skip', 'YES');
+      const skippedSeconds = Number(control?.attributes.get('CAN-SKIP-UNTIL') ?? 0);
+      // Second edition §6.2.5.1: not with a playlist older than half of what is left out.
+      const ageMs = performance.now() - this.#loadedAt;
+      if (ageMs < (skippedSeconds * 1_000) / 2) url.searchParams.set('_HLS_skip', 'YES');
     }
     const answer = await this.#client.get(url.href);
     if (this.#stop.signal.aborted) return undefined;
@@ -184,7 +193,8 @@ export class MediaFollower {
     const { range, key, sequence, seconds } = of;
     const url = new URL(uri, this.#base).href;
     let status = 0;
-    for (let tries = 0; tries < TRIES && !this.#stop.signal.aborted; tries++) {
+    let mostTries = TRIES;
+    for (let tries = 0; tries < mostTries && !this.#stop.signal.aborted; tries++) {
       const media = await this.#fetcher.fetch({ url, range, key, sequence, base: this.#base });
       if (typeof media !== 'number') {
         if (tries > 0) this.retried.push(status);
@@ -194,6 +204,7 @@ export class MediaFollower {
         return;
       }
       if (tries === 0) status = media;
+      if (media === 0 || media >= 500) mostTries = TRIES_OF_A_FAILURE;
       await delay(500, undefined, { signal: this.#stop.signal }).catch(() => {});
     }
     if (!this.#stop.signal.aborted) this.lost.push({ uri, status });
