@@ -19,7 +19,7 @@ export interface StreamCarrier {
    * What it has of each stream: one that it plays by itself; or, `relayed`, one whose viewers are here while a pool of this
    * engine or another node plays it. `relays`: other nodes that have it from here.
    */
-  pools(): PoolSnapshot[];
+  pools(streamId?: string): PoolSnapshot[];
   viewers(streamId?: string): ViewerSnapshot[];
   /** Ends the viewer of that id. False if it is not here. */
   disconnect(clientId: string): boolean;

@@ -195,8 +195,8 @@ export class DirectViewers {
     return connections.length > 0;
   }
 
-  snapshots(): PoolSnapshot[] {
-    return [...this.#streams.values()].map((stream) => {
+  snapshots(streamId?: string): PoolSnapshot[] {
+    return this.#all(streamId).map((stream) => {
       const connections = [...stream.connections];
       const snapshots = connections.map((connection) => connection.snapshot());
       const failoverIndex = playing(connections);
@@ -221,13 +221,19 @@ export class DirectViewers {
   }
 
   viewers(streamId?: string): ViewerSnapshot[] {
-    const streams = streamId === undefined ? [...this.#streams.values()] : [this.#streams.get(streamId)];
-    return streams.flatMap((stream) => (stream ? viewersOf(stream) : []));
+    return this.#all(streamId).flatMap(viewersOf);
   }
 
   /** Idempotent. */
   async close(): Promise<void> {
     await Promise.all([...this.#streams.keys()].map((streamId) => this.stop(streamId, 'shutdown')));
+  }
+
+  /** Or the one of that id, where it is here. */
+  #all(streamId?: string): DirectStream[] {
+    if (streamId === undefined) return [...this.#streams.values()];
+    const stream = this.#streams.get(streamId);
+    return stream ? [stream] : [];
   }
 
   #streamOf(spec: StreamSpec): DirectStream {

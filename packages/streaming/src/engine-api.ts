@@ -191,7 +191,8 @@ export interface StreamEngineApi {
   drill(streamId: string, request: DrillRequest): Promise<DrillResult>;
   /** Measures what the viewers that a stream has at this node get, from now on. */
   measureGaps(streamId: string): GapMeasurement;
-  pools(): PoolSnapshot[];
+  /** Of all streams, or of one. */
+  pools(streamId?: string): PoolSnapshot[];
   viewers(streamId?: string): ViewerSnapshot[];
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void;
   /** Idempotent: no new viewers, all pools stopped. */

@@ -260,12 +260,13 @@ export class StreamEngine implements StreamEngineApi {
     return found;
   }
 
-  pools(): PoolSnapshot[] {
-    const own = [...[...this.#allPools()].map((pool) => pool.snapshot()), ...this.#direct.snapshots()];
+  pools(streamId?: string): PoolSnapshot[] {
+    const pools = streamId === undefined ? this.#allPools() : (this.#pools.get(streamId) ?? []);
+    const own = [...[...pools].map((pool) => pool.snapshot()), ...this.#direct.snapshots(streamId)];
     if (this.#carriers.size === 0) return own;
     return withCarried(
       own,
-      [...this.#carriers].flatMap((carrier) => carrier.pools()),
+      [...this.#carriers].flatMap((carrier) => carrier.pools(streamId)),
     );
   }
 

@@ -84,7 +84,9 @@ export class LiveView {
 
   #join(records: readonly StreamRecord[]): LiveStream[] {
     const { engine, clustered = false } = this.#options;
-    const pools = poolsByStream(engine.pools());
+    const [one, another] = records;
+    // Who asks for one stream does not pay for all that are played here.
+    const pools = poolsByStream(engine.pools(another ? undefined : one?.id));
     return records.map((record) => {
       const pool = pools.get(record.id);
       // What its owner says of it is truer than what a relay knows, but for viewers that have just come here.
