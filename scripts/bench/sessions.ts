@@ -23,14 +23,14 @@ if (values.help) {
   --users 100,1000,10000   users that watch at the same time
   --processes 1,4          nodes that share the store, each with its part of the users
   --store both             redis, sqlite or both
-  --quick                  a third of the time, for a look (the default takes two minutes and a half at most)
+  --quick                  a third of the time, for a look (the default takes three minutes at most)
   --json                   one JSON object on stdout
 
 Every user asks for a playlist and a segment every 6 s, and both touch its session: 3,333 touches a second at 10,000 users,
 spread over time. Measured at that pace, and as fast as each store takes them: touches per second, latency of each from its call
 to its answer (of several processes the largest p99), event-loop delay, CPU of the nodes with their threads, and of Redis. What
 making the touches costs is measured in the same processes, just before and after, with touches that ask nobody: "store CPU" is
-the difference. At last it is searched for the number of users that one node with SQLite is enough for: all their touches are
+the difference, and "trip CPU" what as many calls cost that only ask whether the store is there. At last it is searched for the number of users that one node with SQLite is enough for: all their touches are
 taken, with a p99 of ${ENOUGH.p99Ms} ms at most and an event loop that is no later than ${ENOUGH.loopDelayP99Ms} ms (p99), for at most half a core; each number is
 measured three times, and the middle counts. An idle process looks at its own timers meanwhile: where those were late by more than
 2 ms (p99) the figure is marked noisy, for it says nothing of the store; then read the touches per second of CPU, which say what
@@ -86,6 +86,7 @@ const atLoad = (store: string): Record<string, number | undefined> => {
   return {
     [`${store}P99Ms`]: found?.load.p99Ms,
     [`${store}CpuPercent`]: found?.load.storeCpuPercent,
+    [`${store}TripCpuPercent`]: found?.load.tripCpuPercent,
     [`${store}LoopDelayP99Ms`]: found?.load.loopDelayP99Ms,
   };
 };
@@ -125,6 +126,7 @@ if (values.json) {
       ...{ 'p50 ms': result.load.p50Ms, 'p99 ms': result.load.p99Ms },
       ...{ 'loop p99 ms': result.load.loopDelayP99Ms, 'CPU %': result.load.cpuPercent },
       ...{ 'bare CPU %': result.load.bareCpuPercent, 'store CPU %': result.load.storeCpuPercent },
+      'trip CPU %': result.load.tripCpuPercent,
       'Redis CPU %': result.load.serverCpuPercent || undefined,
       ...{ 'control p99 ms': result.load.controlP99Ms, noisy: result.load.isNoisy ? 'noisy' : '' },
     })),

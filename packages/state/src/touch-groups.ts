@@ -9,16 +9,20 @@ interface Waiting {
 export interface TouchGroupsOptions {
   readonly state: Pick<SessionState, 'touchSessions'>;
   readonly node: string;
-  /** There is one call within this time at most; ms. */
+  /** None waits longer than this, and there is hardly more than one call in such a time; ms. */
   readonly withinMs?: number;
   /** The most of one call. */
   readonly most?: number;
 }
 
+/** Timers are a millisecond late at the least: what is to go that soon goes now. */
+const SOON_MS = 1;
+
 /**
  * Touches that come at about the same time are one call of the store: one script of Redis, one message to the thread of SQLite,
  * whatever their number. One that comes after a while of silence goes at once; what comes within `withinMs` of a call waits for
- * the end of that time, and no longer.
+ * the end of that time, and no longer. Where that is near, whoever comes takes those who wait along: it has woken the process
+ * already, and waking it by a timer costs more than the touches do.
  */
 export class TouchGroups {
   readonly #state: Pick<SessionState, 'touchSessions'>;
@@ -27,9 +31,10 @@ export class TouchGroups {
   readonly #most: number;
   #waiting: Waiting[] = [];
   #sentMs = Number.NEGATIVE_INFINITY;
-  #cancel: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
 
-  constructor({ state, node, withinMs = 3, most = 256 }: TouchGroupsOptions) {
+  constructor({ state, node, withinMs = 4, most = 256 }: TouchGroupsOptions) {
     this.#state = state;
     this.#node = node;
     this.#withinMs = withinMs;
@@ -41,25 +46,22 @@ export class TouchGroups {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ touch, resolve, reject });
       if (this.#waiting.length >= this.#most) this.#send();
-      else this.#cancel ??= this.#soon();
+      else if (!this.#immediate) this.#plan();
     });
   }
 
-  /** Timers are a millisecond late at the least, so a wait of less than one is none: others of this moment still come along. */
-  #soon(): () => void {
+  #plan(): void {
     const waitMs = this.#sentMs + this.#withinMs - performance.now();
-    const send = (): void => this.#send();
-    if (waitMs < 1) {
-      const immediate = setImmediate(send);
-      return () => clearImmediate(immediate);
-    }
-    const timer = setTimeout(send, Math.floor(waitMs));
-    return () => clearTimeout(timer);
+    // Others of this moment still come along.
+    if (waitMs <= SOON_MS) this.#immediate = setImmediate(() => this.#send());
+    else this.#timer ??= setTimeout(() => this.#send(), Math.floor(waitMs));
   }
 
   #send(): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    clearTimeout(this.#timer);
+    clearImmediate(this.#immediate);
+    this.#timer = undefined;
+    this.#immediate = undefined;
     this.#sentMs = performance.now();
     const group = this.#waiting;
     this.#waiting = [];

@@ -20,10 +20,10 @@ export type NodeOrder =
   | { readonly order: 'warm'; readonly from: number; readonly to: number }
   /** Nothing but looking how late a timer is. */
   | { readonly order: 'idle'; readonly ms: number }
-  /** So many touches each second of the sessions from … to, in turn. `bare`: nobody is asked, so that it costs what making them does. */
+  /** So many touches each second of the sessions from … to, in turn. */
   | {
       readonly order: 'load';
-      readonly bare?: boolean;
+      readonly ask: Asked;
       readonly from: number;
       readonly to: number;
       readonly perSecond: number;
@@ -60,8 +60,13 @@ const STEP_MS = 0.1;
 /** Asks for one touch: the answer, or `lost`. */
 type Ask = (touch: SessionTouch) => Promise<string>;
 
+/** The store; nobody, which costs what making touches does; or, as often as the store is asked, whether it is there at all. */
+export type Asked = 'store' | 'nobody' | 'presence';
+
 let state: ClusterState | undefined;
-let groups: TouchGroups | undefined;
+let groups: TouchGroups;
+/** As many calls, of which each only finds out that the store is there. */
+let presence: TouchGroups;
 let node = '';
 /** The file, in SQLite. */
 let file: string | undefined;
@@ -77,8 +82,19 @@ async function open({ kind, place, node: name }: NodeOrder & { order: 'open' }):
     state = await openSqliteState({ path: place });
     file = place;
   }
-  if (state) groups = new TouchGroups({ state, node });
-  await state?.ping();
+  const opened = state;
+  if (!opened) throw new TypeError(`there is no store ${kind}`);
+  groups = new TouchGroups({ state: opened, node });
+  presence = new TouchGroups({
+    node,
+    state: {
+      async touchSessions(_, touches) {
+        await opened.ping();
+        return touches.map(() => 'ok');
+      },
+    },
+  });
+  await opened.ping();
 }
 
 /**
@@ -150,24 +166,24 @@ async function fill(from: number, to: number): Promise<void> {
   }
 }
 
-const askStore: Ask = async (touch) => {
-  if (!groups) throw new Error('there is no store');
-  return groups.touch(touch);
+const ASK: Readonly<Record<Asked, Ask>> = {
+  store: (touch) => groups.touch(touch),
+  nobody: async () => 'ok',
+  presence: (touch) => presence.touch(touch),
 };
-const askNobody: Ask = async () => 'ok';
 
 /** Runs `work`, which makes touches and is told when its time is over, and measures each from its call to its answer. */
 async function measured(
   work: (touch: (n: number) => Promise<void>, over: () => boolean) => Promise<void>,
   ms: number,
-  ask: Ask = askStore,
+  asked: Asked = 'store',
 ): Promise<NodeResult> {
   const latency = new Histogram(STEP_MS);
   const delay = monitorEventLoopDelay({ resolution: LOOK_MS });
   let lost = 0;
   const touch = async (n: number): Promise<void> => {
     const from = performance.now();
-    const answer = await ask(touchOf(n)).catch(() => 'lost');
+    const answer = await ASK[asked](touchOf(n)).catch(() => 'lost');
     latency.add(performance.now() - from);
     if (answer !== 'ok') lost += 1;
   };
@@ -186,7 +202,7 @@ async function measured(
   };
 }
 
-function load({ from, to, perSecond, ms, bare }: NodeOrder & { order: 'load' }): Promise<NodeResult> {
+function load({ from, to, perSecond, ms, ask }: NodeOrder & { order: 'load' }): Promise<NodeResult> {
   return measured(
     (touch, isOver) =>
       new Promise((resolve) => {
@@ -208,7 +224,7 @@ function load({ from, to, perSecond, ms, bare }: NodeOrder & { order: 'load' }):
         }, TICK_MS);
       }),
     ms,
-    bare ? askNobody : askStore,
+    ask,
   );
 }
 

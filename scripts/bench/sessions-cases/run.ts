@@ -1,4 +1,4 @@
-import type { NodeResult } from './node-main.ts';
+import type { Asked, NodeResult } from './node-main.ts';
 import { NodeProcess } from './node-process.ts';
 import type { Place } from './place.ts';
 
@@ -22,6 +22,8 @@ export interface Figures {
   readonly bareCpuPercent?: number;
   /** What asking the store costs: the difference of the two. */
   readonly storeCpuPercent?: number;
+  /** Of that, what as many questions cost that are answered with nothing: going there and back, which is the machine's and the client's part. */
+  readonly tripCpuPercent?: number;
   /** The same of the store's own server, where it has one. */
   readonly serverCpuPercent: number;
   /** Touches for a second of CPU of the nodes, and of the server: what they could do if nobody else wanted the processors. */
@@ -83,30 +85,25 @@ export class Nodes {
     this.#filled = users;
   }
 
-  /** `perSecond`: of all processes together. `ms`: of the store's part; making touches that ask nobody takes as long again. */
+  /** `perSecond`: of all processes together. `ms`: of the store's part; what it is compared with takes twice as long. */
   async load(users: number, perSecond: number, ms: number): Promise<Figures> {
-    const part = (bare: boolean, partMs: number): Promise<Figures> =>
+    const part = (ask: Asked, partMs: number): Promise<Figures> =>
       this.#together(users, (node, from, to) =>
-        node.measure({
-          order: 'load',
-          bare,
-          from,
-          to,
-          perSecond: perSecond / this.#nodes.length,
-          ms: partMs,
-        }),
+        node.measure({ order: 'load', ask, from, to, perSecond: perSecond / this.#nodes.length, ms: partMs }),
       );
-    const before = await part(true, ms / 2);
+    const before = await part('nobody', ms / 2);
+    const trip = await part('presence', ms);
     const [figures, control] = await Promise.all([
-      part(false, ms),
+      part('store', ms),
       this.#control.measure({ order: 'idle', ms }),
     ]);
-    const after = await part(true, ms / 2);
+    const after = await part('nobody', ms / 2);
     const bareCpuPercent = (before.cpuPercent + after.cpuPercent) / 2;
     const controlP99Ms = control.loopDelayP99Ms;
     return {
       ...figures,
       ...{ bareCpuPercent, storeCpuPercent: Math.max(0, figures.cpuPercent - bareCpuPercent) },
+      tripCpuPercent: Math.max(0, trip.cpuPercent - bareCpuPercent),
       ...{ controlP99Ms, isNoisy: controlP99Ms > NOISY_MS },
     };
   }
