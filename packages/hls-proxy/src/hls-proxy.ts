@@ -130,7 +130,7 @@ export class HlsProxy implements HlsOrigin {
   async failover({ index }: { readonly index?: number } = {}): Promise<FailoverResult> {
     const { spec, settings } = this.#options;
     const alternatives = 1 + spec.failoverUrls.length;
-    if (alternatives < 2 && spec.resolverUrl === undefined)
+    if (!this.#hasOthers)
       throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the stream has no failover URL');
     if (index !== undefined && index >= alternatives)
       throw new StreampoolError('INVALID_REQUEST', `the stream has sources 0 to ${alternatives - 1}`);
@@ -149,7 +149,7 @@ export class HlsProxy implements HlsOrigin {
 
   /** As of a pool; `viewers` is 0: who watches is known to the audience. */
   snapshot(): PoolSnapshot {
-    const { id: streamId, kind } = this.#options.spec;
+    const { id: streamId, kind, metadata } = this.#options.spec;
     const { bytesIn, bytesOut } = this.#statistics;
     const { index: failoverIndex, attempts, lastError } = this.#sources;
     const idleMs = this.#clock.now() - this.#accessMs;
@@ -158,6 +158,7 @@ export class HlsProxy implements HlsOrigin {
       ...{ streamId, kind, state: this.#state.state, viewers: 0, startedAt: this.#startedAt },
       lastAccess: Math.round(this.#clock.wallNow() - idleMs),
       ...{ bytesIn, bytesOut, failoverIndex, failoverAttempts: attempts, restarts: attempts, ringBytes: 0 },
+      ...(metadata && { metadata }),
       ...(namedUrl !== undefined && { namedUrl }),
       ...(lastError && { lastError: lastError.message }),
     };
@@ -170,6 +171,12 @@ export class HlsProxy implements HlsOrigin {
   /** Idempotent: ends fetches and gives the provider's slot back. */
   close(): Promise<void> {
     return this.#end('stopped', 'closed');
+  }
+
+  /** There is something to change over to. */
+  get #hasOthers(): boolean {
+    const { failoverUrls, resolverUrl } = this.#options.spec;
+    return failoverUrls.length > 0 || resolverUrl !== undefined;
   }
 
   async #answerPlaylist(rendition: Rendition, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
@@ -271,7 +278,42 @@ export class HlsProxy implements HlsOrigin {
     );
   }
 
-  async #answerBody(
+  /** What is lost with the source of a film is asked of the next one, as often as there are sources. */
+  async #answerBody(asked: BodyResource, range: string | undefined, signal: AbortSignal): Promise<HlsAnswer> {
+    // One whose connection was cut has a second one.
+    for (let attempts = 2 * (1 + this.#options.spec.failoverUrls.length); ; attempts -= 1) {
+      const resource = await this.#ofNow(asked, range, signal);
+      const turn = this.#sources.current;
+      const isFilm = this.#hasOthers && this.#renditions.listing(resource.url)?.isFilm;
+      try {
+        return await this.#fetchBody(resource, range, signal);
+      } catch (error) {
+        if (!isFilm || this.#sources.current === turn || attempts <= 1 || signal.aborted) throw error;
+      }
+    }
+  }
+
+  /** What players of a film ask for, at the source that plays now. @throws StreampoolError NOT_FOUND; why no source plays */
+  async #ofNow(asked: BodyResource, range: string | undefined, signal: AbortSignal): Promise<BodyResource> {
+    const { settings } = this.#options;
+    const rendition = this.#renditions.listing(asked.url);
+    if (this.#hasOthers && rendition?.isFilm && !this.#bodies.holds(asked.url, range)) {
+      const era = rendition.listed(asked.url, range)?.era;
+      const { era: now } = await this.#inTime((deadline) => this.#sources.ready(deadline), signal);
+      if (era !== now) await within(this.#refresh(rendition), settings.streamTimeoutMs, this.#clock, signal);
+    }
+    const moved = this.#renditions.movedTo(asked.url, range);
+    if (moved === undefined || this.#renditions.listing(asked.url)) return asked;
+    if (moved === 'lost')
+      throw new StreampoolError(
+        'NOT_FOUND',
+        'its source is gone, and the one that plays now has it cut otherwise: begin anew',
+      );
+    const resource = this.#addresses.resolve(moved.uri.replace(/^(?:\.\.\/)+/, ''));
+    return resource.kind === 'media' ? resource : asked;
+  }
+
+  async #fetchBody(
     resource: BodyResource,
     range: string | undefined,
     signal: AbortSignal,
@@ -374,7 +416,9 @@ export class HlsProxy implements HlsOrigin {
     const isListed = this.#renditions.listing(url)?.listed(url)?.era === turn?.era;
     if (!turn || !isListed || error.code === 'CAPACITY_EXHAUSTED') return;
     turn.lostSegments += 1;
-    if (turn.lostSegments >= LOST_SEGMENTS) this.#sources.lost(turn, error);
+    // Of a film one is enough, unless it alone is missing: whoever plays it will not find out by the playlist.
+    const isAway = this.#hasOthers && this.#renditions.listing(url)?.isFilm && !isMissing(error);
+    if (isAway || turn.lostSegments >= LOST_SEGMENTS) this.#sources.lost(turn, error);
   }
 
   #emit<K extends keyof EngineEvents>(event: K, ...args: EngineEvents[K]): void {
@@ -417,6 +461,10 @@ export class HlsProxy implements HlsOrigin {
     else if (!this.#state.isFinal) this.#state.move(state, reason);
     this.#settle();
   }
+}
+
+function isMissing({ info }: StreampoolError): boolean {
+  return info.upstreamStatus === 404 || info.upstreamStatus === 410;
 }
 
 function asStreampoolError(error: unknown): StreampoolError {

@@ -1,3 +1,4 @@
+import type { ReadSegment } from '@streampool/hls';
 import { Rendition, type RenditionOptions } from './playlist/rendition.ts';
 import type { StreamNumbers } from './playlist/stream-numbers.ts';
 import type { PlaylistResource } from './token/resource.ts';
@@ -29,6 +30,15 @@ export class Renditions {
   /** The one whose list has this URL. */
   listing(url: string): Rendition | undefined {
     for (const rendition of this.#byPath.values()) if (rendition.placeOf(url) !== undefined) return rendition;
+    return undefined;
+  }
+
+  /** See `Rendition.movedTo`. */
+  movedTo(url: string, range?: string): ReadSegment | 'lost' | undefined {
+    for (const rendition of this.#byPath.values()) {
+      const moved = rendition.movedTo(url, range);
+      if (moved !== undefined) return moved;
+    }
     return undefined;
   }
 

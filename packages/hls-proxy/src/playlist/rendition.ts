@@ -5,6 +5,7 @@ import type { Awaited, LoadedPlaylist } from '../source/playlist-loader.ts';
 import type { SourceTurn } from '../source/source-turn.ts';
 import type { PlaylistResource } from '../token/resource.ts';
 import { counterpartOf, firstVariant } from './counterpart.ts';
+import { FormerPlaces } from './former-places.ts';
 import type { PlaylistRewriter, Rewritten } from './rewriter.ts';
 import type { StreamNumbers } from './stream-numbers.ts';
 import { type Taken, Timeline } from './timeline.ts';
@@ -47,6 +48,7 @@ export class Rendition {
   /** Of the segments that were listed with the last loads. */
   readonly #urls = new Map<string, string>();
   #places = new Map<string, number>();
+  readonly #formerPlaces = new FormerPlaces();
   #text: Buffer | undefined;
   /** The provider's playlist that it was made of, with our addresses. */
   #taken: string | undefined;
@@ -101,6 +103,22 @@ export class Rendition {
     return this.#places.get(`${url} ${range ?? ''}`) ?? this.#places.get(`${url} `);
   }
 
+  /**
+   * What stands now where a source that is gone had that segment of a film. `undefined`: it never had it; `lost`: nothing
+   * that a player could be given instead.
+   */
+  movedTo(url: string, range?: string): ReadSegment | 'lost' | undefined {
+    const name = [`${url} ${range ?? ''}`, `${url} `].find((each) => this.#formerPlaces.has(each));
+    if (name === undefined) return undefined;
+    const place = this.#formerPlaces.of(name);
+    return (place === undefined ? undefined : this.timeline.segments[place]) ?? 'lost';
+  }
+
+  /** It has an end, and is read once. */
+  get isFilm(): boolean {
+    return !this.isMultivariant && this.timeline.list?.isEnded === true;
+  }
+
   /** Of what is listed. `isLost`: its source is gone and took it along. `era`: of that source. */
   listed(url: string, range?: string): { readonly era: number; readonly isLost: boolean } | undefined {
     const place = this.placeOf(url, range);
@@ -149,12 +167,15 @@ export class Rendition {
       if (url !== undefined) this.#urls.set(segment.uri, url);
     }
     const { text } = rewritten;
+    const former = this.isFilm ? { places: this.#places, segments: this.timeline.segments } : undefined;
     const taken = this.timeline.take(
       { text, list, era: turn.era, identityOf },
       this.#options.clock.now(),
       resume,
     );
     if (taken === 'stale' || (taken === 'same' && this.#taken === text)) return taken;
+    if (taken === 'switched' && former && list.isEnded)
+      this.#formerPlaces.replaced(former, this.timeline.segments);
     this.#taken = text;
     this.#text = Buffer.from(this.timeline.render());
     this.#places = new Map();

@@ -143,7 +143,8 @@ export class Timeline {
       return 'moved';
     }
     if (stretch.era !== era) {
-      this.#goOn(taken, nowMs, 0);
+      if (list.isEnded && this.#latest?.list.isEnded) this.#replace(taken);
+      else this.#goOn(taken, nowMs, 0);
       return 'switched';
     }
     const last = list.mediaSequence + list.segments.length - 1;
@@ -180,6 +181,14 @@ export class Timeline {
     const skipped = Math.max(0, list.segments.length - AFTER_RESUME);
     this.#stretch = this.#following(list, era, restarts, skipped);
     numbers.set(stretch, this.#stretch);
+  }
+
+  /** A film from another source is the same film from its beginning: whoever asks for its playlist now has not had it yet. */
+  #replace({ list, era }: TakenPlaylist): void {
+    const last = list.mediaSequence + list.segments.length - 1;
+    this.#listed = [];
+    const restarts = this.#options.numbers.restartsOf(era);
+    this.#stretch = { era, restarts, sequence: 0, discontinuity: 0, first: 0, isContinuation: false, last };
   }
 
   /** Another source, or the same that began anew. */

@@ -22,6 +22,7 @@ export interface Listed {
 
 const SKIP_VERSION = 9;
 const GAP_VERSION = 8;
+const IV_VERSION = 2;
 const VERSION = /^#EXT-X-VERSION:/;
 
 /** What EXT-X-TARGETDURATION has to be for these segments, s. */
@@ -40,6 +41,7 @@ export function writeTimeline(list: ReadPlaylist, listed: readonly Listed[], ski
   const version = Math.max(
     skipped > 0 ? SKIP_VERSION : 0,
     listed.some(({ isGap }) => isGap) ? GAP_VERSION : 0,
+    listed.some(needsVector) ? IV_VERSION : 0,
     Number(list.head.find((line) => VERSION.test(line))?.split(':')[1]) || 0,
   );
   for (const line of list.head) {
@@ -56,7 +58,7 @@ export function writeTimeline(list: ReadPlaylist, listed: readonly Listed[], ski
   listed.forEach((one, index) => {
     if (index >= skipped) writeSegment(lines, one, listed[index - 1]);
   });
-  lines.push(...list.tail);
+  writeTail(lines, list.tail, listed.at(-1));
   return `${lines.join('\n')}\n`;
 }
 
@@ -70,10 +72,42 @@ function writeSegment(lines: string[], one: Listed, before: Listed | undefined):
     // What was in force before ends here.
     if (before && before.segment.keys.length > 0 && segment.keys.length === 0)
       lines.push('#EXT-X-KEY:METHOD=NONE');
-    lines.push(...inForce.filter((line) => !own.has(line)));
-  }
+    lines.push(...inForce.filter((line) => !own.has(line)).map((line) => withVector(line, one)));
+  } else if (needsVector(one))
+    lines.push(...segment.keys.filter((line) => !own.has(line)).map((line) => withVector(line, one)));
   if (isGap && !own.has('#EXT-X-GAP')) lines.push('#EXT-X-GAP');
-  for (const line of segment.lines) lines.push(isSeam ? withOffset(line, segment) : line);
+  for (const line of segment.lines) lines.push(withVector(isSeam ? withOffset(line, segment) : line, one));
+}
+
+/** The parts of the segment after the last one are encrypted as that will be. */
+function writeTail(lines: string[], tail: readonly string[], last: Listed | undefined): void {
+  const hasParts = tail.some((line) => /^\s*#EXT-X-PART:/.test(line));
+  if (!last || !hasParts || !needsVector(last)) {
+    lines.push(...tail);
+    return;
+  }
+  const next = { number: last.number + 1, sequence: last.sequence + 1 };
+  const hasKeys = tail.some((line) => /^\s*#EXT-X-KEY:/.test(line));
+  lines.push(...[...(hasKeys ? [] : last.segment.keys), ...tail].map((line) => withVector(line, next)));
+}
+
+/** A key without an IV is used with the segment's number (RFC 8216 §5.2): with the provider's, which players do not know where it is not ours. */
+function needsVector({ segment, number, sequence }: Listed): boolean {
+  return number !== sequence && segment.keys.some(isWithoutVector);
+}
+
+function isWithoutVector(line: string): boolean {
+  return (
+    /^\s*#EXT-X-KEY:/.test(line) &&
+    !/\bMETHOD=NONE\b/.test(line) &&
+    !/\bKEYFORMAT="(?!identity")/.test(line) &&
+    !/[:,]\s*IV=/.test(line)
+  );
+}
+
+function withVector(line: string, { number, sequence }: Pick<Listed, 'number' | 'sequence'>): string {
+  if (number === sequence || !isWithoutVector(line)) return line;
+  return `${line.trimEnd()},IV=0x${number.toString(16).padStart(32, '0')}`;
 }
 
 /** The offset of a byte range may only be left out where the range before it is listed (RFC 8216 §4.3.2.2). */
