@@ -6,6 +6,7 @@ export { discontinuityPackets } from './build/discontinuity.ts';
 export { buildDiscontinuityPacket } from './build/packets.ts';
 export { buildClockPacket, packetizePes } from './build/pes-packets.ts';
 export { buildPatSection, buildPmtSection, buildTables, packetizeSection } from './build/sections.ts';
+export { describeMedia, type MediaDescription } from './codec/describe-media.ts';
 export { PesGate, type PesGateOptions } from './gate/pes-gate.ts';
 export { NULL_PID, PACKET_SIZE, PAT_PID, SYNC_BYTE } from './packet.ts';
 export { PacketAligner } from './packet-aligner.ts';

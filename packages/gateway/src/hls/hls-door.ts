@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsRequest } from '@streampool/hls';
 import { type HlsEdge, sendBody } from '@streampool/hls-edge';
-import type { StreamDefinition } from '@streampool/state';
+import type { StreamDefinition, StreamVariant } from '@streampool/state';
 import type { Logger } from 'pino';
 import { networkStreamId } from '../broadcast/network-definition.ts';
 import { allowOtherOrigins } from '../http/cross-origin.ts';
@@ -18,6 +18,7 @@ import { hlsHead } from './hls-head.ts';
 import { hlsStreamOf } from './hls-stream.ts';
 import { hlsViewer } from './hls-viewer.ts';
 import { ladderPlaylist, variantPath } from './ladder.ts';
+import { SeenMedia } from './seen-media.ts';
 
 export interface HlsDoorOptions {
   readonly services: Services;
@@ -55,6 +56,7 @@ export class HlsDoor {
   readonly #goingOn: GoingOn;
   readonly #path: RegExp;
   readonly #networkPath: RegExp;
+  readonly #seenMedia = new SeenMedia();
 
   constructor({ services, edge, log }: HlsDoorOptions) {
     this.#services = services;
@@ -220,6 +222,7 @@ export class HlsDoor {
       onSent: (bytes) => this.#edge.sent(seen, bytes),
     });
     if (answer.kind === 'media' && answer.status < 400 && !res.destroyed) this.#edge.served(seen);
+    if (answer.kind === 'media') this.#look(definition, knock.path, answer);
   }
 
   async #ask(
@@ -232,7 +235,7 @@ export class HlsDoor {
     const { variants } = definition;
     let [asked, below] = [definition, path];
     if (variants) {
-      if (path === ENTRY) return ladderAnswer(definition);
+      if (path === ENTRY) return this.#ladderAnswer(variants);
       const place = variantPath(path);
       const variant = place && variants[place.index];
       const inner = variant && (await this.#definitions.get(variant.streamId));
@@ -244,6 +247,20 @@ export class HlsDoor {
     const request: HlsRequest = { path: below, query, ...(range !== undefined && { range }) };
     const { answer } = await this.#edge.answer(stream, request, signal);
     return answer;
+  }
+
+  #ladderAnswer(variants: readonly StreamVariant[]): HlsAnswer {
+    const text = ladderPlaylist(variants, (streamId) => this.#seenMedia.of(streamId));
+    return {
+      ...{ status: 200, kind: 'playlist', contentType: PLAYLIST_TYPE, maxAgeMs: 0 },
+      body: Buffer.from(text),
+    };
+  }
+
+  /** A segment of a ladder's rung tells what its playlist can say of it to the next player. */
+  #look({ variants = [] }: StreamDefinition, path: string, { status, contentType, body }: HlsAnswer): void {
+    const rung = variants[variantPath(path)?.index ?? -1];
+    if (rung && status === 200 && contentType === 'video/mp2t') void this.#seenMedia.note(rung.streamId, body);
   }
 
   /** Where players that still ask this node go, since it is about to end; undefined: it is not, or they must stay. */
@@ -295,16 +312,6 @@ export class HlsDoor {
       'viewer',
     );
   }
-}
-
-function ladderAnswer({ variants = [] }: StreamDefinition): HlsAnswer {
-  return {
-    status: 200,
-    kind: 'playlist',
-    contentType: PLAYLIST_TYPE,
-    maxAgeMs: 0,
-    body: Buffer.from(ladderPlaylist(variants)),
-  };
 }
 
 /** Of what a network answers to nodes, what players may have. */

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { makeSample } from '@streampool/testkit';
 import { ladderPlaylist, variantPath } from '../../src/hls/ladder.ts';
+import { type Seen, SeenMedia } from '../../src/hls/seen-media.ts';
 import type { TranscodeApi } from '../../src/index.ts';
 import { closeAll, GatewayUnderTest, json } from '../gateway-under-test.ts';
 
@@ -89,4 +92,43 @@ test('the playlist says of variants what is known of them', () => {
   ]);
   expect(variantPath('variant/1/segment/7.ts')).toEqual({ index: 1, rest: 'segment/7.ts' });
   expect(variantPath('variant/x/segment/7.ts')).toBeUndefined();
+});
+
+test('what a rung turned out to be is told before what its arguments say, and its peaks are not above its bandwidth', () => {
+  const variants = [
+    {
+      streamId: 'a',
+      name: 'a',
+      bandwidth: 1_000_000,
+      codecs: 'avc1.640028,mp4a.40.2',
+      resolution: '1920x1080',
+    },
+    { streamId: 'b', name: 'b' },
+    { streamId: 'c', name: 'c' },
+  ];
+  const seen: Record<string, Seen> = {
+    a: { codecs: 'avc1.4d401f,mp4a.40.2', resolution: '1280x720', peakBits: 1_234_567 },
+    b: { resolution: '640x360', peakBits: 900_001 },
+  };
+  expect(ladderPlaylist(variants, (id) => seen[id]).match(/(?<=STREAM-INF:).*/g)).toEqual([
+    'BANDWIDTH=1234567,CODECS="avc1.4d401f,mp4a.40.2",RESOLUTION=1280x720,NAME="a"',
+    'BANDWIDTH=1130000,RESOLUTION=640x360,NAME="b"',
+    'BANDWIDTH=8000000,NAME="c"',
+  ]);
+});
+
+test('segments that can be read tell what a stream is; what cannot be read is seen another time', async () => {
+  const segment = readFileSync((await makeSample({ seconds: 4, gopSeconds: 1 })).path);
+  const media = new SeenMedia();
+  // biome-ignore lint/correctness/useYield: it fails before the first one
+  const gone = async function* (): AsyncGenerator<Buffer> {
+    throw new Error('gone');
+  };
+  await media.note('s', { length: 1, open: gone });
+  await media.note('s', Buffer.from('no stream at all'));
+  expect(media.of('s')).toBeUndefined();
+  await media.note('s', segment);
+  expect(media.of('s')).toMatchObject({ codecs: expect.stringMatching(/^avc1\.\w{6},mp4a\.40\.2$/) });
+  expect(media.of('s')?.resolution).toMatch(/^\d+x\d+$/);
+  expect(media.of('s')?.peakBits).toBeGreaterThan(100_000);
 });
