@@ -178,7 +178,7 @@ test('keys and initialization sections are those of each segment’s own source'
   );
   expect(mapped.split('\n').slice(-7)).toEqual([
     '#EXT-X-DISCONTINUITY',
-    '#EXT-X-KEY:METHOD=AES-128,URI="k2"',
+    '#EXT-X-KEY:METHOD=AES-128,URI="k2",IV=0x00000000000000000000000000000001',
     '#EXT-X-MAP:URI="m"',
     '#EXTINF:6,',
     '#EXT-X-BYTERANGE:20@10',
