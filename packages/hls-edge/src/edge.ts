@@ -148,6 +148,10 @@ export class HlsEdge implements StreamCarrier {
     return this.audience.viewers(streamId);
   }
 
+  waiting(streamId: string): HlsViewer[] {
+    return this.audience.waiting(streamId);
+  }
+
   disconnect(clientId: string): boolean {
     return this.audience.disconnect(clientId);
   }

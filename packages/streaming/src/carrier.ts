@@ -3,6 +3,7 @@ import type {
   EngineEvents,
   FailoverResult,
   PoolSnapshot,
+  ViewerIdentity,
   ViewerSnapshot,
 } from './engine-api.ts';
 import type { RemotePlacement } from './relay/ownership.ts';
@@ -21,6 +22,8 @@ export interface StreamCarrier {
    */
   pools(streamId?: string): PoolSnapshot[];
   viewers(streamId?: string): ViewerSnapshot[];
+  /** Who waits for the first answer: no viewers yet, but somebody who wants the stream. */
+  waiting?(streamId: string): ViewerIdentity[];
   /** Ends the viewer of that id. False if it is not here. */
   disconnect(clientId: string): boolean;
   /** Ends what plays a stream, and its viewers; with how many it had. */

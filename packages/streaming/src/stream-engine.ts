@@ -286,7 +286,8 @@ export class StreamEngine implements StreamEngineApi {
       ...pool.waitingViewers().map((viewer) => ({ ...identityOf(viewer), waiting: true })),
     ]);
     const carried = this.#carried(streamId).map((viewer) => ({ ...identityOf(viewer), waiting: false }));
-    return [...ofPools, ...carried];
+    const begin = [...this.#carriers].flatMap((carrier) => carrier.waiting?.(streamId) ?? []);
+    return [...ofPools, ...carried, ...begin.map((viewer) => ({ ...identityOf(viewer), waiting: true }))];
   }
 
   on<K extends keyof EngineEvents>(event: K, listener: (...args: EngineEvents[K]) => void): () => void {

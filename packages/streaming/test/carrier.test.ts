@@ -49,6 +49,7 @@ describe('an engine with a carrier', () => {
     const calls: string[] = [];
     const carrier: StreamCarrier = {
       pools: () => [snapshot({ streamId: 's', viewers: 1 })],
+      waiting: (streamId) => (streamId === 's' ? [{ ...viewer, clientId: 'who-begins' }] : []),
       viewers: (streamId) => (streamId === undefined || streamId === 's' ? [viewer] : []),
       disconnect: (clientId) => clientId === 'a-player',
       stop: async (streamId) => {
@@ -74,6 +75,7 @@ describe('an engine with a carrier', () => {
     expect(engine.viewers('other')).toEqual([]);
     expect(engine.audience('s').map(({ clientId, waiting }) => [clientId, waiting])).toEqual([
       ['a-player', false],
+      ['who-begins', true],
     ]);
     expect(engine.disconnect('a-player')).toBe(true);
     expect(engine.disconnect('nobody')).toBe(false);

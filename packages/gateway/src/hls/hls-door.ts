@@ -129,8 +129,11 @@ export class HlsDoor {
     // Whoever only looks at heads watches nothing.
     const isStart = !isKnown && isPlaylist && req.method === 'GET';
     let outcome = 'ok';
+    let hasBegun = (): void => {};
     try {
       await this.#admit(viewer, definition, { isKnown, isStart, isEntry: path === ENTRY });
+      // Connections of providers go to streams that somebody wants.
+      if (isStart) hasBegun = this.#edge.audience.waits({ ...viewer, streamId: definition.id });
       await this.#serve(req, res, knock, definition, { viewer, pass });
     } catch (error) {
       outcome = isStreampoolError(error) ? error.code : 'INTERNAL';
@@ -138,6 +141,7 @@ export class HlsDoor {
       throw error;
     } finally {
       if (isStart) {
+        hasBegun();
         this.#services.sessions.settle(viewer, streamId);
         this.#note(context, definition, viewer, outcome);
       }

@@ -49,6 +49,7 @@ export class HlsAudience {
   readonly #options: AudienceOptions;
   /** By stream, then by client id. */
   readonly #streams = new Map<string, Map<string, Presence>>();
+  readonly #waiting = new Map<string, Set<HlsViewer>>();
   /** Viewers that were ended, with when they were last heard of. */
   readonly #ended = new Map<string, { readonly viewer: HlsViewer; readonly heardMs: number }>();
   #cancelLook: (() => void) | undefined;
@@ -75,6 +76,22 @@ export class HlsAudience {
     const streams =
       streamId === undefined ? [...this.#streams.values()] : [this.#streams.get(streamId) ?? new Map()];
     return streams.flatMap((presences) => [...presences.values()].map(snapshotOf));
+  }
+
+  /** Who has asked for a stream's playlist for the first time and has no answer yet. */
+  waiting(streamId: string): HlsViewer[] {
+    return [...(this.#waiting.get(streamId) ?? [])];
+  }
+
+  /** A viewer begins to wait for its first playlist. Returns what ends that; idempotent. */
+  waits(viewer: HlsViewer): () => void {
+    const { streamId } = viewer;
+    const those = this.#waiting.get(streamId) ?? new Set();
+    this.#waiting.set(streamId, those.add(viewer));
+    return () => {
+      those.delete(viewer);
+      if (those.size === 0 && this.#waiting.get(streamId) === those) this.#waiting.delete(streamId);
+    };
   }
 
   /** Sent to the viewers that a stream has now. */

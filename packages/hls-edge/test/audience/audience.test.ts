@@ -81,3 +81,16 @@ test('the end of a stream ends its viewers, and they may come again', () => {
   poll();
   expect(events.at(-1)).toBe('viewer_attached a');
 });
+
+test('who waits for a first playlist is none of the viewers, but somebody who wants the stream', () => {
+  const { audience, events } = stage();
+  const [first, second] = [audience.waits(viewer()), audience.waits(viewer({ clientId: 'b' }))];
+  expect(audience.waiting('s').map(({ clientId }) => clientId)).toEqual(['a', 'b']);
+  expect(audience.waiting('other')).toEqual([]);
+  expect([audience.count('s'), events.length]).toEqual([0, 0]);
+  first();
+  first();
+  expect(audience.waiting('s').map(({ clientId }) => clientId)).toEqual(['b']);
+  second();
+  expect(audience.waiting('s')).toEqual([]);
+});
