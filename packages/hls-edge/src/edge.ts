@@ -253,7 +253,9 @@ export class HlsEdge implements StreamCarrier {
       ...(stream && { ownerEpoch: stream.epoch }),
     };
     if (own) return { ...own, ...shared };
-    if (viewers + relays === 0) return undefined;
+    // What the last viewer was sent is told for as long as it is known: figures are taken when somebody leaves, and a snapshot
+    // that comes and goes with viewers would be counted from its beginning again.
+    if (viewers + relays === 0 && !book?.bytesOut) return undefined;
     const kind = stream?.stream.spec.kind === 'transcode' ? 'transcode' : 'shared';
     return {
       ...{ streamId: id, kind, state: 'live', relayed: true, bytesIn: 0, ringBytes: 0 },

@@ -86,6 +86,17 @@ test('a callback that may never be made is refused at the start, and the network
   expect(asked).toEqual([]);
 });
 
+test('what viewers were sent is still told when the last one has gone', async () => {
+  const { it, edge } = await stage();
+  const playlist = await (await it.get('/broadcast/one/live.m3u8?client_id=kodi')).text();
+  const segment = playlist.split('\n').find((line) => line.includes('.ts'));
+  await (await it.get(`/broadcast/one/${segment}`)).text();
+  const [{ bytesOut = 0 } = {}] = edge.pools();
+  expect(bytesOut).toBeGreaterThan(0);
+  edge.disconnect('kodi');
+  expect(edge.pools()).toMatchObject([{ streamId: ID, viewers: 0, bytesOut }]);
+});
+
 test('a viewer of a network can be ended, and is told so', async () => {
   const { it, edge } = await stage();
   await it.get('/broadcast/one/live.m3u8?client_id=kodi');
