@@ -1,8 +1,6 @@
 import { api, type ClusterNode, metric, type Player, waitFor } from '@streampool/testkit';
-import { drainCommand } from '../../src/commands/drain.ts';
 import { streams, workers } from '../../src/commands/reports.ts';
 import { show } from '../../src/commands/show.ts';
-import { pause } from '../../src/serve/pause.ts';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage, expectUndisturbed } from './cluster-stage.ts';
 
@@ -186,26 +184,6 @@ test('a node that hangs holds up nobody who deletes: its streams and viewers are
   stage.workers[0]!.continue();
   await waitFor(() => player!.end !== undefined, { what: 'the end of its viewer' });
   await waitFor(() => stage.provider.stats('/live.ts').current === 0);
-});
-
-test('streampool drain hands a worker’s streams over, and waits for its end', async () => {
-  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?drain'), shared: true });
-  const players = await stage.audience(stage.gateways, id, 4);
-  const owner = await stage.ownerOf(id);
-  let written = '';
-  const output = { write: (text: string) => (written += text), on: () => {} };
-  const { signal } = new AbortController();
-  const url = stage.gateways[1]!.url;
-  const surroundings = { output, signal, now: Date.now, sleep: pause };
-  await drainCommand(owner.name, { url, wait: '25', json: true }, surroundings);
-  expect(JSON.parse(written)).toMatchObject({
-    worker_id: owner.name,
-    outcome: expect.stringMatching(/gone|empty/),
-  });
-  await waitFor(() => !owner.running, { what: 'the end of the worker' });
-  expect((await stage.record(id)).owner).not.toBe(owner.name);
-  await Promise.all(players.map((player) => player.waitForMedia(1)));
-  expectUndisturbed(players);
 });
 
 test.each(['transcode', 'streams'] as const)(

@@ -10,7 +10,10 @@ beforeAll(() => stage.open({ gateways: 1, workers: 2, env: { DRAIN_TIMEOUT: `${D
 afterEach(() => stage.repair());
 afterAll(() => stage.close());
 
-async function drain(worker: string, options: { cancel?: true } = {}): Promise<string> {
+async function drain(
+  worker: string,
+  options: { cancel?: true; wait?: string; json?: true } = {},
+): Promise<string> {
   let written = '';
   const output = { write: (text: string) => (written += text), on: () => {} };
   const { signal } = new AbortController();
@@ -59,4 +62,19 @@ test('a worker that has begun to drain stays when it is wanted again, and takes 
   const lives = events.map(({ type }) => type).filter((type) => /^(?:stream|owner)_/.test(type));
   expect(lives.slice(0, 2)).toEqual(['stream_started', 'owner_changed']);
   expect(lives.slice(2).filter((type) => type !== 'stream_stopped')).toEqual([]);
+});
+
+test('streampool drain hands a worker’s streams over, and waits for its end', async () => {
+  stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
+  const { id } = await stage.create('streams', { url: stage.provider.url('/live.ts?drain'), shared: true });
+  const players = await stage.audience(stage.gateways, id, 4);
+  const owner = await stage.ownerOf(id);
+  expect(JSON.parse(await drain(owner.name, { wait: '60', json: true }))).toMatchObject({
+    worker_id: owner.name,
+    outcome: expect.stringMatching(/gone|empty/),
+  });
+  await waitFor(() => !owner.running, { what: 'the end of the worker' });
+  expect((await stage.record(id)).owner).not.toBe(owner.name);
+  await Promise.all(players.map((player) => player.waitForMedia(1)));
+  expectUndisturbed(players);
 });

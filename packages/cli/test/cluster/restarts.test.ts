@@ -7,7 +7,7 @@ const LEASE_MS = 15_000;
 
 const stage = new ClusterStage();
 beforeAll(async () => {
-  await stage.open({ gateways: 2, workers: 3, env: { CLEANUP_INTERVAL: '1' } });
+  await stage.open({ gateways: 2, workers: 3, env: { CLEANUP_INTERVAL: '1', SHUTDOWN_NOTICE: '2' } });
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
 });
 afterEach(async () => {
