@@ -18,10 +18,25 @@ const ALSO_KNOWN_AS: Readonly<Record<string, string>> = {
   bytes: 'bytes_served',
 };
 
+/** Of the event's stream, as JSON; for webhooks. */
+const LABELS = 'labels';
+
+/** How the event's stream was labelled when it happened; undefined where it had no labels, or nobody knew. */
+export function labelsOf({ data }: ClusterEvent): Readonly<Record<string, string>> | undefined {
+  const { [LABELS]: labels } = data;
+  if (typeof labels !== 'string') return undefined;
+  try {
+    return JSON.parse(labels);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Free of credentials, names in snake case. */
 export function showEvent({ id, type, streamId, atMs, data }: ClusterEvent): ShownEvent {
   const shown: Record<string, string | number | boolean> = {};
   for (const [name, value] of Object.entries(data)) {
+    if (name === LABELS) continue;
     const snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     shown[ALSO_KNOWN_AS[snake] ?? snake] = typeof value === 'string' ? redactText(value) : value;
   }

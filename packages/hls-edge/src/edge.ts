@@ -257,9 +257,11 @@ export class HlsEdge implements StreamCarrier {
     // that comes and goes with viewers would be counted from its beginning again.
     if (viewers + relays === 0 && !book?.bytesOut) return undefined;
     const kind = stream?.stream.spec.kind === 'transcode' ? 'transcode' : 'shared';
+    const metadata = stream?.stream.spec.metadata;
     return {
       ...{ streamId: id, kind, state: 'live', relayed: true, bytesIn: 0, ringBytes: 0 },
       ...{ failoverIndex: 0, failoverAttempts: 0, restarts: 0 },
+      ...(metadata && { metadata }),
       ...(book && { startedAt: book.startedAt }),
       ...shared,
     };

@@ -203,6 +203,7 @@ export class DirectViewers {
       const namedUrl = stream.sources.namedUrl(failoverIndex);
       return {
         streamId: stream.spec.id,
+        ...(stream.spec.metadata && { metadata: stream.spec.metadata }),
         kind: 'direct',
         state: stream.state,
         viewers: viewersOf(stream).length,

@@ -75,6 +75,8 @@ export type PoolState = 'idle' | 'starting' | 'live' | 'switching' | 'draining' 
 /** A pool (or, for direct streams, the sum of its viewers' connections) as it is now. Times are ms since the epoch. */
 export interface PoolSnapshot {
   readonly streamId: string;
+  /** Labels of the stream. */
+  readonly metadata?: Readonly<Record<string, string>>;
   readonly kind: StreamKind;
   readonly state: PoolState;
   readonly viewers: number;

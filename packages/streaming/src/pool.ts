@@ -326,9 +326,9 @@ export class Pool {
     const pid = this.#intake.pid;
     const failoverIndex = input?.index ?? this.#intake.index;
     const namedUrl = this.#options.intake.choice?.urlOf(failoverIndex);
+    const { id: streamId, kind, metadata } = this.#options.spec;
     return {
-      streamId: this.#options.spec.id,
-      kind: this.#options.spec.kind,
+      ...{ streamId, kind, ...(metadata && { metadata }) },
       state: this.#state.state,
       viewers: this.viewerCount,
       ...this.#clusterFigures(),

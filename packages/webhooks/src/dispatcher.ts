@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { EventFeed, HeardEvents } from '@streampool/events';
+import { type EventFeed, type HeardEvents, labelsOf } from '@streampool/events';
 import type { Task, TaskQueue } from '@streampool/jobs';
 import type { ClusterState } from '@streampool/state';
 import type { Logger } from 'pino';
@@ -9,10 +9,7 @@ import { MetadataMemory } from './metadata-memory.ts';
 import { Progress } from './progress.ts';
 
 export interface DispatcherOptions {
-  readonly state: Pick<
-    ClusterState,
-    'takeDispatch' | 'leaveDispatch' | 'listWebhooks' | 'getStream' | 'listStreams'
-  >;
+  readonly state: Pick<ClusterState, 'takeDispatch' | 'leaveDispatch' | 'listWebhooks' | 'getStream'>;
   readonly feed: Pick<EventFeed, 'listen'>;
   readonly queue: Pick<TaskQueue<Delivery>, 'add'>;
   readonly log: Pick<Logger, 'info' | 'warn' | 'error'>;
@@ -34,8 +31,6 @@ export interface DispatcherFigures {
 
 /** ms */
 const RETRY_MS = 1_000;
-/** What makes a stream one whose end will be told. */
-const BEGINNINGS: ReadonlySet<string> = new Set(['stream_started', 'client_connected']);
 
 /**
  * Hands events to the webhooks that want them, as deliveries in a queue. Of all processes one does it at a time (a lease in the
@@ -127,7 +122,6 @@ export class Dispatcher {
     let place = progress.reached;
     while (!signal.aborted) {
       try {
-        await this.#metadata.learn();
         for await (const heard of feed.listen({ after: place, signal })) {
           await this.#handOn(heard, progress, signal);
           place = heard.place;
@@ -153,9 +147,8 @@ export class Dispatcher {
     const webhooks = await state.listWebhooks();
     const tasks: Task<Delivery>[] = [];
     for (const event of events) {
-      // Also where nobody listens yet: when somebody does, the stream may be deleted before it is told to have stopped.
-      if (webhooks.length === 0 && !BEGINNINGS.has(event.type)) continue;
-      const metadata = event.streamId === '' ? undefined : await this.#metadata.of(event.streamId);
+      if (webhooks.length === 0) break;
+      const metadata = labelsOf(event) ?? (await this.#rememberedOf(event.streamId));
       for (const webhook of webhooks) {
         if (!isMeant(webhook, event, metadata)) continue;
         const id = deliveryId(webhook.id, event.id);
@@ -167,6 +160,11 @@ export class Dispatcher {
     this.#lagMs = Math.max(0, Date.now() - (events.at(-1)?.atMs ?? Date.now()));
     // Not waited for: a queue in this process says so only when everything is delivered, and others need not wait for a slow receiver.
     void this.#secure(tasks, progress.begin(place), signal);
+  }
+
+  /** Of streams whose events come without labels. */
+  async #rememberedOf(streamId: string): Promise<Readonly<Record<string, string>> | undefined> {
+    return streamId === '' ? undefined : this.#metadata.of(streamId);
   }
 
   /** Tries until the queue has them, or somebody else has the turn. Never rejects. */

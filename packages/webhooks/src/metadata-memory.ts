@@ -4,19 +4,13 @@ type Metadata = Readonly<Record<string, string>>;
 
 /** What streams are labelled with, remembered beyond their end: the last thing that is told of one is that it has stopped. */
 export class MetadataMemory {
-  readonly #state: Pick<ClusterState, 'getStream' | 'listStreams'>;
+  readonly #state: Pick<ClusterState, 'getStream'>;
   readonly #most: number;
   readonly #known = new Map<string, Metadata>();
 
-  constructor(state: Pick<ClusterState, 'getStream' | 'listStreams'>, most = 2_000) {
+  constructor(state: Pick<ClusterState, 'getStream'>, most = 1_000) {
     this.#state = state;
     this.#most = most;
-  }
-
-  /** Of the streams that were used last: one of them may be gone when its end is told. @throws StreampoolError STATE_UNAVAILABLE */
-  async learn(): Promise<void> {
-    const { items } = await this.#state.listStreams({ limit: Math.min(1_000, this.#most) });
-    for (const { id, metadata } of items.reverse()) this.#keep(id, metadata);
   }
 
   /** Of a stream that nobody remembers: undefined. @throws StreampoolError STATE_UNAVAILABLE */

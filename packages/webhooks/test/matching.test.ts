@@ -1,7 +1,6 @@
 import type { ClusterEvent, WebhookRecord } from '@streampool/state';
 import fc from 'fast-check';
 import { eventBody, isMeant } from '../src/index.ts';
-import { MetadataMemory } from '../src/metadata-memory.ts';
 import { Progress } from '../src/progress.ts';
 
 const webhook: WebhookRecord = {
@@ -40,23 +39,6 @@ test('a stream that nobody remembers has no labels', () => {
 test('what is told of a stream comes with its labels, beside what happened', () => {
   const body = JSON.parse(eventBody({ ...event, data: { reason: 'r' } }, { provider_profile_id: '7' }));
   expect(body.data).toEqual({ reason: 'r', metadata: { provider_profile_id: '7' } });
-});
-
-test('labels are remembered beyond the end of a stream, those of streams that were there before, too', async () => {
-  const streams = new Map([
-    ['old', { metadata: { a: '1' } }],
-    ['new', { metadata: { b: '2' } }],
-  ]);
-  const memory = new MetadataMemory({
-    getStream: async (id: string) => streams.get(id),
-    listStreams: async () => ({ items: [{ id: 'old', ...streams.get('old') }] }),
-  } as unknown as ConstructorParameters<typeof MetadataMemory>[0]);
-  await memory.learn();
-  await memory.of('new');
-  streams.clear();
-  expect(await memory.of('old')).toEqual({ a: '1' });
-  expect(await memory.of('new')).toEqual({ b: '2' });
-  expect(await memory.of('never')).toBeUndefined();
 });
 
 test('bodies are JSON in ASCII', () => {

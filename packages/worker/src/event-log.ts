@@ -4,13 +4,16 @@ import type { DetachReason, EngineEvents, PoolSnapshot, ViewerSnapshot } from '@
 /** Events of this node that the store has yet to be told of: the newest, within a budget. */
 export class EventLog {
   readonly #most: number;
+  readonly #complete: (event: NewEvent) => NewEvent;
   #pending: NewEvent[] = [];
   #dropped = 0;
   /** Skips since the last full beat, by viewer: one event each, however often it fell behind. */
   readonly #skips = new Map<string, { streamId: string; clientId: string; skips: number; bytes: number }>();
 
-  constructor(most: number) {
+  /** `complete`: adds what is known of the event's stream, now that it has happened. */
+  constructor(most: number, complete = (event: NewEvent): NewEvent => event) {
     this.#most = most;
+    this.#complete = complete;
   }
 
   get dropped(): number {
@@ -22,7 +25,7 @@ export class EventLog {
   }
 
   add(event: NewEvent): void {
-    this.#pending.push(event);
+    this.#pending.push(this.#complete(event));
     if (this.#pending.length <= this.#most) return;
     this.#pending.shift();
     this.#dropped += 1;

@@ -17,6 +17,7 @@ import { Pulse } from './pulse.ts';
 import { Room } from './room.ts';
 import type { HandOver } from './slots/slot-keeper.ts';
 import { StoreTime } from './store-time.ts';
+import { StreamLabels } from './stream-labels.ts';
 import { StreamLives } from './stream-lives.ts';
 import { StreamSync } from './stream-sync.ts';
 import { TimelineLog } from './timeline-log.ts';
@@ -66,7 +67,8 @@ export interface WorkerFigures {
 export class Worker {
   readonly #options: CompleteWorkerOptions;
   readonly #time = new StoreTime();
-  readonly #events = new EventLog(MOST_EVENTS);
+  readonly #events: EventLog;
+  readonly #labels: StreamLabels;
   readonly #timeline: TimelineLog;
   readonly #clients: ClientRecords;
   readonly #ownerships: Ownerships;
@@ -97,6 +99,8 @@ export class Worker {
     this.#options = completeOptions(options);
     const { id, host, state, engine, clock, random, startTicks } = this.#options;
     const { heartbeatMs, flushMs, clientTtlMs } = this.#options;
+    this.#labels = new StreamLabels(() => engine.pools());
+    this.#events = new EventLog(MOST_EVENTS, (event) => this.#labels.on(event));
     this.#startedAtMs = Math.round(clock.wallNow());
     this.#startTicks = startTicks(process.pid);
     const wallNow = (): number => clock.wallNow();
@@ -439,6 +443,7 @@ export class Worker {
   #onPoolState(change: EngineEvents['pool_state'][0]): void {
     const { streamId, to } = change;
     const snapshot = this.#options.engine.pools().find((pool) => pool.streamId === streamId);
+    this.#labels.note(snapshot);
     const ended = this.#streams.poolChanged(change);
     const isStart = to === 'live' && !this.#started.has(streamId);
     if (isStart) this.#started.set(streamId, snapshot?.failoverIndex ?? 0);

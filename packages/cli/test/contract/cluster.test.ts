@@ -1,5 +1,6 @@
 import { ClusterStage } from '../cluster/cluster-stage.ts';
-import { describeApi, TOKEN } from './api.contract.ts';
+import { describeApi, type Site, TOKEN } from './api.contract.ts';
+import { describeEditor } from './editor.contract.ts';
 
 const stage = new ClusterStage();
 beforeAll(() =>
@@ -7,9 +8,11 @@ beforeAll(() =>
 );
 afterAll(() => stage.close());
 
-describeApi('a cluster', () => ({
+const site = (): Site => ({
   gateways: stage.gateways,
   provider: stage.provider,
   live: (path) => stage.provider.live(path, stage.sample, { start: 'keyframe' }),
   hls: (directory) => stage.provider.hls(directory, stage.sample),
-}));
+});
+describeApi('a cluster', site);
+describeEditor('a cluster', site);

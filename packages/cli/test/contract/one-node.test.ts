@@ -1,5 +1,6 @@
 import { Stage } from '../e2e/stage.ts';
-import { describeApi, TOKEN } from './api.contract.ts';
+import { describeApi, type Site, TOKEN } from './api.contract.ts';
+import { describeEditor } from './editor.contract.ts';
 
 const stage = new Stage();
 beforeAll(() =>
@@ -8,9 +9,11 @@ beforeAll(() =>
 afterEach(() => stage.mustRun());
 afterAll(() => stage.close());
 
-describeApi('one node', () => ({
+const site = (): Site => ({
   gateways: [stage.server],
   provider: stage.provider,
   live: (path) => stage.provider.live(path, stage.sample, { start: 'keyframe' }),
   hls: (directory) => stage.provider.hls(directory, stage.sample),
-}));
+});
+describeApi('one node', site);
+describeEditor('one node', site);

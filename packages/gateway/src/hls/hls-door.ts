@@ -18,6 +18,7 @@ import { hlsHead } from './hls-head.ts';
 import { hlsStreamOf } from './hls-stream.ts';
 import { hlsViewer } from './hls-viewer.ts';
 import { ladderPlaylist, variantPath } from './ladder.ts';
+import { NETWORK_NAMES, networkPlace, withMereNames } from './network-names.ts';
 import { SeenMedia } from './seen-media.ts';
 
 export interface HlsDoorOptions {
@@ -69,7 +70,7 @@ export class HlsDoor {
     const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
     this.#path = new RegExp(`^(?:${prefix})?/hls/([^/?#]+)/([^?#]+)(?:\\?(.*))?$`, 's');
     this.#networkPath = new RegExp(
-      `^(?:${prefix})?/broadcast/([^/?#]+)/(live\\.m3u8|segment/[^?#]+)(?:\\?(.*))?$`,
+      `^(?:${prefix})?/broadcast/([^/?#]+)/(${NETWORK_NAMES})(?:\\?(.*))?$`,
       's',
     );
   }
@@ -95,7 +96,7 @@ export class HlsDoor {
     const shared = { query: new URLSearchParams(query), isNetwork: !stream };
     if (stream) return { ...shared, streamId: decoded(name), path };
     const streamId = networkStreamId(decoded(name));
-    return { ...shared, streamId, path: path === NETWORK_ENTRY ? ENTRY : path };
+    return { ...shared, streamId, path: networkPlace(path, ENTRY) };
   }
 
   async #answer(
@@ -155,13 +156,15 @@ export class HlsDoor {
    */
   async #letIn(
     req: IncomingMessage,
-    { streamId, path, query }: Knock,
+    { streamId, path, query, isNetwork }: Knock,
     viewer: ViewerIdentity,
     isKnown: boolean,
   ): Promise<URLSearchParams | undefined> {
     const { limits, viewerAccess } = this.#services;
     try {
-      const pass = await viewerAccess.check(req, streamId, query, viewer);
+      // Addresses of networks are made by those who name them: nobody has ever signed one.
+      const isOpen = isNetwork && !viewerAccess.needsToken;
+      const pass = isOpen ? undefined : await viewerAccess.check(req, streamId, query, viewer);
       if (!isKnown && PLAYLIST_PATH.test(path)) await limits.watch(viewer.ip);
       return pass;
     } catch (error) {
@@ -210,7 +213,8 @@ export class HlsDoor {
     res.once('close', () => {
       if (!res.writableFinished) left.abort();
     });
-    const answer = await this.#ask(definition, knock.path, own, req.headers.range, left.signal);
+    const found = await this.#ask(definition, knock.path, own, req.headers.range, left.signal);
+    const answer = knock.isNetwork ? withMereNames(found) : found;
     const seen = { ...viewer, streamId: definition.id };
     const isPlaylist = answer.kind === 'playlist';
     if (answer.status < 400 && req.method === 'GET')
@@ -264,7 +268,8 @@ export class HlsDoor {
   /** A segment of a ladder's rung tells what its playlist can say of it to the next player. */
   #look({ variants = [] }: StreamDefinition, path: string, { status, contentType, body }: HlsAnswer): void {
     const rung = variants[variantPath(path)?.index ?? -1];
-    if (rung && status === 200 && contentType === 'video/mp2t') void this.#seenMedia.note(rung.streamId, body);
+    if (rung && status === 200 && contentType === 'video/mp2t')
+      void this.#seenMedia.note(rung.streamId, body);
   }
 
   /** Where players that still ask this node go, since it is about to end; undefined: it is not, or they must stay. */

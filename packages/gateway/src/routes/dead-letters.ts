@@ -1,5 +1,5 @@
 import { StreampoolError } from '@streampool/errors';
-import { showEvent } from '@streampool/events';
+import { labelsOf, showEvent } from '@streampool/events';
 import type { DeadLetter } from '@streampool/state';
 import { eventBody } from '@streampool/webhooks';
 import { type Route, route } from '../http/route.ts';
@@ -49,7 +49,7 @@ export function deadLetterRoutes({ state, webhooks }: Services): Route[] {
         const letter = await state.getDeadLetter(id);
         const webhook = (await state.listWebhooks()).find((each) => each.id === letter?.webhookId);
         if (!letter || !webhook) throw unknown();
-        const metadata = (await state.getStream(letter.event.streamId))?.metadata;
+        const metadata = labelsOf(letter.event);
         const status = await webhooks
           .send(webhook, eventBody(letter.event, metadata))
           .catch(async (error: unknown) => {

@@ -1,0 +1,29 @@
+import type { PoolSnapshot } from '@streampool/streaming';
+import { StreamLabels } from '../src/stream-labels.ts';
+
+const pool = (streamId: string, metadata?: Record<string, string>) =>
+  ({ streamId, ...(metadata && { metadata }) }) as PoolSnapshot;
+
+test('events that clients of webhooks know have the labels of their stream, beyond its end', () => {
+  let pools = [pool('s', { profile_id: '7', logo: 'http://user:secret@p.example/logo.png' })];
+  const labels = new StreamLabels(() => pools);
+  const connected = labels.on({ type: 'client_connected', streamId: 's', data: { clientId: 'tv' } });
+  expect(connected.data.clientId).toBe('tv');
+  expect(JSON.parse(String(connected.data.labels))).toMatchObject({ profile_id: '7' });
+  expect(connected.data.labels).not.toContain('secret');
+  pools = [];
+  const stopped = labels.on({ type: 'stream_stopped', streamId: 's', data: {} });
+  expect(stopped.data.labels).toBe(connected.data.labels);
+});
+
+test('what changed counts; events of another kind and streams without labels have none', () => {
+  const labels = new StreamLabels(() => [pool('bare'), pool('empty', {})]);
+  labels.note(pool('s', { id: '1' }));
+  labels.note(pool('s', { id: '2' }));
+  expect(labels.on({ type: 'stream_failed', streamId: 's', data: {} }).data).toEqual({
+    labels: '{"id":"2"}',
+  });
+  expect(labels.on({ type: 'viewer_skipped', streamId: 's', data: {} }).data).toEqual({});
+  for (const streamId of ['bare', 'empty', 'unknown'])
+    expect(labels.on({ type: 'stream_started', streamId, data: {} }).data).toEqual({});
+});
