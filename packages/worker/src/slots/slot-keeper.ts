@@ -133,12 +133,11 @@ export class SlotKeeper implements ConnectionSlots, LocalSlots {
   sight(streamIds: readonly string[]): NodeSight {
     const engine = this.#options.engine();
     const here = new Set(engine.pools().map(({ streamId }) => streamId));
-    const known = streamIds.filter((streamId) => here.has(streamId));
-    return {
-      node: this.#options.node,
-      leases: this.#slots.leases,
-      audiences: Object.fromEntries(known.map((streamId) => [streamId, engine.audience(streamId)])),
-    };
+    // Where players of HLS wait for another node's first answer, nothing of the stream runs yet.
+    const known = streamIds
+      .map((streamId) => [streamId, engine.audience(streamId)] as const)
+      .filter(([streamId, audience]) => here.has(streamId) || audience.length > 0);
+    return { node: this.#options.node, leases: this.#slots.leases, audiences: Object.fromEntries(known) };
   }
 
   async giveWay({ streamId, lease, way, reason }: GiveWay): Promise<boolean> {
