@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import type { EdgeCache } from './body/edge-cache.ts';
 import { GrowingBody } from './body/growing-body.ts';
 import type { EdgeSettings, HlsEdgeOptions, HlsStream, OpenedOrigin } from './options.ts';
+import { HandOn } from './owner/hand-on.ts';
 import type { OwnerClient } from './owner/owner-client.ts';
 import { furthest, KnownPlaylists } from './playlist/known-playlists.ts';
 import { isBelow, isPlaylistPath, requestKey, requestOf } from './request-key.ts';
@@ -65,6 +66,7 @@ export class EdgeStream {
   readonly #replacements = new WeakSet<GrowingBody>();
   /** What this node's origin has answered last, for whoever asks for the same in this moment. */
   readonly #recent = new Map<string, { answer: HlsAnswer; origin: HlsOrigin; untilMs: number }>();
+  readonly #handOn: HandOn | undefined;
   /** Other nodes that ask here, with when they last did. */
   readonly #nodes = new Map<string, number>();
   #stream: HlsStream;
@@ -89,6 +91,15 @@ export class EdgeStream {
       onBackwards: (numbers) =>
         options.log.warn({ streamId: this.id, ...numbers }, 'the numbers of a playlist have gone back'),
     });
+    const { cluster, cache } = options;
+    if (cluster)
+      this.#handOn = new HandOn({
+        ...{ streamId: this.id, client: cluster.client, known: this.#known },
+        wholeOf: (segment) => {
+          const key = this.#cacheKey(requestKey(segment));
+          return cache.hasWhole(key) ? cache.get(key, { stale: true }) : undefined;
+        },
+      });
   }
 
   /** Its definition may have changed in what does not change its bytes. */
@@ -185,7 +196,26 @@ export class EdgeStream {
       });
     }
     this.#nodes.set(node, this.#options.clock.now());
-    return { answer: await this.#fromHere(place.epoch, request, signal), epoch: place.epoch };
+    try {
+      return { answer: await this.#fromHere(place.epoch, request, signal), epoch: place.epoch };
+    } catch (error) {
+      // What nodes have handed on of an earlier owner.
+      const isGone = isStreampoolError(error, 'NOT_FOUND');
+      const answer = isGone
+        ? this.#options.cache.get(this.#cacheKey(requestKey(request)), { stale: true })
+        : undefined;
+      if (!answer) throw error;
+      return { answer, epoch: place.epoch };
+    }
+  }
+
+  /** Another node has this of a former owner, and takes this one for the next. False: it is of no use here. */
+  inherit(request: HlsRequest, answer: HlsAnswer): boolean {
+    mustBeBelow(request);
+    if (this.#closed) return false;
+    if (answer.kind === 'playlist') return this.#known.inherit(request, answer, this.#origin?.origin);
+    if (answer.maxAgeMs > 0) this.#options.cache.put(this.#cacheKey(requestKey(request)), answer);
+    return answer.maxAgeMs > 0;
   }
 
   /** The stream is owned under this epoch now, here or elsewhere. */
@@ -284,13 +314,17 @@ export class EdgeStream {
       if (place?.here) return this.#fromHere(place.epoch, request, signal);
       let reason = 'the owner of the stream cannot be found out';
       if (place && cluster) {
+        // A provider's lists go on by themselves.
+        const hasAll =
+          this.#stream.source !== 'playlist' && (await this.#handOn?.to(place, request)) === true;
         const asked = this.#withResume(request, { always: true });
         const reply = await cluster.client.ask({
           ...{ place, streamId: this.id, request: asked, signal },
           onGrow: (body, bytes) => this.#options.cache.grew(this.#cacheKey(requestKey(request)), body, bytes),
           mend: (body) => this.#mend(body, request),
         });
-        if (reply.kind === 'answer') return this.#fromOwner(place, reply, request);
+        if (reply.kind === 'answer')
+          return this.#fromOwner(place, { ...reply, isWhole: reply.isWhole && hasAll }, request);
         if (reply.kind === 'refused') throw reply.error;
         reason = reply.kind === 'elsewhere' ? 'it is not the owner' : reply.reason;
         if (!signal.aborted) {
@@ -395,7 +429,7 @@ export class EdgeStream {
 
   #fromOwner(
     place: RemotePlacement,
-    { answer, epoch }: { answer: HlsAnswer; epoch: number },
+    { answer, epoch, isWhole }: { answer: HlsAnswer; epoch: number; isWhole: boolean },
     request: HlsRequest,
   ): HlsAnswer {
     const { cache } = this.#options;
@@ -411,7 +445,7 @@ export class EdgeStream {
       if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), answer);
       return answer;
     }
-    const noted = this.#known.note(request, answer, `${owner}/${epoch}`);
+    const noted = this.#known.note(request, answer, `${owner}/${epoch}`, { isWhole });
     if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), noted.answer);
     if (noted.newestUri !== undefined) this.#prefetch(noted.newestUri, noted.formerUri, request);
     return noted.answer;

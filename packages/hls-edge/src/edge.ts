@@ -112,6 +112,14 @@ export class HlsEdge implements StreamCarrier {
     return this.#streamOf(stream).serveNode(request, asking);
   }
 
+  /**
+   * Another node has this of a former owner of the stream, and takes this one for the next: players shall find it here, too.
+   * False: they will not.
+   */
+  inherit(stream: HlsStream, request: HlsRequest, answer: HlsAnswer): boolean {
+    return this.#streamOf(stream).inherit(request, answer);
+  }
+
   /** So much has gone out to that viewer. */
   sent(viewer: Pick<HlsViewer, 'streamId' | 'clientId'>, bytes: number): void {
     this.audience.sent(viewer, bytes);

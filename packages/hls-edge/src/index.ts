@@ -11,4 +11,4 @@ export {
   type OpenedOrigin,
   type PlayedSource,
 } from './options.ts';
-export { answerHeaders, readResume, WIRE } from './owner/wire.ts';
+export { answerHeaders, readAnswer, readResume, WIRE } from './owner/wire.ts';

@@ -5,6 +5,7 @@ import {
   answerHeaders,
   type HlsEdge,
   type HlsStream,
+  readAnswer,
   readResume,
   sendBody,
   WIRE,
@@ -21,7 +22,7 @@ export interface HlsRelayDoorOptions {
   readonly state: Pick<ClusterState, 'getDefinition'>;
   /** Asked for what a stream is made of while the state is away. */
   readonly peers: Pick<Peers, 'definition'>;
-  readonly edge: Pick<HlsEdge, 'answerNode'>;
+  readonly edge: Pick<HlsEdge, 'answerNode' | 'inherit'>;
   /** How a stream is delivered as HLS. @throws StreampoolError HLS_NOT_AVAILABLE */
   readonly streamOf: (definition: StreamDefinition) => HlsStream;
   readonly log: Logger;
@@ -32,11 +33,16 @@ const PATH = /^\/internal\/hls\/([^/?#]+)\/([^?#]+)(?:\?(.*))?$/s;
 const SIGN_OF_LIFE_MS = 1_000;
 /** A node that takes nothing for this long is gone; ms. */
 const STUCK_MS = 10_000;
+/** A segment that is handed on is one of some seconds. */
+const MOST_BYTES = 32 * 1024 * 1024;
 
 /**
  * Where other nodes ask for HLS: `GET /internal/hls/{id}/<path>?<query>` with the shared token, as players ask them, but without
  * what is theirs alone. The request may say how far the stream had come, and which owner the asking node saw die; a
  * free stream is claimed. What only nodes tell each other is in headers (`WIRE`).
+ *
+ * `PUT` of the same: that node has it of a former owner, as an answer with its headers, for the players of all nodes. 204: they
+ * will have it, 409: it comes too late.
  */
 export class HlsRelayDoor {
   readonly #options: HlsRelayDoorOptions;
@@ -62,6 +68,10 @@ export class HlsRelayDoor {
   ): Promise<void> {
     const { token, edge, streamOf, state, peers } = this.#options;
     checkInternalToken(req, token);
+    if (req.method === 'PUT') {
+      await this.#inherit(req, res, { id, path, query });
+      return;
+    }
     if (req.method !== 'GET')
       throw new StreampoolError('METHOD_NOT_ALLOWED', `${req.method} is not possible here`);
     const node = String(req.headers[WIRE.node] ?? '');
@@ -88,6 +98,28 @@ export class HlsRelayDoor {
     } finally {
       clearInterval(signs);
     }
+  }
+
+  async #inherit(
+    req: IncomingMessage,
+    res: ServerResponse,
+    { id, path, query }: { id: string; path: string; query: URLSearchParams },
+  ): Promise<void> {
+    const { edge, streamOf, state, peers } = this.#options;
+    const said = readAnswer(200, req.headers);
+    if (!said) throw new StreampoolError('INVALID_REQUEST', 'what is handed on is not described');
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    for await (const part of req) {
+      bytes += (part as Buffer).length;
+      if (bytes > MOST_BYTES) throw new StreampoolError('INVALID_REQUEST', 'what is handed on is too large');
+      parts.push(part as Buffer);
+    }
+    const node = String(req.headers[WIRE.node] ?? '');
+    const definition = await definitionFor({ state, peers }, decodeURIComponent(id), node);
+    const answer = { ...said.described, body: Buffer.concat(parts) };
+    const isTaken = edge.inherit(streamOf(definition), { path, query }, answer);
+    res.writeHead(isTaken ? 204 : 409).end();
   }
 }
 

@@ -25,6 +25,8 @@ const SPEC: StreamSpec = {
   contentType: 'application/vnd.apple.mpegurl',
 };
 export const STREAM: HlsStream = { source: 'playlist', spec: SPEC };
+/** The same out of a pool: what a former owner had made can be had nowhere else. */
+export const POOL: HlsStream = { source: 'pool', spec: SPEC };
 const log = pino({ level: 'silent' });
 
 /** Who owns the one stream, as the state would know it. */
@@ -146,17 +148,29 @@ export class TestOrigin implements HlsOrigin {
   }
 }
 
+export interface HlsNodeOptions {
+  readonly mayOwn?: boolean;
+  readonly settings?: Partial<EdgeSettings>;
+  readonly stream?: HlsStream;
+}
+
 /** A node with an edge and, on a worker, the door for other nodes. */
 export class HlsNode {
   readonly name: string;
   readonly edge: HlsEdge;
   readonly origins: TestOrigin[] = [];
+  readonly #stream: HlsStream;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   url = '';
 
-  private constructor(name: string, table: OwnerTable, mayOwn: boolean, settings: Partial<EdgeSettings>) {
+  private constructor(
+    name: string,
+    table: OwnerTable,
+    { mayOwn = true, settings = {}, stream = STREAM }: HlsNodeOptions,
+  ) {
     this.name = name;
+    this.#stream = stream;
     this.edge = new HlsEdge({
       engine: { adopt: () => () => {} },
       open: (_stream, { resume }) => {
@@ -173,7 +187,7 @@ export class HlsNode {
       state: { getDefinition: async (id) => (id === STREAM_ID ? ({} as StreamDefinition) : undefined) },
       peers: { definition: async () => undefined },
       edge: this.edge,
-      streamOf: () => STREAM,
+      streamOf: () => stream,
       log,
     });
     this.#server = createServer((req: IncomingMessage, res: ServerResponse) => {
@@ -182,12 +196,9 @@ export class HlsNode {
     this.#server.on('connection', (socket) => this.#sockets.add(socket));
   }
 
-  static async start(
-    name: string,
-    table: OwnerTable,
-    { mayOwn = true, settings = {} }: { mayOwn?: boolean; settings?: Partial<EdgeSettings> } = {},
-  ): Promise<HlsNode> {
-    const node = new HlsNode(name, table, mayOwn, settings);
+  static async start(name: string, table: OwnerTable, options: HlsNodeOptions = {}): Promise<HlsNode> {
+    const { mayOwn = true } = options;
+    const node = new HlsNode(name, table, options);
     node.#server.listen(0, '127.0.0.1');
     await once(node.#server, 'listening');
     node.url = `http://127.0.0.1:${(node.#server.address() as AddressInfo).port}`;
@@ -202,7 +213,7 @@ export class HlsNode {
   }
 
   ask(path: string, signal = new AbortController().signal): Promise<Served> {
-    return this.edge.answer(STREAM, { path, query: new URLSearchParams() }, signal);
+    return this.edge.answer(this.#stream, { path, query: new URLSearchParams() }, signal);
   }
 
   /** The playlist as a player reads it. */

@@ -1,12 +1,12 @@
 import { waitFor } from '@streampool/testkit';
-import { HlsNode, OwnerTable, STREAM, STREAM_ID } from './hls-nodes.ts';
+import { HlsNode, type HlsNodeOptions, OwnerTable, POOL, STREAM, STREAM_ID } from './hls-nodes.ts';
 
 const nodes: HlsNode[] = [];
 
-async function stage(names: readonly string[] = ['gateway', 'a', 'b']) {
+async function stage(names: readonly string[] = ['gateway', 'a', 'b'], options: HlsNodeOptions = {}) {
   const table = new OwnerTable();
   const started = await Promise.all(
-    names.map((name) => HlsNode.start(name, table, { mayOwn: name !== 'gateway' })),
+    names.map((name) => HlsNode.start(name, table, { mayOwn: name.length === 1, ...options })),
   );
   nodes.push(...started);
   const [gateway, a, b] = started as [HlsNode, HlsNode, HlsNode];
@@ -65,6 +65,39 @@ test('the next owner goes on with the numbers, and the list with what is still h
     what: 'a list of the new owner’s own',
   });
   expect((await gateway.playlist()).text).toMatch(discontinuity);
+});
+
+test('who asks two nodes in turn sees one list, and can have all of it at both, though one had less of it', async () => {
+  const { table, gateway, a, b } = await stage(undefined, { stream: POOL });
+  const other = await HlsNode.start('other', table, { mayOwn: false, stream: POOL });
+  nodes.push(other);
+  for (const uri of (await other.playlist()).uris.slice(0, 2)) await other.segment(uri);
+  a.origin.last = 14;
+  await waitFor(async () => (await gateway.playlist()).uris.length === 5, { what: 'the new segment' });
+  for (const uri of (await gateway.playlist()).uris) await gateway.segment(uri);
+  // The node that knows most asks first, once its list is too old to be given out.
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  a.kill();
+  const seen: { first: number; newest: number }[] = [];
+  for (let turn = 0; ; turn++) {
+    const node = turn % 2 === 0 ? gateway : other;
+    const { text, uris } = await node.playlist();
+    const first = Number(/MEDIA-SEQUENCE:(\d+)/.exec(text)?.[1]);
+    seen.push({ first, newest: first + uris.length - 1 });
+    if (uris.includes('segment/b0-18.ts')) break;
+    if (!uris.some((uri) => uri.startsWith('segment/b0'))) continue;
+    for (const uri of uris) expect(await node.segment(uri)).toBe(uri.replace(/.*\/(\w+)-(\d+).*/, '$1 $2'));
+    expect(uris.length).toBeGreaterThanOrEqual(4);
+    // Each node is asked twice while the list stays as it is, longer than it is good for.
+    if (turn % 4 === 3) b.origin.last += 1;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+  const ofNewOwner = seen.filter(({ newest }) => newest >= 15);
+  expect(ofNewOwner.length).toBeGreaterThan(10);
+  for (const key of ['first', 'newest'] as const) {
+    const numbers = ofNewOwner.map((list) => list[key]);
+    expect(numbers).toEqual(numbers.toSorted((x, y) => x - y));
+  }
 });
 
 test('an owner that was made while the state is away goes on just so', async () => {

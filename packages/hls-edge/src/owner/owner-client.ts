@@ -9,7 +9,7 @@ import { ERRORS, type ErrorCode, StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsRequest } from '@streampool/hls';
 import type { Clock, RemotePlacement } from '@streampool/streaming';
 import { GrowingBody } from '../body/growing-body.ts';
-import { readAnswer, resumeText, WIRE } from './wire.ts';
+import { answerHeaders, readAnswer, resumeText, WIRE } from './wire.ts';
 
 export interface OwnerClientOptions {
   /** Name of this node, told to owners. */
@@ -27,7 +27,13 @@ export interface OwnerClientOptions {
 
 /** What came of asking an owner. */
 export type OwnerReply =
-  | { readonly kind: 'answer'; readonly answer: HlsAnswer; readonly epoch: number }
+  | {
+      readonly kind: 'answer';
+      readonly answer: HlsAnswer;
+      readonly epoch: number;
+      /** What nodes had of a former owner is in it, as far as it is to be shown. */
+      readonly isWhole: boolean;
+    }
   /** That node is not the owner, and was not made it. */
   | { readonly kind: 'elsewhere' }
   /** The owner cannot answer either. */
@@ -72,6 +78,34 @@ export class OwnerClient {
     return first;
   }
 
+  /** Gives the next owner what a former one had answered. False: that did not come about. Never rejects. */
+  give(
+    { place, streamId, request, signal }: Pick<OwnerQuestion, 'place' | 'streamId' | 'request' | 'signal'>,
+    answer: HlsAnswer & { readonly body: Buffer },
+  ): Promise<boolean> {
+    const { node, token } = this.#options;
+    const isTls = place.url.startsWith('https:');
+    return new Promise((resolve) => {
+      const given = (isTls ? httpsRequest : httpRequest)(urlOf(place, streamId, request), {
+        method: 'PUT',
+        agent: isTls ? this.#https : this.#http,
+        signal,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          [WIRE.node]: node,
+          ...answerHeaders(answer, place.epoch),
+          'content-length': answer.body.length,
+        },
+      });
+      given.on('error', () => resolve(false));
+      given.on('response', (response) => {
+        response.on('error', () => {}).resume();
+        resolve(response.statusCode === 204);
+      });
+      given.end(answer.body);
+    });
+  }
+
   /** Idempotent: kept connections are closed. */
   close(): void {
     this.#http.destroy();
@@ -84,8 +118,7 @@ export class OwnerClient {
   ): Promise<OwnerReply | 'reused-and-closed'> {
     const { node, token, connectMs, stallMs, answerMs, clock } = this.#options;
     const isTls = place.url.startsWith('https:');
-    const query = request.query.size > 0 ? `?${request.query}` : '';
-    const url = `${place.url}/internal/hls/${encodeURIComponent(streamId)}/${request.path}${query}`;
+    const url = urlOf(place, streamId, request);
     return new Promise((resolve) => {
       let cancelSilence = (): void => {};
       let response: IncomingMessage | undefined;
@@ -145,10 +178,10 @@ export class OwnerClient {
   ): Promise<OwnerReply> {
     const said = readAnswer(response.statusCode ?? 0, response.headers);
     if (!said) return refusalOf(response.statusCode ?? 0, await this.#text(response, MOST_REFUSAL_BYTES));
-    const { described, epoch } = said;
+    const { described, epoch, isWhole } = said;
     if (described.kind === 'playlist') {
       const body = await this.#text(response, MOST_PLAYLIST_BYTES);
-      return { kind: 'answer', epoch, answer: { ...described, body } };
+      return { kind: 'answer', epoch, isWhole, answer: { ...described, body } };
     }
     const length = Number(response.headers['content-length'] ?? Number.NaN);
     const body: GrowingBody = new GrowingBody({
@@ -157,7 +190,7 @@ export class OwnerClient {
       onAbandoned: () => response.destroy(),
     });
     void this.#feed(response, body, mend);
-    return { kind: 'answer', epoch, answer: { ...described, body } };
+    return { kind: 'answer', epoch, isWhole, answer: { ...described, body } };
   }
 
   async #feed(response: IncomingMessage, body: GrowingBody, mend: OwnerQuestion['mend']): Promise<void> {
@@ -197,6 +230,10 @@ export class OwnerClient {
     }
     return Buffer.concat(parts);
   }
+}
+
+function urlOf({ url }: RemotePlacement, streamId: string, { path, query }: HlsRequest): string {
+  return `${url}/internal/hls/${encodeURIComponent(streamId)}/${path}${query.size > 0 ? `?${query}` : ''}`;
 }
 
 function refusalOf(status: number, body: Buffer): OwnerReply {

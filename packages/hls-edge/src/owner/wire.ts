@@ -8,6 +8,8 @@ export const WIRE = {
   maxAge: 'x-hls-max-age',
   targetDuration: 'x-hls-target-duration',
   progress: 'x-hls-progress',
+  /** Of a playlist: nothing is to be put in front of it, since the owner has done that. */
+  whole: 'x-hls-whole',
   /** Further headers of the answer, as JSON. */
   headers: 'x-hls-headers',
   /** Of a request. */
@@ -28,6 +30,7 @@ export function answerHeaders(answer: HlsAnswer, epoch: number): Record<string, 
     [WIRE.maxAge]: `${Math.round(maxAgeMs)}`,
     ...(targetDurationMs !== undefined && { [WIRE.targetDuration]: `${Math.round(targetDurationMs)}` }),
     ...(progress && { [WIRE.progress]: resumeText(progress) }),
+    ...(kind === 'playlist' && { [WIRE.whole]: 'yes' }),
     ...(headers && { [WIRE.headers]: JSON.stringify(headers) }),
   };
 }
@@ -39,7 +42,7 @@ const KINDS: readonly string[] = ['playlist', 'media', 'other'] satisfies HlsAns
 export function readAnswer(
   status: number,
   headers: IncomingHttpHeaders,
-): { described: Described; epoch: number } | undefined {
+): { described: Described; epoch: number; isWhole: boolean } | undefined {
   const kind = headers[WIRE.kind];
   const epoch = numberOf(headers[WIRE.epoch]);
   if (epoch === undefined || typeof kind !== 'string' || !KINDS.includes(kind) || !STATUSES.includes(status))
@@ -49,6 +52,7 @@ export function readAnswer(
   const further = headers[WIRE.headers];
   return {
     epoch,
+    isWhole: headers[WIRE.whole] === 'yes',
     described: {
       status: status as HlsAnswer['status'],
       kind: kind as HlsAnswer['kind'],

@@ -29,6 +29,10 @@ export interface Noted {
   readonly formerUri?: string;
 }
 
+/** The source of what other nodes have handed on. */
+const HANDED_ON = Symbol('handed on');
+/** A new owner's list is so long at most while something may still come to be in front of it. */
+const YOUNG_SEGMENTS = 3;
 /** A stream has a playlist per variant and rendition, each perhaps in a few spellings. */
 const MOST_PLAYLISTS = 64;
 /** A playlist is given out again for this long while there is no newer one; ms. */
@@ -63,15 +67,50 @@ export class KnownPlaylists {
     return furthest(this.#told.get(key), answer?.progress ?? (parsed && progressOf(parsed)));
   }
 
-  /** A playlist has come from that source. */
-  note(request: HlsRequest, answer: HlsAnswer, source: unknown): Noted {
+  /** What players know from somebody else than that source, as long as it is live and good. */
+  ofAnother(
+    request: HlsRequest,
+    source: unknown,
+  ): { answer: HlsAnswer; segmentUris: readonly string[] } | undefined {
+    const answer = this.sourceOf(request) === source ? undefined : this.newest(request);
+    const list = answer && this.#parse(answer);
+    return list && !hasEnded(list) ? { answer, segmentUris: list.segments.map(({ uri }) => uri) } : undefined;
+  }
+
+  /**
+   * Players of another node know this of a former owner: it comes to be in front of what `source` makes here. False: nothing of
+   * it does, since it comes too late; where something is in front already, it stays.
+   */
+  inherit(request: HlsRequest, answer: HlsAnswer, source: unknown): boolean {
+    const key = playlistKey(request);
+    const known = this.#known.get(key);
+    const theirs = this.#parse(answer);
+    const newest = theirs?.segments.at(-1)?.sequence;
+    if (!theirs || newest === undefined) return false;
+    const ours = known && this.#parse(known.answer)?.segments;
+    if (known && known.source === source) {
+      if (known.front) return true;
+      if (!ours || ours.length > YOUNG_SEGMENTS) return false;
+      // Who has been answered sees the list begin earlier, once: better than each time that it asks another node.
+      this.#known.set(key, { ...known, front: theirs });
+      return true;
+    }
+    if ((ours?.at(-1)?.sequence ?? -1) >= newest) return true;
+    if (answer.progress) this.#remember(this.#told, key, answer.progress);
+    const inherited = { answer, source: HANDED_ON, atMs: this.#options.now(), front: undefined };
+    this.#remember(this.#known, key, inherited);
+    return true;
+  }
+
+  /** A playlist has come from that source. `isWhole`: with what is to be in front of it. */
+  note(request: HlsRequest, answer: HlsAnswer, source: unknown, { isWhole = false } = {}): Noted {
     const key = playlistKey(request);
     if (answer.progress) this.#remember(this.#told, key, answer.progress);
     // Part of a playlist only (a delta update): it says nothing to anybody else.
     if (request.query.has('_HLS_skip') || answer.status !== 200) return { answer };
     const former = this.#known.get(key);
     const isSame = former === undefined || former.source === source;
-    const front = isSame ? former?.front : this.#parse(former.answer);
+    const front = isWhole ? undefined : isSame ? former?.front : this.#parse(former.answer);
     const shown = front ? this.#withFront(front, answer, request, isSame) : undefined;
     const known: Known = {
       answer: shown ?? answer,
@@ -82,7 +121,7 @@ export class KnownPlaylists {
     this.#remember(this.#known, key, known);
     if (typeof source !== 'string') return { answer: known.answer };
     const parsed = this.#parse(known.answer);
-    if (!parsed || parsed.tail.includes('#EXT-X-ENDLIST')) return { answer: known.answer };
+    if (!parsed || hasEnded(parsed)) return { answer: known.answer };
     const [before, newest] = [parsed.segments.at(-2), parsed.segments.at(-1)];
     return {
       answer: known.answer,
@@ -124,6 +163,10 @@ export class KnownPlaylists {
     this.#parsed.set(answer, parsed ?? false);
     return parsed;
   }
+}
+
+function hasEnded({ tail }: MediaPlaylist): boolean {
+  return tail.includes('#EXT-X-ENDLIST');
 }
 
 /** Of two that are known, the one with the higher number. */
