@@ -4,7 +4,9 @@ import { ClusterStage } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 const players: Player[] = [];
-beforeAll(() => stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect', HLS_SEGMENT_DURATION: '1' } }));
+beforeAll(() =>
+  stage.open({ gateways: 2, workers: 2, env: { EDGE_MODE: 'redirect', HLS_SEGMENT_DURATION: '1' } }),
+);
 beforeEach(() => {
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
 });

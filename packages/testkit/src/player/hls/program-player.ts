@@ -119,7 +119,7 @@ async function playWithVlc(url: string, seconds: number): Promise<ProgramPlaybac
           setTimeout(resolve, seconds * 1_000);
         }
         if (firstPicture !== undefined && /Buffering 0%/.test(line)) stalls += 1;
-        if (/(?:adaptive|http|ts demux|mp4|avcodec).* error: /.test(line))
+        if (/(?:adaptive|http|ts demux|mp4|avcodec).* error: |buffer deadlock prevented/.test(line))
           errors.push(line.replace(/^\[\w+\] /, ''));
       }
     });
