@@ -120,3 +120,19 @@ test('there is no network of a stream that is none, and none of another name', a
     { code: 'BROADCAST_NOT_FOUND' },
   ]);
 });
+
+test('a network has no signature, and needs a token where everything does', async () => {
+  const signed = await stage({ streamUrlSecret: 'a secret of this test' });
+  expect((await signed.it.get('/broadcast/one/live.m3u8')).status).toBe(200);
+  expect((await signed.it.get(`/hls/${ID}/playlist.m3u8`)).status).toBe(403);
+  const guarded = await stage({ viewerAccess: 'token', apiToken: 'all of it' });
+  expect((await guarded.it.get('/broadcast/one/live.m3u8')).status).toBe(401);
+  const letIn = await guarded.it.get('/broadcast/one/live.m3u8?api_token=all%20of%20it');
+  const text = await letIn.text();
+  expect([letIn.status, text]).toEqual([
+    200,
+    expect.stringMatching(/live000000\.ts\?expires=\d+&signature=/),
+  ]);
+  const [segment] = /\S*live000000\.ts\S*/.exec(text) ?? [];
+  expect((await guarded.it.get(`/broadcast/one/${segment}`)).status).toBe(200);
+});
