@@ -152,8 +152,8 @@ export class RedisClusterState implements ClusterState {
       limit + 1,
       after?.lastAccessMs ?? '',
       after?.id ?? '',
-    )) as [id: string, lastAccess: string, hash: string[]][];
-    const items = rows.slice(0, limit).map(([id, , hash]) => toStream(id, hashOf(hash)));
+    )) as [id: string, lastAccess: string, hash: string][];
+    const items = rows.slice(0, limit).map(([id, , hash]) => toStream(id, hashOf(JSON.parse(hash))));
     const last = rows[limit - 1];
     if (rows.length <= limit || !last) return { items };
     return { items, next: writeStreamCursor({ id: last[0], lastAccessMs: Number(last[1]) }) };

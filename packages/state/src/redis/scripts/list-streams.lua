@@ -3,7 +3,7 @@
 -- ARGV[1]  how many
 -- ARGV[2]  last access of the stream that the page before ended with, ms; '' for the first page
 -- ARGV[3]  id of that stream
--- returns  { { id, last access, hash of the stream as field, value, … }, … }
+-- returns  { { id, last access, hash of the stream as JSON: [field, value, …] }, … }: a client reads one text much faster than thirty
 -- @include keys
 local limit, start = tonumber(ARGV[1]), 0
 local after_ms, after_id = tonumber(ARGV[2]), ARGV[3]
@@ -23,6 +23,6 @@ end
 local page = {}
 local found = redis.call('ZREVRANGE', STREAMS, start, start + limit - 1, 'WITHSCORES')
 for i = 1, #found, 2 do
-  page[#page + 1] = { found[i], found[i + 1], redis.call('HGETALL', stream_key(found[i])) }
+  page[#page + 1] = { found[i], found[i + 1], cjson.encode(redis.call('HGETALL', stream_key(found[i]))) }
 end
 return page
