@@ -94,7 +94,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     timelines: new Timelines(options),
     eventStreams,
     signer: viewerAccess.signer,
-    redirectSigner: urlSigner(
+    redirectSigner: urlSigner(config.streamUrlSecret ?? config.redirectSecret, REDIRECT_TTL_MS),
+    hlsRedirectSigner: urlSigner(
       config.streamUrlSecret ?? config.redirectSecret,
       REDIRECT_TTL_MS,
       Date.now,

@@ -66,10 +66,12 @@ afterEach(() => {
   return new Promise((resolve) => node.server.close(resolve));
 });
 
-function peers(options: { url?: string; token?: string; now?: () => number } = {}): Peers {
-  const { url = node.url, token = TOKEN, now = () => 0 } = options;
+function peers(
+  options: { url?: string; token?: string; now?: () => number; timeoutMs?: number } = {},
+): Peers {
+  const { url = node.url, token = TOKEN, now = () => 0, timeoutMs = 20_000 } = options;
   const listWorkers = async () => [{ id: 'w1', url } as WorkerRecord];
-  return new Peers({ self: 'g1', token, log, now, timeoutMs: 300, state: { listWorkers } });
+  return new Peers({ self: 'g1', token, log, now, timeoutMs, state: { listWorkers } });
 }
 
 test('a viewer is ended, by the stream it watches where one is given', async () => {
@@ -131,7 +133,7 @@ test('a node that does not answer is not waited for again and again', async () =
     asked += 1;
   });
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const them = peers({ url, now: () => nowMs });
+  const them = peers({ url, now: () => nowMs, timeoutMs: 300 });
   for (let i = 0; i < 5; i++) expect(await them.stop('w1', 's')).toBeUndefined();
   expect(asked).toBe(1);
   nowMs += 5_000;

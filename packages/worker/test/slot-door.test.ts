@@ -40,9 +40,9 @@ afterEach(async () => {
   await once(server, 'close').catch(() => {});
 });
 
-function peers(nodes: Partial<WorkerRecord>[], secret = token): SlotPeers {
+function peers(nodes: Partial<WorkerRecord>[], secret = token, lookMs = 20_000): SlotPeers {
   const listWorkers = async () => [{ id: 'self', url: 'http://127.0.0.1:1' }, ...nodes] as WorkerRecord[];
-  return new SlotPeers({ state: { listWorkers }, self: 'self', token: secret, log, lookMs: 300 });
+  return new SlotPeers({ state: { listWorkers }, self: 'self', token: secret, log, lookMs });
 }
 
 test('a node says what it has and who watches, to who has the token', async () => {
@@ -70,7 +70,11 @@ test('nobody listens: gone; no answer: not known', async () => {
     { id: 'w1', url },
     { id: 'dead', url: `http://127.0.0.1:${port}` },
   ];
-  expect(await peers(nodes).look([])).toEqual({ nodes: [], gone: new Set(['dead']), isPartial: true });
+  expect(await peers(nodes, token, 1_000).look([])).toEqual({
+    nodes: [],
+    gone: new Set(['dead']),
+    isPartial: true,
+  });
 });
 
 test('an order to give way says why, and is answered when it is done', async () => {
@@ -81,8 +85,8 @@ test('an order to give way says why, and is answered when it is done', async () 
     reason: 'its viewer asked for another',
   };
   const to = peers([{ id: 'w1', url }]);
-  expect(await to.giveWay('w1', order, 999.5)).toBe(true);
-  expect(await to.giveWay('w1', { ...order, way: 'idle' }, 1_000)).toBe(false);
-  expect(await to.giveWay('unknown', order, 1_000)).toBe(false);
+  expect(await to.giveWay('w1', order, 20_000.5)).toBe(true);
+  expect(await to.giveWay('w1', { ...order, way: 'idle' }, 20_000)).toBe(false);
+  expect(await to.giveWay('unknown', order, 20_000)).toBe(false);
   expect(orders).toEqual([order, { ...order, way: 'idle' }]);
 });

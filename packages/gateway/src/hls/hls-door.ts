@@ -287,7 +287,7 @@ export class HlsDoor {
     target: string,
   ): void {
     const to = splitQuery(query).own;
-    const signature = this.#services.redirectSigner.query(streamId);
+    const signature = this.#services.hlsRedirectSigner.query(streamId);
     for (const [name, value] of new URLSearchParams(signature)) to.set(name, value);
     to.set('client_id', viewer.clientId);
     if (viewer.username !== undefined) to.set('username', viewer.username);

@@ -60,6 +60,8 @@ export interface Services {
   readonly admission?: ViewerAdmission;
   /** Of the addresses that `redirect` sends viewers to. */
   readonly redirectSigner: UrlSigner;
+  /** The same for players of HLS, whose segments keep their addresses. */
+  readonly hlsRedirectSigner: UrlSigner;
   readonly version: string;
   readonly nodeId: string;
   /** Wall clock, ms since the epoch, when this gateway was made. */
