@@ -21,7 +21,7 @@ const CONFIG: GatewayConfig = {
   streamUrlTtlMs: 3_600_000,
   defaultUserAgent: 'Streampool/test',
   bodyLimitBytes: 64 * 1024,
-  readyTimeoutMs: 200,
+  readyTimeoutMs: 10_000,
   closeTimeoutMs: 300,
   facts: {
     clientTimeoutMs: 30_000,
