@@ -109,7 +109,9 @@ test.concurrent('several profiles make one playlist that players choose from', a
   expect((bytes * 8) / report.segments).toBeLessThan(730_400);
   // What has gone out says what the arguments leave open.
   const known = await (await get(created.playlist_url)).text();
-  expect(known).toMatch(/BANDWIDTH=\d+,[^\n]*CODECS="avc1\.[0-9a-f]{6}[^\n]*RESOLUTION=160x90[^\n]*\nvariant\/1\//);
+  expect(known).toMatch(
+    /BANDWIDTH=\d+,[^\n]*CODECS="avc1\.[0-9a-f]{6}[^\n]*RESOLUTION=160x90[^\n]*\nvariant\/1\//,
+  );
   expect((await shown(created.stream_id)).clients.map(({ client_id }) => client_id)).toContain('low');
   const player = new Player(`${stage.server.url}/stream/${created.stream_id}`);
   await player.waitForPicture();
