@@ -149,7 +149,9 @@ export function describeEditor(name: string, site: () => Site): void {
       await waitFor(async () => (await streamIn(id)).total_segments_served === 1, {
         what: 'the segment to count',
       });
-      await waitFor(async () => (await streamIn(id)).total_bytes_served >= bytes, { what: 'the bytes to count' });
+      await waitFor(async () => (await streamIn(id)).total_bytes_served >= bytes, {
+        what: 'the bytes to count',
+      });
       const tv = async (): Promise<Json> =>
         (await ask('GET', '/clients')).body.clients.find((each: Json) => each.client_id === 'editor-tv');
       await waitFor(async () => (await tv())?.segments_served === 1, {
