@@ -183,6 +183,7 @@ export class Network implements HlsOrigin {
       programme.durationMs !== undefined &&
       this.#clock.wallNow() >= programme.startedAtMs + programme.durationMs;
     if (programme.stoppedAtMs !== undefined || over) {
+      await folder.finish();
       this.#set('stopped');
       return;
     }
@@ -217,7 +218,7 @@ export class Network implements HlsOrigin {
         // Sources come a little ahead of the time; the programme is over when its time is.
         this.#cancelTimer();
         this.#cancelTimer = this.#clock.after(this.#leftMs(programme, end), () => {
-          if (generation === this.#generation) this.#then(async () => this.#onEnded(programme, end));
+          if (generation === this.#generation) this.#then(() => this.#onEnded(programme, end));
         });
       },
     });
@@ -247,6 +248,7 @@ export class Network implements HlsOrigin {
     this.#tap?.close();
     this.#tap = undefined;
     await this.#options.engine.endPools(this.#wanted.spec.id, 'the programme was ended');
+    if (status === 'stopped') await this.#folder?.finish();
     this.#set(status);
   }
 
@@ -255,11 +257,12 @@ export class Network implements HlsOrigin {
     return Math.max(0, startedAtMs + durationMs - this.#clock.wallNow());
   }
 
-  #onEnded(programme: Programme, { reason, error }: TapEnd): void {
+  async #onEnded(programme: Programme, { reason, error }: TapEnd): Promise<void> {
     if (reason === 'stopped') {
       this.#set('stopped');
       return;
     }
+    await this.#folder?.finish();
     const failed = reason === 'failed';
     this.#error = failed
       ? (error ?? new StreampoolError('STREAM_FAILED', 'the programme could not be played to its end'))

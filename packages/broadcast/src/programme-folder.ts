@@ -1,6 +1,6 @@
-import { mkdir, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PlaylistSegment, writeHead, writeSegment, writeTail } from '@streampool/hls';
+import { type PlaylistSegment, readMediaPlaylist, writeHead, writeSegment, writeTail } from '@streampool/hls';
 
 /** Its names are those that clients of m3u-proxy look for. */
 const PLAYLIST = 'live.m3u8';
@@ -14,7 +14,7 @@ export interface FolderOptions {
   readonly path: string;
   /** Segments in the playlist; those that have left it are removed one list later. */
   readonly listSize: number;
-  /** All segments stay, and are listed. */
+  /** A recording: all segments stay and are listed, also those that an earlier process has written. */
   readonly keepsAll: boolean;
 }
 
@@ -40,7 +40,9 @@ export class ProgrammeFolder {
 
   static async open(options: FolderOptions): Promise<ProgrammeFolder> {
     await mkdir(options.path, { recursive: true, mode: 0o755 });
-    return new ProgrammeFolder(options);
+    const folder = new ProgrammeFolder(options);
+    if (options.keepsAll) await folder.#restore();
+    return folder;
   }
 
   /** Undefined before the first segment. Segments are named as they are asked for below the network's own address. */
@@ -88,12 +90,18 @@ export class ProgrammeFolder {
     await writeFile(join(this.path, segmentName(segment.number)), bytes, { mode: 0o644 });
     this.#bytes += bytes.length;
     this.#targetDurationS = Math.max(this.#targetDurationS, targetDurationS);
-    if (last !== undefined && segment.number !== last + 1) this.#leave(this.#segments.length);
+    const leaps = last !== undefined && segment.number !== last + 1;
+    if (leaps && !this.#keepsAll) this.#leave(this.#segments.length);
     this.#segments.push(segment);
-    const most = this.#keepsAll ? Number.POSITIVE_INFINITY : this.#listSize;
-    this.#leave(Math.max(0, this.#segments.length - most));
-    await this.#writePlaylist();
-    if (!this.#keepsAll) await this.#removeOld(segment.number - 2 * this.#listSize);
+    if (this.#keepsAll) return this.#writePlaylist({ ended: false });
+    this.#leave(Math.max(0, this.#segments.length - this.#listSize));
+    await this.#writePlaylist({ ended: false });
+    await this.#removeOld(segment.number - 2 * this.#listSize);
+  }
+
+  /** Says that a recording is complete (EXT-X-ENDLIST), until it is added to again; a channel has no end. */
+  async finish(): Promise<void> {
+    if (this.#keepsAll && this.#segments.length > 0) await this.#writePlaylist({ ended: true });
   }
 
   /** Undefined if there is no such segment. @throws the file system's error for anything else */
@@ -114,12 +122,28 @@ export class ProgrammeFolder {
     await rm(this.path, { recursive: true, force: true });
   }
 
+  async #restore(): Promise<void> {
+    const text = await readFile(join(this.path, PLAYLIST), 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return '';
+      throw error;
+    });
+    const { segments, discontinuitySequence = 0, targetDurationMs } = readMediaPlaylist(text);
+    this.#discontinuitySequence = discontinuitySequence;
+    this.#targetDurationS = targetDurationMs / 1000;
+    for (const { uri, durationMs, isDiscontinuity, startsAtMs } of segments) {
+      const number = Number(SEGMENT.exec(uri)?.[1]);
+      if (Number.isNaN(number)) continue;
+      const programDateTimeMs = startsAtMs === undefined ? {} : { programDateTimeMs: startsAtMs };
+      this.#segments.push({ number, durationMs, discontinuity: isDiscontinuity, ...programDateTimeMs });
+    }
+  }
+
   #leave(count: number): void {
     const gone = this.#segments.splice(0, count);
     this.#discontinuitySequence += gone.filter(({ discontinuity }) => discontinuity).length;
   }
 
-  async #writePlaylist(): Promise<void> {
+  async #writePlaylist({ ended }: { readonly ended: boolean }): Promise<void> {
     const [first] = this.#segments;
     const text = (folder: string): string =>
       writeHead({
@@ -131,7 +155,7 @@ export class ProgrammeFolder {
       this.#segments
         .map((segment) => writeSegment({ ...segment, uri: folder + segmentName(segment.number) }))
         .join('') +
-      writeTail({});
+      writeTail({ ended });
     this.#playlist = Buffer.from(text('segment/'));
     const draft = join(this.path, `.${PLAYLIST}`);
     await writeFile(draft, text(''), { mode: 0o644 });

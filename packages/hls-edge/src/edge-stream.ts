@@ -1,12 +1,14 @@
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsOrigin, HlsRequest, HlsResume } from '@streampool/hls';
-import type { Clock, Deposed, Ownership, Placement, RemotePlacement } from '@streampool/streaming';
+import type { Clock, Ownership, RemotePlacement } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { EdgeCache } from './body/edge-cache.ts';
 import { GrowingBody } from './body/growing-body.ts';
+import { type Flight, Flights } from './flights.ts';
 import type { EdgeSettings, HlsEdgeOptions, HlsStream, OpenedOrigin } from './options.ts';
 import { HandOn } from './owner/hand-on.ts';
 import type { OwnerClient } from './owner/owner-client.ts';
+import { Whereabouts } from './owner/whereabouts.ts';
 import { furthest, KnownPlaylists } from './playlist/known-playlists.ts';
 import { isBelow, isPlaylistPath, requestKey, requestOf } from './request-key.ts';
 
@@ -32,15 +34,6 @@ export interface EdgeStreamOptions {
   readonly cluster?: { readonly ownership: Ownership; readonly client: OwnerClient };
 }
 
-/** One question that is being answered, for all who ask it. */
-interface Flight {
-  readonly promise: Promise<HlsAnswer>;
-  readonly abort: AbortController;
-  waiting: number;
-  /** It is gone on with though nobody waits: the next one who asks will be glad of it. */
-  isWanted: boolean;
-}
-
 /** Pauses between questions that were answered with nothing to play, ms: doubling. */
 const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
@@ -60,23 +53,18 @@ const ENTRY: HlsRequest = { path: 'playlist.m3u8', query: new URLSearchParams() 
 export class EdgeStream {
   readonly id: string;
   readonly #options: EdgeStreamOptions;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Flights<HlsAnswer>();
   readonly #known: KnownPlaylists;
   /** Bodies that were asked for in the place of broken ones. */
   readonly #replacements = new WeakSet<GrowingBody>();
   /** What this node's origin has answered last, for whoever asks for the same in this moment. */
   readonly #recent = new Map<string, { answer: HlsAnswer; origin: HlsOrigin; untilMs: number }>();
   readonly #handOn: HandOn | undefined;
+  readonly #whereabouts: Whereabouts;
   /** Other nodes that ask here, with when they last did. */
   readonly #nodes = new Map<string, number>();
   #stream: HlsStream;
-  #place: RemotePlacement | undefined;
-  #deposes: Deposed | undefined;
   #origin: (OpenedOrigin & { readonly epoch: number }) | undefined;
-  /** Where the stream goes from here, though the cluster may not know yet. */
-  #movedTo: { readonly place: RemotePlacement; readonly fromEpoch: number } | undefined;
-  #newestEpoch = 0;
-  #settling = false;
   #usedMs: number;
   #closed = false;
 
@@ -92,6 +80,14 @@ export class EdgeStream {
         options.log.warn({ streamId: this.id, ...numbers }, 'the numbers of a playlist have gone back'),
     });
     const { cluster, cache } = options;
+    this.#whereabouts = new Whereabouts({
+      ...{ streamId: this.id, ownership: cluster?.ownership, log: options.log },
+      held: () => this.#origin,
+      onSettled: (_, place) => {
+        if (place.here && this.#origin) this.#origin = { ...this.#origin, epoch: place.epoch };
+        else this.follow(place.epoch);
+      },
+    });
     if (cluster)
       this.#handOn = new HandOn({
         ...{ streamId: this.id, client: cluster.client, known: this.#known },
@@ -119,7 +115,7 @@ export class EdgeStream {
 
   /** The epoch of the owner as far as it is known here; 0: it is not. */
   get epoch(): number {
-    return this.#place?.epoch ?? this.#origin?.epoch ?? this.#newestEpoch;
+    return this.#whereabouts.epoch;
   }
 
   /** Other nodes that have it from here. */
@@ -167,7 +163,10 @@ export class EdgeStream {
     try {
       const answer = await this.#wait(flight, request, signal);
       if (!answer) return this.#again(request);
-      return { answer, cache: this.#place === undefined ? 'own' : running ? 'shared' : 'miss' };
+      return {
+        answer,
+        cache: this.#whereabouts.elsewhere === undefined ? 'own' : running ? 'shared' : 'miss',
+      };
     } catch (error) {
       // What an earlier owner had made is unknown to the next one.
       const isGone = isStreampoolError(error, 'NOT_FOUND');
@@ -186,7 +185,7 @@ export class EdgeStream {
     { node, deposes, signal }: { node: string; deposes?: number; signal: AbortSignal },
   ): Promise<{ answer: HlsAnswer; epoch: number }> {
     mustBeBelow(request);
-    const place = await this.#acquire(
+    const place = await this.#whereabouts.acquire(
       deposes === undefined ? {} : { deposes: { owner: '', epoch: deposes } },
     );
     if (!place.here) {
@@ -220,9 +219,7 @@ export class EdgeStream {
 
   /** The stream is owned under this epoch now, here or elsewhere. */
   follow(epoch: number): void {
-    if (this.#place && this.#place.epoch < epoch) this.#place = undefined;
-    if (this.#movedTo && this.#movedTo.fromEpoch < epoch) this.#movedTo = undefined;
-    this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
+    this.#whereabouts.follow(epoch);
     if (this.#origin && this.#origin.epoch < epoch) void this.#closeOrigin();
   }
 
@@ -241,59 +238,40 @@ export class EdgeStream {
         if (still) throw still;
       } else if (reason) throw reason;
     }
-    this.#movedTo = { place, fromEpoch: held.epoch };
-    this.#place = { here: false, url: place.url, owner: place.owner, epoch: place.epoch + 1 };
+    this.#whereabouts.movedTo(place, held.epoch);
     await this.#closeOrigin();
   }
 
   /** Idempotent: what plays it here is released, and nobody is answered any more. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const flight of this.#flights.values()) flight.abort.abort();
+    this.#flights.abort();
     this.#options.cache.deleteAll(`${this.id}/`);
     await this.#closeOrigin();
   }
 
-  #start(key: string, request: HlsRequest): Flight {
-    const abort = new AbortController();
-    const promise = this.#fetch(request, abort.signal).finally(() => {
-      // Its body may still be coming in.
-      flight.isWanted = true;
-      if (this.#flights.get(key) === flight) this.#flights.delete(key);
-    });
-    promise.catch(() => {});
-    const flight: Flight = { promise, abort, waiting: 0, isWanted: false };
-    this.#flights.set(key, flight);
-    return flight;
+  #start(key: string, request: HlsRequest): Flight<HlsAnswer> {
+    return this.#flights.start(key, (signal) => this.#fetch(request, signal));
   }
 
   /** Undefined: a playlist that was known once has been waited for long enough. */
-  async #wait(flight: Flight, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer | undefined> {
+  async #wait(
+    flight: Flight<HlsAnswer>,
+    request: HlsRequest,
+    signal: AbortSignal,
+  ): Promise<HlsAnswer | undefined> {
     const { clock, settings } = this.#options;
     const hasOlder = isPlaylistPath(request.path) && this.#known.newest(request) !== undefined;
-    const { promise: over, resolve, reject } = Promise.withResolvers<undefined>();
     // Who asks for a playlist that does not exist yet wants to wait for it.
     const isBlocking = request.query.has('_HLS_msn');
-    const patienceMs = isBlocking ? settings.startTimeoutMs : settings.playlistPatienceMs;
-    const cancel = hasOlder ? clock.after(patienceMs, () => resolve(undefined)) : () => {};
-    const leave = (): void => reject(new StreampoolError('STREAM_STOPPED', 'the viewer has left'));
-    signal.addEventListener('abort', leave, { once: true });
-    if (signal.aborted) leave();
-    flight.waiting += 1;
+    const ms = isBlocking ? settings.startTimeoutMs : settings.playlistPatienceMs;
     try {
-      const answer = await Promise.race([flight.promise, over]);
-      if (!answer) flight.isWanted = true;
-      return answer;
+      return await flight.wait(signal, hasOlder ? { clock, ms } : undefined);
     } catch (error) {
       // Which node plays is no business of the player's.
       const isBetweenOwners = isStreampoolError(error, 'NODE_UNREACHABLE');
       if (hasOlder && isBetweenOwners && !signal.aborted) return undefined;
       throw error;
-    } finally {
-      cancel();
-      signal.removeEventListener('abort', leave);
-      flight.waiting -= 1;
-      if (flight.waiting === 0 && !flight.isWanted) flight.abort.abort();
     }
   }
 
@@ -305,11 +283,11 @@ export class EdgeStream {
 
   /** Asks until somebody answers. @throws StreampoolError NODE_UNREACHABLE where nobody did in time */
   async #fetch(request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
-    const { clock, settings, log, cluster } = this.#options;
+    const { clock, settings, cluster } = this.#options;
     const untilMs = clock.now() + settings.startTimeoutMs;
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
-      const place = this.#place ?? (await this.#placeOf(signal));
+      const place = await this.#whereabouts.find(signal);
       if (this.#closed) throw new StreampoolError('STREAM_STOPPED', 'the stream was ended');
       if (place?.here) return this.#fromHere(place.epoch, request, signal);
       let reason = 'the owner of the stream cannot be found out';
@@ -327,16 +305,8 @@ export class EdgeStream {
           return this.#fromOwner(place, { ...reply, isWhole: reply.isWhole && hasAll }, request);
         if (reply.kind === 'refused') throw reply.error;
         reason = reply.kind === 'elsewhere' ? 'it is not the owner' : reply.reason;
-        if (!signal.aborted) {
-          if (this.#place === place) this.#place = undefined;
-          if (reply.kind === 'lost' && reply.died) {
-            this.#deposes = { owner: place.owner, epoch: place.deposes ?? place.epoch };
-            log.warn(
-              { streamId: this.id, owner: place.owner, reason },
-              'the owner of an HLS stream was lost',
-            );
-          }
-        }
+        if (!signal.aborted)
+          this.#whereabouts.left(place, { died: reply.kind === 'lost' && reply.died, reason });
       }
       if (signal.aborted || clock.now() + pauseMs >= untilMs)
         throw new StreampoolError('NODE_UNREACHABLE', `no node answers for the stream: ${reason}`, {
@@ -345,62 +315,6 @@ export class EdgeStream {
       await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
       pauseMs = Math.min(LONGEST_PAUSE_MS, 2 * pauseMs);
     }
-  }
-
-  /** Undefined: that could not be found out. @throws StreampoolError STREAM_NOT_FOUND, CAPACITY_EXHAUSTED */
-  async #placeOf(signal: AbortSignal): Promise<Placement | undefined> {
-    const deposes = this.#deposes;
-    try {
-      const place = await this.#acquire(deposes ? { deposes } : {});
-      if (this.#deposes === deposes) this.#deposes = undefined;
-      if (!place.here && !signal.aborted) this.#place = place;
-      return place;
-    } catch (error) {
-      if (isStreampoolError(error, 'STREAM_NOT_FOUND') || isStreampoolError(error, 'CAPACITY_EXHAUSTED'))
-        throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#options.log.warn({ streamId: this.id, reason }, 'the owner of an HLS stream cannot be found out');
-      return undefined;
-    }
-  }
-
-  async #acquire(options: { deposes?: Deposed }): Promise<Placement> {
-    const { cluster } = this.#options;
-    if (!cluster) return { here: true, epoch: 0 };
-    // Played here while the state is away: players do not wait each time until that has been found out once more.
-    if (this.#origin?.epoch === 0 && !options.deposes) {
-      this.#settle();
-      return { here: true, epoch: 0 };
-    }
-    const place = await cluster.ownership.acquire(this.id, options);
-    const moved = this.#movedTo;
-    // Ours by what this node was told last, but it has been given away since.
-    if (moved && place.here && place.epoch === moved.fromEpoch && !options.deposes)
-      return { here: false, url: moved.place.url, owner: moved.place.owner, epoch: place.epoch + 1 };
-    if (moved && (!place.here || place.epoch !== moved.fromEpoch)) this.#movedTo = undefined;
-    this.#newestEpoch = Math.max(this.#newestEpoch, place.epoch);
-    return place;
-  }
-
-  /** Finds out, beside what goes on, whose the stream is by the state. */
-  #settle(): void {
-    if (this.#settling) return;
-    this.#settling = true;
-    const origin = this.#origin?.origin;
-    void this.#options
-      .cluster!.ownership.acquire(this.id, {})
-      .then(
-        (place) => {
-          const held = this.#origin;
-          if (!held || held.origin !== origin || place.epoch === 0) return;
-          if (place.here) this.#origin = { ...held, epoch: place.epoch };
-          else this.follow(place.epoch);
-        },
-        () => {},
-      )
-      .finally(() => {
-        this.#settling = false;
-      });
   }
 
   async #fromHere(epoch: number, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
@@ -433,19 +347,14 @@ export class EdgeStream {
     request: HlsRequest,
   ): HlsAnswer {
     const { cache } = this.#options;
-    const { url, owner } = place;
-    // While the state is away there are owners without an epoch: what counts is whom this node asks now.
-    const isLate = this.#place !== place && epoch < this.#newestEpoch;
-    if (this.#place === place || (this.#place && this.#place.epoch < epoch))
-      this.#place = { here: false, url, owner, epoch };
-    this.#newestEpoch = Math.max(this.#newestEpoch, epoch);
+    const isLate = !this.#whereabouts.answered(place, epoch);
     // A late answer of a former owner says nothing of how far the stream is now.
     if (isLate && answer.kind === 'playlist') return answer;
     if (answer.kind !== 'playlist') {
       if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), answer);
       return answer;
     }
-    const noted = this.#known.note(request, answer, `${owner}/${epoch}`, { isWhole });
+    const noted = this.#known.note(request, answer, `${place.owner}/${epoch}`, { isWhole });
     if (answer.maxAgeMs > 0) cache.put(this.#cacheKey(requestKey(request)), noted.answer);
     if (noted.newestUri !== undefined) this.#prefetch(noted.newestUri, noted.formerUri, request);
     return noted.answer;
@@ -484,9 +393,9 @@ export class EdgeStream {
     if (!next || !former) return;
     const [key, formerKey] = [requestKey(next), requestKey(former)];
     const { cache } = this.#options;
-    const wasWanted = cache.get(this.#cacheKey(formerKey), { stale: true }) || this.#flights.has(formerKey);
-    if (!wasWanted || cache.get(this.#cacheKey(key)) || this.#flights.has(key)) return;
-    this.#start(key, next).isWanted = true;
+    const wasWanted = cache.get(this.#cacheKey(formerKey), { stale: true }) || this.#flights.get(formerKey);
+    if (!wasWanted || cache.get(this.#cacheKey(key)) || this.#flights.get(key)) return;
+    this.#start(key, next).keep();
   }
 
   #originOf(epoch: number, request: HlsRequest): HlsOrigin {
@@ -497,7 +406,7 @@ export class EdgeStream {
     const resume = this.#resumeOf(request);
     const opened = this.#options.open(this.#stream, resume ? { resume } : {});
     const { origin } = opened;
-    this.#place = undefined;
+    this.#whereabouts.here();
     this.#origin = { ...opened, epoch };
     void origin.closed.then(() => {
       if (this.#origin?.origin === origin) this.#origin = undefined;

@@ -137,6 +137,7 @@ test('a recording keeps all its segments in files that other programs can read',
   const listed = segmentsOf(readFileSync(join(told.hls_dir, 'live.m3u8'), 'utf8').split('\n'));
   expect(listed).toEqual(names.sort());
   expect(names.length).toBeGreaterThanOrEqual(4);
+  expect(await playlist('rec')).toContain('#EXT-X-ENDLIST');
 });
 
 test('a programme whose FFmpeg dies goes on at its time', async () => {

@@ -13,7 +13,9 @@ import {
   networkSegmentParams,
   startBody,
 } from '../schemas/broadcast.ts';
+import { playlistQuery, viewerQuery } from '../schemas/viewer-query.ts';
 import { redactLabels } from '../streams/shown.ts';
+import { HLS_ERRORS } from './hls.ts';
 import type { Services } from './services.ts';
 
 /** What the node that plays a network says of it; see the package broadcast. */
@@ -164,8 +166,12 @@ export function broadcastRoutes(services: Services): Route[] {
       summary: 'Watch a network',
       params: networkParams,
       quiet: true,
-      errors: ['BROADCAST_NOT_FOUND', 'NOT_FOUND', 'NODE_UNREACHABLE'],
-      answers: { 200: { description: 'A live playlist', contentType: 'application/vnd.apple.mpegurl' } },
+      query: playlistQuery,
+      errors: ['BROADCAST_NOT_FOUND', ...HLS_ERRORS],
+      answers: {
+        200: { description: 'A live playlist', contentType: 'application/vnd.apple.mpegurl' },
+        307: { description: 'Where a worker serves it instead (EDGE_MODE=redirect)' },
+      },
     }),
     route({
       method: 'get',
@@ -175,7 +181,8 @@ export function broadcastRoutes(services: Services): Route[] {
       summary: 'A segment of a network’s playlist',
       params: networkSegmentParams,
       quiet: true,
-      errors: ['BROADCAST_NOT_FOUND', 'NOT_FOUND', 'NODE_UNREACHABLE'],
+      query: viewerQuery,
+      errors: ['BROADCAST_NOT_FOUND', ...HLS_ERRORS],
       answers: { 200: { description: 'A transport stream', contentType: 'video/mp2t' } },
     }),
     route({

@@ -11,7 +11,8 @@ const PLAYLIST = { description: 'A playlist', contentType: 'application/vnd.appl
 const MEDIA = { description: 'The media', contentType: 'video/mp2t' };
 const PART_OF_IT = { description: 'The range that was asked for', contentType: 'video/mp2t' };
 
-const errors = [...SOURCE_ERRORS, 'HLS_NOT_AVAILABLE', 'NOT_FOUND', 'NODE_UNREACHABLE'] as const;
+/** What the HLS door may answer. */
+export const HLS_ERRORS = [...SOURCE_ERRORS, 'HLS_NOT_AVAILABLE', 'NOT_FOUND', 'NODE_UNREACHABLE'] as const;
 
 /** What the HLS door serves, for the documentation, and what else there is about its viewers. */
 export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
@@ -28,7 +29,7 @@ export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
         'more has left after a while (HLS_VIEWER_TIMEOUT); one that was ended is answered 410. Answers X-Client-ID and X-Stream-ID.',
       params: streamParams,
       query: playlistQuery,
-      errors,
+      errors: HLS_ERRORS,
       answers: {
         200: PLAYLIST,
         307: { description: 'Where a worker serves it instead (EDGE_MODE=redirect)' },
@@ -42,7 +43,7 @@ export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
       summary: 'A segment, part, key or map of a playlist',
       params: streamParams.extend({ name: z.string().describe('As the playlist names it') }),
       query: viewerQuery,
-      errors,
+      errors: HLS_ERRORS,
       answers: { 200: MEDIA, 206: PART_OF_IT },
     }),
     route({
@@ -53,7 +54,7 @@ export function hlsRoutes({ endings }: Pick<Services, 'endings'>): Route[] {
       summary: 'A playlist that another one leads to',
       params: streamParams.extend({ name: z.string().describe('As the playlist names it') }),
       query: playlistQuery,
-      errors,
+      errors: HLS_ERRORS,
       answers: { 200: PLAYLIST },
     }),
     route({
