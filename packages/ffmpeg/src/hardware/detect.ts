@@ -4,6 +4,7 @@ import { FfmpegProcess } from '../process/ffmpeg-process.ts';
 import { type EncoderFamily, encodeVideo, type VideoCodec } from '../profiles/video-encoders.ts';
 import { substitute } from '../template/placeholders.ts';
 import { tokenize } from '../template/tokenize.ts';
+import { HardwareDevices, type HardwareFamily } from './devices.ts';
 
 export interface HardwareEncoder {
   /** FFmpeg's name for it, such as `h264_nvenc`. */
@@ -19,19 +20,23 @@ export interface DetectOptions {
   /** For each trial, in ms. A driver may hang. */
   readonly deadlineMs?: number;
   readonly timers?: Timers;
+  /** Which devices there are; by default those of this machine. */
+  readonly devices?: HardwareDevices;
 }
 
-const FAMILIES: readonly Exclude<EncoderFamily, 'software'>[] = ['nvenc', 'qsv', 'vaapi', 'videotoolbox'];
+const FAMILIES: readonly HardwareFamily[] = ['nvenc', 'qsv', 'vaapi', 'videotoolbox'];
 const CODECS: readonly VideoCodec[] = ['h264', 'hevc'];
 const DEADLINE_MS = 5_000;
 
 /**
  * Finds out which hardware encoders work, by using each. That FFmpeg lists an encoder says only that it was compiled
- * in; the driver, the device and the permissions show when it runs. One trial at a time: some drivers allow one session.
+ * in; the driver and the permissions show when it runs. Without a device there is nothing to try: most servers have none, and
+ * each trial is an FFmpeg. One trial at a time: some drivers allow one session.
  * Takes up to `deadlineMs` per encoder, so callers keep the answer. Never rejects: without FFmpeg nothing works.
  */
 export async function detectHardware(options: DetectOptions): Promise<{ encoders: HardwareEncoder[] }> {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
+  const devices = options.devices ?? new HardwareDevices();
   const compiledIn = await listEncoders(options.ffmpegPath, deadlineMs);
   const encoders: HardwareEncoder[] = [];
   for (const family of FAMILIES) {
@@ -39,6 +44,10 @@ export async function detectHardware(options: DetectOptions): Promise<{ encoders
       const name = `${codec}_${family}`;
       if (!compiledIn.has(name)) {
         encoders.push({ name, works: false, reason: 'this FFmpeg was built without it' });
+        continue;
+      }
+      if (!devices.mayServe(family)) {
+        encoders.push({ name, works: false, reason: 'this machine has no device for it' });
         continue;
       }
       const reason = await tryEncoder(

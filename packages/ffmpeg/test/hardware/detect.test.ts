@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HardwareDevices } from '../../src/hardware/devices.ts';
 import { detectHardware, listProfiles, resolveTranscode } from '../../src/index.ts';
 import { fakeFfmpeg, until } from '../process/fake-ffmpeg.ts';
 import { ManualTimers } from '../process/manual-timers.ts';
@@ -6,6 +11,17 @@ const LIST = `
 for arg in "$@"; do
   [ "$arg" = -encoders ] && { printf ' V....D libx264 x\\n V....D h264_nvenc x\\n V..... hevc_nvenc x\\n V..... h264_qsv x\\n V....D h264_vaapi x\\n A....D aac x\\n'; exit 0; }
 done`;
+
+const directory = mkdtempSync(join(tmpdir(), 'devices-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+/** A system whose folder of devices has these. */
+async function devices(...names: string[]): Promise<HardwareDevices> {
+  const dev = mkdtempSync(join(directory, 'dev-'));
+  await mkdir(join(dev, 'dri'));
+  for (const name of names) await writeFile(join(dev, name), '');
+  return new HardwareDevices({ platform: 'linux', directory: dev });
+}
+const ALL = ['nvidiactl', 'dri/card0', 'dri/renderD128'];
 
 const works = (encoders: readonly { name: string; works: boolean }[]) =>
   encoders.filter((encoder) => encoder.works).map(({ name }) => name);
@@ -18,7 +34,7 @@ test('what is listed is tried; what fails says why; what is not listed is not tr
       *h264_qsv*) echo '[h264_qsv @ 0x1] [error] Error initializing an internal MFX session: unsupported (-3)' >&2; exit 1 ;;
       *vaapi_device*h264_vaapi*) echo '[AVHWDeviceContext @ 0x1] [error] No VA display found for device /dev/dri/renderD128.' >&2; exit 1 ;;
     esac`);
-  const { encoders } = await detectHardware({ ffmpegPath });
+  const { encoders } = await detectHardware({ ffmpegPath, devices: await devices(...ALL) });
   expect(works(encoders)).toEqual(['h264_nvenc']);
   const reason = (name: string) => encoders.find((encoder) => encoder.name === name)?.reason;
   expect(reason('hevc_nvenc')).toBe('it encoded nothing');
@@ -33,9 +49,11 @@ test('a driver that hangs costs its deadline and no more', async () => {
   );
   const timers = new ManualTimers();
   let answer: Awaited<ReturnType<typeof detectHardware>> | undefined;
-  void detectHardware({ ffmpegPath, deadlineMs: 4_000, timers }).then((found) => {
-    answer = found;
-  });
+  void detectHardware({ ffmpegPath, deadlineMs: 4_000, timers, devices: await devices(...ALL) }).then(
+    (found) => {
+      answer = found;
+    },
+  );
   await until('the answer', () => {
     timers.advance(100);
     return answer !== undefined;
@@ -45,6 +63,20 @@ test('a driver that hangs costs its deadline and no more', async () => {
     works: false,
     reason: 'it did not finish within 4 s',
   });
+});
+
+test('what a machine has no device for is not tried', async () => {
+  const ffmpegPath = fakeFfmpeg(`${LIST}\necho bytes`);
+  const found = async (...names: string[]) =>
+    works((await detectHardware({ ffmpegPath, devices: await devices(...names) })).encoders);
+  expect(await found('dri/card0')).toEqual([]);
+  expect(await found('nvidiactl')).toEqual(['h264_nvenc', 'hevc_nvenc']);
+  expect(await found('dri/renderD129')).toEqual(['h264_qsv', 'h264_vaapi']);
+  expect(await found('dxg')).toEqual(['h264_nvenc', 'hevc_nvenc', 'h264_qsv', 'h264_vaapi']);
+  const none = new HardwareDevices({ platform: 'linux', directory: '/nonexistent' });
+  expect([none.mayServe('vaapi'), none.mayServe('videotoolbox')]).toEqual([false, false]);
+  const mac = new HardwareDevices({ platform: 'darwin', directory: '/nonexistent' });
+  expect(mac.mayServe('videotoolbox')).toBe(true);
 });
 
 test('without FFmpeg nothing works', async () => {
