@@ -5,7 +5,6 @@ export { Door, type DoorOptions, type Opening } from './door/door.ts';
 export type { FeedOptions } from './door/feed.ts';
 export type { DoorHandlers, DoorStats, DoorTimeouts } from './door/target-opening.ts';
 export type * from './fetch/fetcher-api.ts';
-export { DEFAULT_USER_AGENT } from './http/request-head.ts';
 export { extensionOf, mediaTypeOf } from './media/media-type.ts';
 export { canJudge, mediaRefusal, statusRefusal } from './media/refusal.ts';
 export { type ResourceKind, resourceKind } from './media/resource-kind.ts';

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { DEFAULT_USER_AGENT } from '@streampool/upstream';
+import { DEFAULT_USER_AGENT } from '@streampool/upstream/user-agent';
 import { z } from 'zod';
 import { DETECTION_SETTINGS } from './detection-settings.ts';
 import { HLS_SETTINGS } from './hls-settings.ts';

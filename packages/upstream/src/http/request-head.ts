@@ -1,9 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamRequest } from '../types.ts';
+import { DEFAULT_USER_AGENT } from '../user-agent.ts';
 import type { TargetUrl } from './target-url.ts';
-
-/** What a provider sees when the stream does not say otherwise. */
-export const DEFAULT_USER_AGENT = 'Streampool/0.1';
 
 /** Headers that belong to the connection, or that this client decides itself. */
 const NOT_FORWARDED = new Set([
