@@ -97,17 +97,19 @@ export class SourceChain {
     this.#open({ index, beside: false, fresh: false, isFirst: true });
   }
 
+  /**
+   * Holds back what plays. A successor is not held: nothing of it goes out, and each time that it could read on the one that
+   * plays would be ahead of it again, so that it would never take over.
+   */
   pause(): void {
     this.#paused = true;
     this.#run?.pause();
-    this.#successor?.run.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
     this.#run?.resume();
-    this.#successor?.run.resume();
   }
 
   /** Viewers can start in what goes out. */
@@ -170,7 +172,12 @@ export class SourceChain {
 
   #start(run: SourceRun): void {
     run.start();
-    if (this.#paused) run.pause();
+    if (this.#run === run) this.#holdIfPaused();
+  }
+
+  /** What has become the one that plays while that was held back. */
+  #holdIfPaused(): void {
+    if (this.#paused) this.#run?.pause();
   }
 
   #prepare(attempt: Attempt, probationMs = (): number => 0): SourceRun {
@@ -222,6 +229,7 @@ export class SourceChain {
       this.#successor = undefined;
       this.#run = run;
       this.#index = run.index;
+      this.#holdIfPaused();
       this.#isLive();
       this.#hasTakenOver = true;
       this.#wasOut = true;
@@ -469,6 +477,7 @@ export class SourceChain {
     this.#successor = undefined;
     this.#run = run;
     this.#index = run.index;
+    this.#holdIfPaused();
     this.#hasTakenOver = false;
     settle();
   }

@@ -239,6 +239,28 @@ test('a source is replaced without a gap: the other one plays before the first i
   expect(log.slice(1)).toEqual(['next', 'data no picture yet', 'data b', 'switched to 1', 'data c']);
 });
 
+test('what plays may be held back, what is to replace it is not: it could never get ready', async () => {
+  const { sources, chain } = setup({ alternatives: 2 });
+  sources[0]!.sink.data(Buffer.from('a'));
+  chain.pause();
+  const replaced = chain.replace({ ...wanted, index: 1 });
+  expect(sources.map(({ paused }) => paused)).toEqual([true, false]);
+  chain.resume();
+  chain.pause();
+  expect(sources.map(({ paused }) => paused)).toEqual([true, false]);
+  sources[1]!.sink.data(Buffer.from('b'));
+  await replaced;
+  expect(sources[1]!.paused).toBe(true);
+  chain.resume();
+  expect(sources[1]!.paused).toBe(false);
+  // Nothing else is left to play: then it is the one that is held back.
+  const other = chain.replace({ ...wanted, index: 0 });
+  chain.pause();
+  sources[1]!.sink.end(new StreampoolError('UPSTREAM_CUT', 'cut'));
+  await other;
+  expect(sources[2]!.paused).toBe(true);
+});
+
 test('a replacement that fails, or is silent, changes nothing', async () => {
   const { clock, sources, log, chain } = setup({
     alternatives: 2,
