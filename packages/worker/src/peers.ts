@@ -99,6 +99,8 @@ export class Peers {
 
   /** @throws StreampoolError the node's refusal; NODE_UNREACHABLE */
   async #demand(node: string, path: string, timeoutMs: number): Promise<unknown> {
+    // Asked for once, by somebody who waits for the answer: it may be back.
+    this.#silentSinceMs.delete(node);
     const response = await this.#call(node, 'POST', path, timeoutMs);
     if (!response) throw new StreampoolError('NODE_UNREACHABLE', `node ${node} does not answer`);
     if (!response.ok) throw refusalOf(response.answer);

@@ -10,6 +10,14 @@ import type { Services } from './services.ts';
 const PLAYING: ReadonlySet<string> = new Set(['starting', 'live', 'switching', 'draining']);
 
 export function deleteRoutes({ endings, live }: Services): Route[] {
+  /** A beat that was under way may still count the one that has just been ended. */
+  const othersWatching = async (id: string, ended: string | undefined): Promise<number> => {
+    const viewers = (await live.stream(id))?.viewers ?? 0;
+    if (viewers === 0 || ended === undefined) return viewers;
+    const { items } = await live.clients({ streamId: id });
+    return viewers - (items.some((client) => client.id === ended) ? 1 : 0);
+  };
+
   /** Undefined where there was none; else how many viewers it had. */
   const remove = async (id: string, reason: string, log: Logger): Promise<number | undefined> => {
     const disconnected = await endings.stream(id);
@@ -38,8 +46,8 @@ export function deleteRoutes({ endings, live }: Services): Route[] {
           }
           if (!query.force) {
             // Of that stream only: a viewer of the same id that watches something else stays.
-            if (query.client_id !== undefined) await endings.viewer(query.client_id, record.id);
-            const viewers = (await live.stream(record.id))?.viewers ?? 0;
+            const ended = query.client_id !== undefined && (await endings.viewer(query.client_id, record.id));
+            const viewers = await othersWatching(record.id, ended ? query.client_id : undefined);
             if (viewers > 0) {
               skipped.push({ stream_id: record.id, reason: 'has_active_clients', active_clients: viewers });
               continue;
