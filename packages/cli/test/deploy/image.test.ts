@@ -61,6 +61,8 @@ test('what the image is made of installs without tools for development, serves, 
         await runOk('sh', ['-c', command], {
           cwd: app,
           env: { ...bare(), npm_config_prefer_offline: 'true' },
+          // A registry may take its time.
+          timeoutMs: 300_000,
         });
       }
     }
@@ -109,7 +111,7 @@ test('what the image is made of installs without tools for development, serves, 
     server?.kill('SIGKILL');
     rmSync(directory, { recursive: true, force: true });
   }
-}, 240_000);
+}, 400_000);
 
 function healthCommand(): string[] {
   return JSON.parse(/HEALTHCHECK .*CMD (\[.*\])$/m.exec(text)![1]!);

@@ -20,7 +20,7 @@ export interface RunOptions {
 export function run(
   command: string,
   args: readonly string[],
-  { input, cwd, env, timeoutMs = 60_000 }: RunOptions = {},
+  { input, cwd, env, timeoutMs = 100_000 }: RunOptions = {},
 ): Promise<RunResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
