@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { discontinuityPackets, type ProgramMap } from '@streampool/mpegts';
+import { resetSocket } from '@streampool/upstream';
 import type { Delivery } from './delivery-clock.ts';
 import type { Block, Ring } from './ring.ts';
 
@@ -224,7 +225,7 @@ export class SocketViewer implements Delivery {
     this.#detach();
     this.#release();
     // A plain close would leave megabytes in the kernel, waiting for a peer that does not read.
-    this.#socket.resetAndDestroy();
+    resetSocket(this.#socket);
     this.#options.onLeave('stuck');
   }
 

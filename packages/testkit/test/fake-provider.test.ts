@@ -269,6 +269,17 @@ describe('faults', () => {
     expect([end, body.length]).toEqual(['fin', sample.bytes]);
   });
 
+  test('a connection cut twice in one go is over', async () => {
+    provider.live('/live.ts', sample);
+    const player = play(provider.url('/live.ts'));
+    await player.waitForBytes(188);
+    provider.stall('/live.ts');
+    provider.cut('/live.ts', 'fin');
+    provider.cut('/live.ts', 'rst');
+    await player.ended;
+    await waitFor(() => provider.stats('/live.ts').current === 0);
+  });
+
   test('running connections: stalled, let go, cut', async () => {
     const player = play(url());
     await player.waitForBytes(10_000);

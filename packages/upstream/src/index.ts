@@ -10,6 +10,7 @@ export { canJudge, mediaRefusal, statusRefusal } from './media/refusal.ts';
 export { type ResourceKind, resourceKind } from './media/resource-kind.ts';
 export { BufferPool, ownChunk, PooledChunk } from './socket/buffer-pool.ts';
 export { guardedLookup } from './socket/guarded-lookup.ts';
+export { resetSocket } from './socket/reset-socket.ts';
 export { openBareBody } from './transfer/bare-body.ts';
 export { type ContentRange, parseContentRange } from './transfer/content-range.ts';
 export { type PeekedBody, type PeekOptions, peekBody } from './transfer/peek.ts';

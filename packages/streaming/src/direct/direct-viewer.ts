@@ -1,6 +1,12 @@
 import type { Socket } from 'node:net';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import { openBareBody, SocketPump, type UpstreamClient, type UpstreamResponse } from '@streampool/upstream';
+import {
+  openBareBody,
+  resetSocket,
+  SocketPump,
+  type UpstreamClient,
+  type UpstreamResponse,
+} from '@streampool/upstream';
 import { type ConnectionFault, GapSink } from '../drill/index.ts';
 import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from '../engine-api.ts';
 import { BodyWindow } from './body-window.ts';
@@ -225,8 +231,9 @@ export class DirectViewer {
     const socket = this.#socket;
     this.#detach(this.#error ? 'failed' : 'ended');
     // A body that falls short of its promised length must not look complete.
-    if (short) socket?.resetAndDestroy();
-    else socket?.end();
+    if (!socket) return;
+    if (short) resetSocket(socket);
+    else socket.end();
   }
 
   readonly #onIdle = (): void => {
@@ -234,7 +241,7 @@ export class DirectViewer {
     if (!socket || (this.#reason === undefined && !this.#pump?.blocked)) return;
     // A plain close would leave megabytes in the kernel, waiting for a peer that does not read.
     this.#detach('stuck');
-    socket.resetAndDestroy();
+    resetSocket(socket);
   };
 
   readonly #onLeave = (): void => this.#detach('left');

@@ -7,6 +7,7 @@ import {
   type Socket,
 } from 'node:net';
 import { type BlackHole, DelayedPipe } from './delayed-pipe.ts';
+import { resetSocket } from './reset-socket.ts';
 
 export interface ProxyDelays {
   /** Added on the way from the client to the server, ms. */
@@ -164,9 +165,9 @@ export class FaultyTcpProxy {
     if (!this.#connections.delete(connection)) return;
     for (const pipe of connection.pipes) pipe.destroy();
     for (const socket of [connection.client, connection.server]) {
-      // A socket whose end is under way cannot be reset: libuv refuses, and Node then never closes it.
-      if (how === 'rst' && !socket?.writableEnded) socket?.resetAndDestroy();
-      else socket?.destroy();
+      if (!socket) continue;
+      if (how === 'rst') resetSocket(socket);
+      else socket.destroy();
     }
   }
 

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
+import { resetSocket } from '../network/reset-socket.ts';
 import { waitFor } from '../processes/wait-for.ts';
 import { HttpReader, type ResponseHead } from './http-reader.ts';
 import { TsCheck } from './ts-check.ts';
@@ -173,7 +174,7 @@ export class Player {
 
   /** Hangs up. Resolves when the socket is closed. */
   async close(how: 'fin' | 'rst' = 'fin'): Promise<void> {
-    if (how === 'rst') this.#socket.resetAndDestroy();
+    if (how === 'rst') resetSocket(this.#socket);
     else this.#socket.destroy();
     await this.ended;
   }

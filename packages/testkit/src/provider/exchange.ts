@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createGzip, type Gzip } from 'node:zlib';
+import { resetSocket } from '../network/reset-socket.ts';
 import type { Fault } from './fault.ts';
 
 export interface HeadOptions {
@@ -154,8 +155,9 @@ export class Exchange {
   /** Ends the connection in the middle of whatever it was doing. */
   cut(how: 'fin' | 'rst'): void {
     const socket = this.#response.socket;
-    if (how === 'rst') socket?.resetAndDestroy();
-    else socket?.end();
+    if (!socket) return;
+    if (how === 'rst') resetSocket(socket);
+    else socket.end();
   }
 
   /** The body is complete. */

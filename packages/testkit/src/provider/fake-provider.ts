@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Sample } from '../fixtures/sample.ts';
+import { resetSocket } from '../network/reset-socket.ts';
 import { EndlessStream } from './endless.ts';
 import { Exchange } from './exchange.ts';
 import { type Fault, FaultPlan } from './fault.ts';
@@ -165,7 +166,7 @@ export class FakeProvider {
   /** Takes the port off the network: running connections are reset, new ones refused, until {@link accept}. */
   async refuse(): Promise<void> {
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetSocket(socket);
     await closed;
   }
 
