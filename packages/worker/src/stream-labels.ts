@@ -1,16 +1,10 @@
+import { USUAL_EVENT_TYPES } from '@streampool/events';
 import { redactText } from '@streampool/redaction';
 import type { EventType, NewEvent } from '@streampool/state';
 import type { PoolSnapshot } from '@streampool/streaming';
 
 /** What clients of webhooks go by, and find their own streams in by their own labels. */
-const LABELLED: ReadonlySet<EventType> = new Set([
-  'stream_started',
-  'stream_stopped',
-  'stream_failed',
-  'client_connected',
-  'client_disconnected',
-  'failover_triggered',
-]);
+const LABELLED: ReadonlySet<EventType> = new Set(USUAL_EVENT_TYPES);
 const MOST = 2_000;
 
 /**
