@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { jest } from '@jest/globals';
 import { PlaylistRewriter } from '../src/playlist/rewriter.ts';
 import { Addresses } from '../src/token/addresses.ts';
@@ -8,12 +9,17 @@ function setup() {
   const addresses = new Addresses('a secret of the tests, long enough', 'stream');
   const sealed = jest.spyOn(addresses, 'bodyPath');
   const rewriter = new PlaylistRewriter(addresses);
-  const rewrite = (names: readonly string[], { path = 'playlist.m3u8', baseUrl = BASE } = {}): string => {
-    const text = ['#EXTM3U', ...names.flatMap((name) => ['#EXTINF:2,', name]), ''].join('\n');
-    const loaded = { text, baseUrl, isMultivariant: false, freshUntilMs: 0, reloadMs: 2_000 };
-    return rewriter.rewrite(loaded, { path, source: 0 }).text;
-  };
-  return { sealed, rewrite };
+  const context = { path: 'playlist.m3u8', source: 0 };
+  const rewrite = (names: readonly string[], { path = context.path, baseUrl = BASE } = {}): string =>
+    rewriter.rewrite(loadedOf(names, baseUrl), { ...context, path }).text;
+  const prepare = (names: readonly string[], signal = new AbortController().signal): Promise<void> =>
+    rewriter.prepare(loadedOf(names), context, signal);
+  return { sealed, rewrite, prepare };
+}
+
+function loadedOf(names: readonly string[], baseUrl = BASE) {
+  const text = ['#EXTM3U', ...names.flatMap((name) => ['#EXTINF:2,', name]), ''].join('\n');
+  return { text, baseUrl, isMultivariant: false, freshUntilMs: 0, reloadMs: 2_000 };
 }
 
 const window = (from: number, length: number): string[] =>
@@ -49,4 +55,38 @@ test('what no playlist names any more is forgotten', () => {
   sealed.mockClear();
   rewrite(window(0, 3));
   expect(sealed).toHaveBeenCalledTimes(3);
+});
+
+describe('a long playlist', () => {
+  const film = window(0, 5_000);
+
+  test('is sealed a little at a time, and only once', async () => {
+    const { sealed, rewrite, prepare } = setup();
+    let most = 0;
+    const done = prepare(film);
+    for (let before = 0, over = false; !over; before = sealed.mock.calls.length) {
+      over = await Promise.race([done.then(() => true), nextTurn(false)]);
+      most = Math.max(most, sealed.mock.calls.length - before);
+    }
+    expect(most).toBeLessThan(1_000);
+    expect(sealed).toHaveBeenCalledTimes(film.length);
+    const text = rewrite(film);
+    expect(sealed).toHaveBeenCalledTimes(film.length);
+    expect(text).toBe(setup().rewrite(film));
+  });
+
+  test('is given up with its source', async () => {
+    const { sealed, prepare } = setup();
+    const abort = new AbortController();
+    const done = prepare(film, abort.signal);
+    abort.abort(new Error('the source was left'));
+    await expect(done).rejects.toThrow('the source was left');
+    expect(sealed.mock.calls.length).toBeLessThan(1_000);
+  });
+
+  test('of more addresses than a programme has is refused before anything is sealed', async () => {
+    const { sealed, prepare } = setup();
+    await expect(prepare(window(0, 50_001))).rejects.toMatchObject({ code: 'UPSTREAM_NOT_MEDIA' });
+    expect(sealed).not.toHaveBeenCalled();
+  });
 });

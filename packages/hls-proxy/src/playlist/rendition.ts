@@ -137,13 +137,13 @@ export class Rendition {
     blocking?: { readonly awaited: Awaited; readonly waitMs: number },
   ): Promise<RenditionLoad> {
     const { location, loaded } = await this.#fetch(turn, blocking);
-    // What was on its way when its source was left says nothing any more.
-    turn.signal.throwIfAborted();
     const { clock, rewriter } = this.#options;
     const { freshUntilMs } = loaded;
-    const rewritten = rewriter.rewrite(loaded, {
-      ...{ path: this.path, source: turn.index, variables: location.variables },
-    });
+    const context = { path: this.path, source: turn.index, variables: location.variables };
+    await rewriter.prepare(loaded, context, turn.signal);
+    // What was on its way when its source was left says nothing any more.
+    turn.signal.throwIfAborted();
+    const rewritten = rewriter.rewrite(loaded, context);
     this.#loaded = { turn, freshUntilMs };
     this.loadedAtMs = clock.now();
     this.isMultivariant = loaded.isMultivariant;

@@ -1,3 +1,5 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { StreampoolError } from '@streampool/errors';
 import { type ReadSegment, readMultivariant, rewritePlaylist, type UriRole } from '@streampool/hls';
 import type { LoadedPlaylist } from '../source/playlist-loader.ts';
 import { type Addresses, folderFrom, namedBy, placeOf } from '../token/addresses.ts';
@@ -17,6 +19,12 @@ export interface Rewritten {
   readonly urlOf: (segment: Pick<ReadSegment, 'uri'>) => string | undefined;
 }
 
+/** More addresses than a day's segments of 2 s are no programme, and would hold up everybody else's. */
+const MOST_ADDRESSES = 50_000;
+/** A shorter playlist is rewritten in a few milliseconds, whatever it names. */
+const SMALL_CHARACTERS = 32 * 1024;
+/** Sealed in one turn of the event loop: some 10 ms. */
+const SEALED_AT_ONCE = 200;
 const MOST_KNOWN = 1_000;
 /** Addresses that are remembered of all playlists but the newest: some 300 bytes each. */
 const MOST_NAMED = 20_000;
@@ -39,6 +47,43 @@ export class PlaylistRewriter {
     this.#addresses = addresses;
   }
 
+  /**
+   * Seals what a long playlist names that was not named before, a little at a time: a film's thousands of segments would hold
+   * the event loop, and every other viewer, for as long as seconds.
+   * @throws StreampoolError UPSTREAM_NOT_MEDIA; the signal's reason
+   */
+  async prepare(loaded: LoadedPlaylist, context: RewriteContext, signal: AbortSignal): Promise<void> {
+    const { text, baseUrl, isMultivariant } = loaded;
+    if (isMultivariant || text.length <= SMALL_CHARACTERS) return;
+    const named = new Map(this.#named.get(context.path));
+    const unnamed = new Map<string, { readonly url: string; readonly role: UriRole }>();
+    let addresses = 0;
+    rewritePlaylist(text, {
+      baseUrl,
+      ...(context.variables && { variables: context.variables }),
+      rewriteUri: (url, role) => {
+        addresses += 1;
+        const name = nameOf(url, role, baseUrl);
+        if (kindOf(role) !== 'playlist' && !named.has(name)) unnamed.set(name, { url, role });
+        return '';
+      },
+    });
+    if (addresses > MOST_ADDRESSES)
+      throw new StreampoolError(
+        'UPSTREAM_NOT_MEDIA',
+        `The provider's playlist names more than ${MOST_ADDRESSES} addresses`,
+      );
+    let turn = 0;
+    for (const [name, { url, role }] of unnamed) {
+      named.set(name, this.#addresses.bodyPath({ url, ...namedBy(url, baseUrl) }, role));
+      turn += 1;
+      if (turn % SEALED_AT_ONCE > 0) continue;
+      await nextTurn();
+      signal.throwIfAborted();
+    }
+    if (unnamed.size > 0) this.#remember(context.path, named);
+  }
+
   /** @throws StreampoolError UPSTREAM_NOT_MEDIA */
   rewrite({ text, baseUrl, isMultivariant }: LoadedPlaylist, context: RewriteContext): Rewritten {
     if (isMultivariant) this.#learn(text, baseUrl, context.source);
@@ -47,9 +92,11 @@ export class PlaylistRewriter {
     const former = this.#named.get(context.path);
     const named = new Map<string, string>();
     const bodyPath = (url: string, role: UriRole): string => {
-      const resource = { url, ...namedBy(url, baseUrl) };
-      const name = `${role} ${resource.from ?? ''} ${url}`;
-      const path = named.get(name) ?? former?.get(name) ?? this.#addresses.bodyPath(resource, role);
+      const name = nameOf(url, role, baseUrl);
+      const path =
+        named.get(name) ??
+        former?.get(name) ??
+        this.#addresses.bodyPath({ url, ...namedBy(url, baseUrl) }, role);
       named.set(name, path);
       return path;
     };
@@ -113,4 +160,9 @@ export class PlaylistRewriter {
       this.#known.delete(oldest);
     }
   }
+}
+
+/** What an address is remembered by: the same URL is another address in another role, and where another host names it. */
+function nameOf(url: string, role: UriRole, baseUrl: string): string {
+  return `${role} ${namedBy(url, baseUrl).from ?? ''} ${url}`;
 }

@@ -27,9 +27,10 @@ const VERSION = /^#EXT-X-VERSION:/;
 
 /** What EXT-X-TARGETDURATION has to be for these segments, s. */
 export function targetOf(list: ReadPlaylist, listed: readonly Listed[]): number {
-  return Math.max(
+  // No spread: a film of a day has more segments than a call takes arguments.
+  return listed.reduce(
+    (most, { segment }) => Math.max(most, Math.round(segment.durationMs / 1000)),
     list.targetDurationMs / 1000,
-    ...listed.map(({ segment }) => Math.round(segment.durationMs / 1000)),
   );
 }
 
@@ -83,12 +84,12 @@ function writeSegment(lines: string[], one: Listed, before: Listed | undefined):
 function writeTail(lines: string[], tail: readonly string[], last: Listed | undefined): void {
   const hasParts = tail.some((line) => /^\s*#EXT-X-PART:/.test(line));
   if (!last || !hasParts || !needsVector(last)) {
-    lines.push(...tail);
+    for (const line of tail) lines.push(line);
     return;
   }
   const next = { number: last.number + 1, sequence: last.sequence + 1 };
   const hasKeys = tail.some((line) => /^\s*#EXT-X-KEY:/.test(line));
-  lines.push(...[...(hasKeys ? [] : last.segment.keys), ...tail].map((line) => withVector(line, next)));
+  for (const line of [...(hasKeys ? [] : last.segment.keys), ...tail]) lines.push(withVector(line, next));
 }
 
 /** A key without an IV is used with the segment's number (RFC 8216 §5.2): with the provider's, which players do not know where it is not ours. */
