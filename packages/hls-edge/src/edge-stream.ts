@@ -178,13 +178,14 @@ export class EdgeStream {
 
   /**
    * For another node, which takes this one for the owner. `deposes`: the epoch of an owner that it saw die.
-   * @throws StreampoolError OWNER_CHANGED, and as the origin does
+   * @throws StreampoolError OWNER_CHANGED, STREAM_STOPPED, and as the origin does
    */
   async serveNode(
     request: HlsRequest,
     { node, deposes, signal }: { node: string; deposes?: number; signal: AbortSignal },
   ): Promise<{ answer: HlsAnswer; epoch: number }> {
     mustBeBelow(request);
+    this.#usedMs = this.#options.clock.now();
     const place = await this.#whereabouts.acquire(
       deposes === undefined ? {} : { deposes: { owner: '', epoch: deposes } },
     );
@@ -194,6 +195,7 @@ export class EdgeStream {
         info: { owner: place.owner, epoch: place.epoch },
       });
     }
+    this.#mustBeOpen();
     this.#nodes.set(node, this.#options.clock.now());
     try {
       return { answer: await this.#fromHere(place.epoch, request, signal), epoch: place.epoch };
@@ -250,6 +252,11 @@ export class EdgeStream {
     await this.#closeOrigin();
   }
 
+  /** It may have been ended while its owner was being found out: an origin of it would play on for nobody. */
+  #mustBeOpen(): void {
+    if (this.#closed) throw new StreampoolError('STREAM_STOPPED', 'the stream was ended');
+  }
+
   #start(key: string, request: HlsRequest): Flight<HlsAnswer> {
     return this.#flights.start(key, (signal) => this.#fetch(request, signal));
   }
@@ -288,7 +295,7 @@ export class EdgeStream {
     let pauseMs = FIRST_PAUSE_MS;
     for (;;) {
       const place = await this.#whereabouts.find(signal);
-      if (this.#closed) throw new StreampoolError('STREAM_STOPPED', 'the stream was ended');
+      this.#mustBeOpen();
       if (place?.here) return this.#fromHere(place.epoch, request, signal);
       let reason = 'the owner of the stream cannot be found out';
       if (place && cluster) {

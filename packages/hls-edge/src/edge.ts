@@ -1,3 +1,4 @@
+import { StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsRequest } from '@streampool/hls';
 import {
   type DetachReason,
@@ -86,7 +87,7 @@ export class HlsEdge implements StreamCarrier {
 
   /**
    * Answers a viewer of this node. `signal`: the viewer has left.
-   * @throws StreampoolError NOT_FOUND, UPSTREAM_*, STREAM_*, CAPACITY_EXHAUSTED, NODE_UNREACHABLE
+   * @throws StreampoolError NOT_FOUND, UPSTREAM_*, STREAM_*, CAPACITY_EXHAUSTED, NODE_UNREACHABLE, SHUTTING_DOWN
    */
   async answer(stream: HlsStream, request: HlsRequest, signal: AbortSignal): Promise<Served> {
     const served = await this.#streamOf(stream).serve(request, signal);
@@ -103,8 +104,8 @@ export class HlsEdge implements StreamCarrier {
     return served.answer;
   }
 
-  /** Answers another node, which takes this one for the owner. See {@link EdgeStream.serveNode}. */
-  answerNode(
+  /** Answers another node, which takes this one for the owner. See {@link EdgeStream.serveNode}; SHUTTING_DOWN. */
+  async answerNode(
     stream: HlsStream,
     request: HlsRequest,
     asking: { node: string; deposes?: number; signal: AbortSignal },
@@ -114,7 +115,7 @@ export class HlsEdge implements StreamCarrier {
 
   /**
    * Another node has this of a former owner of the stream, and takes this one for the next: players shall find it here, too.
-   * False: they will not.
+   * False: they will not. @throws StreampoolError NOT_FOUND, SHUTTING_DOWN
    */
   inherit(stream: HlsStream, request: HlsRequest, answer: HlsAnswer): boolean {
     return this.#streamOf(stream).inherit(request, answer);
@@ -195,7 +196,10 @@ export class HlsEdge implements StreamCarrier {
     await Promise.all(streams.map((stream) => stream.close()));
   }
 
+  /** @throws StreampoolError SHUTTING_DOWN: what would be opened now nobody would close */
   #streamOf(stream: HlsStream): EdgeStream {
+    if (this.#closed)
+      throw new StreampoolError('SHUTTING_DOWN', 'This node is shutting down', { retryAfterSeconds: 1 });
     const { id } = stream.spec;
     this.#note(id);
     const known = this.#streams.get(id);
@@ -209,10 +213,8 @@ export class HlsEdge implements StreamCarrier {
       ...{ stream, open, settings, log, clock, cache: this.#cache },
       ...(cluster && client && { cluster: { ownership: cluster.ownership, client } }),
     });
-    if (!this.#closed) {
-      this.#streams.set(id, created);
-      this.#cancelLook ??= clock.after(LOOK_EVERY_MS, () => this.#look());
-    }
+    this.#streams.set(id, created);
+    this.#cancelLook ??= clock.after(LOOK_EVERY_MS, () => this.#look());
     return created;
   }
 

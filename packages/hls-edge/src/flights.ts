@@ -5,10 +5,13 @@ import type { Clock } from '@streampool/streaming';
 export class Flight<T> {
   readonly promise: Promise<T>;
   readonly #abort = new AbortController();
+  readonly #onOver: (flight: Flight<T>) => void;
   #waiting = 0;
   #isWanted = false;
 
+  /** `onOver`: nobody is to wait for it any more, since it has been answered or is given up. */
   constructor(ask: (signal: AbortSignal) => Promise<T>, onOver: (flight: Flight<T>) => void) {
+    this.#onOver = onOver;
     this.promise = ask(this.#abort.signal).finally(() => {
       // What was asked for may still be coming in.
       this.#isWanted = true;
@@ -22,8 +25,10 @@ export class Flight<T> {
     this.#isWanted = true;
   }
 
+  /** Whoever asks the same from now on asks anew: what is given up may take a while to end, and ends with an error. */
   abort(): void {
     this.#abort.abort();
+    this.#onOver(this);
   }
 
   /**
