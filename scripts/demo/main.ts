@@ -32,7 +32,12 @@ server.on('exit', (code) => {
 try {
   const channel = await provider.start();
   await ready();
-  const proxied = await create('streams', { url: channel, metadata: { name: 'Demo, proxied' } });
+  // Shared, so that every player is given a keyframe first: of a direct one it gets what the provider happens to send.
+  const proxied = await create('streams', {
+    url: channel,
+    shared: true,
+    metadata: { name: 'Demo, proxied' },
+  });
   const transcoded = await create('transcode', {
     url: channel,
     profile: 'default',
@@ -54,7 +59,8 @@ Paste one of these:
   vlc ${proxied}
   curl -s ${proxied} | ffmpeg -v error -i - -t 5 -c copy -y demo.ts
 
-Everybody who watches the transcoded one shares one FFmpeg: try several players at once, and ${base}/stats
+Everybody who watches the proxied one shares one connection to the provider, everybody who watches the transcoded one
+shares one FFmpeg: try several players at once, and ${base}/stats
 
 Ctrl-C stops everything.
 `);

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, probe, processesMarked, waitFor } from '@streampool/testkit';
+import { freePort, probe, processesMarked, run, waitFor } from '@streampool/testkit';
 
 const START = fileURLToPath(new URL('../../../../scripts/start', import.meta.url));
 
@@ -40,6 +40,9 @@ test('scripts/start --demo: what it prints can be watched, and Ctrl-C ends every
       const [, url] = new RegExp(`${name} +(http\\S+)`).exec(output) ?? [];
       const { streams } = await probe(url!);
       expect(streams.map(({ codec_name }) => codec_name).sort()).toEqual(['aac', 'h264']);
+      // What players begin with can be decoded from the first byte on: they have nothing to complain of.
+      const played = await run('ffmpeg', ['-v', 'warning', '-i', url!, '-t', '1', '-f', 'null', '-']);
+      expect([played.code, played.stderr]).toEqual([0, '']);
     }
     process.kill(-child.pid!, 'SIGINT');
     expect(await exited).toBe(0);
