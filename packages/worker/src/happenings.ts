@@ -21,7 +21,7 @@ export function recordHappenings({ engine, log, wallNow, onNews }: HappeningsOpt
   const playing = new Map<string, number>();
 
   const onPoolState = ({ streamId, to }: EngineEvents['pool_state'][0]): void => {
-    const pool = engine.pools().find((snapshot) => snapshot.streamId === streamId);
+    const [pool] = engine.pools(streamId);
     if (to === 'live') playing.set(streamId, pool?.failoverIndex ?? 0);
     if (to === 'stopped' || to === 'failed') playing.delete(streamId);
   };

@@ -12,34 +12,34 @@ const MOST = 2_000;
  * stopped, and whoever deleted it has deleted its definition before.
  */
 export class StreamLabels {
-  readonly #pools: () => readonly PoolSnapshot[];
+  readonly #pools: (streamId: string) => readonly PoolSnapshot[];
   /** As JSON, free of credentials. */
   readonly #known = new Map<string, string>();
 
-  constructor(pools: () => readonly PoolSnapshot[]) {
+  /** `pools`: those of one stream, here and now. */
+  constructor(pools: (streamId: string) => readonly PoolSnapshot[]) {
     this.#pools = pools;
   }
 
   /** The event with the labels of its stream in `labels`, as JSON, where it is one that has them. */
   on(event: NewEvent): NewEvent {
     if (!LABELLED.has(event.type)) return event;
-    const labels = this.#known.get(event.streamId) ?? this.note(this.#find(event.streamId));
+    const { streamId } = event;
+    const labels = this.#known.get(streamId) ?? this.note(this.#pools(streamId)[0]);
     return labels === undefined ? event : { ...event, data: { ...event.data, labels } };
   }
 
-  /** Of a pool that plays, or has just ended. */
+  /** Of a pool that plays, or has just ended; one that does not know its labels any more has those that it had. */
   note(pool: PoolSnapshot | undefined): string | undefined {
-    if (!pool?.metadata || Object.keys(pool.metadata).length === 0) return undefined;
-    const shown = Object.entries(pool.metadata).map(([name, value]) => [name, redactText(value)]);
+    if (!pool?.metadata) return undefined;
+    const { streamId, metadata } = pool;
+    this.#known.delete(streamId);
+    const shown = Object.entries(metadata).map(([name, value]) => [name, redactText(value)]);
+    if (shown.length === 0) return undefined;
     const labels = JSON.stringify(Object.fromEntries(shown));
-    this.#known.delete(pool.streamId);
-    this.#known.set(pool.streamId, labels);
+    this.#known.set(streamId, labels);
     const [oldest] = this.#known.keys();
     if (this.#known.size > MOST && oldest !== undefined) this.#known.delete(oldest);
     return labels;
-  }
-
-  #find(streamId: string): PoolSnapshot | undefined {
-    return this.#pools().find((pool) => pool.streamId === streamId);
   }
 }

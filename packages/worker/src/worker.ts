@@ -99,7 +99,7 @@ export class Worker {
     this.#options = completeOptions(options);
     const { id, host, state, engine, clock, random, startTicks } = this.#options;
     const { heartbeatMs, flushMs, clientTtlMs } = this.#options;
-    this.#labels = new StreamLabels(() => engine.pools());
+    this.#labels = new StreamLabels((streamId) => engine.pools(streamId));
     this.#events = new EventLog(MOST_EVENTS, (event) => this.#labels.on(event));
     this.#startedAtMs = Math.round(clock.wallNow());
     this.#startTicks = startTicks(process.pid);
@@ -442,7 +442,7 @@ export class Worker {
 
   #onPoolState(change: EngineEvents['pool_state'][0]): void {
     const { streamId, to } = change;
-    const snapshot = this.#options.engine.pools().find((pool) => pool.streamId === streamId);
+    const [snapshot] = this.#options.engine.pools(streamId);
     this.#labels.note(snapshot);
     const ended = this.#streams.poolChanged(change);
     const isStart = to === 'live' && !this.#started.has(streamId);

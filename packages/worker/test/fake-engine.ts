@@ -109,8 +109,8 @@ export class FakeEngine implements StreamEngineApi {
     return false;
   }
 
-  pools(): PoolSnapshot[] {
-    return [...this.#pools.values()];
+  pools(streamId?: string): PoolSnapshot[] {
+    return [...this.#pools.values()].filter((pool) => streamId === undefined || pool.streamId === streamId);
   }
 
   viewers(streamId?: string): ViewerSnapshot[] {

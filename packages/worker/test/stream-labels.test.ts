@@ -17,7 +17,8 @@ test('events that clients of webhooks know have the labels of their stream, beyo
 });
 
 test('what changed counts; events of another kind and streams without labels have none', () => {
-  const labels = new StreamLabels(() => [pool('bare'), pool('empty', {})]);
+  const here = [pool('bare'), pool('empty', {})];
+  const labels = new StreamLabels((id) => here.filter(({ streamId }) => streamId === id));
   labels.note(pool('s', { id: '1' }));
   labels.note(pool('s', { id: '2' }));
   expect(labels.on({ type: 'stream_failed', streamId: 's', data: {} }).data).toEqual({
@@ -26,4 +27,15 @@ test('what changed counts; events of another kind and streams without labels hav
   expect(labels.on({ type: 'viewer_skipped', streamId: 's', data: {} }).data).toEqual({});
   for (const streamId of ['bare', 'empty', 'unknown'])
     expect(labels.on({ type: 'stream_started', streamId, data: {} }).data).toEqual({});
+});
+
+test('a stream without labels does not have those of one that had its id before; one that says nothing of them does', () => {
+  const labels = new StreamLabels(() => []);
+  labels.note(pool('s', { id: '1' }));
+  labels.note(pool('s'));
+  expect(labels.on({ type: 'stream_stopped', streamId: 's', data: {} }).data).toEqual({
+    labels: '{"id":"1"}',
+  });
+  labels.note(pool('s', {}));
+  expect(labels.on({ type: 'stream_started', streamId: 's', data: {} }).data).toEqual({});
 });
