@@ -14,8 +14,8 @@ export interface BlockingReloadOptions {
   readonly onHit: () => void;
 }
 
-/** So long a player waits at the most, in target durations. */
-const STALL_TARGETS = 3;
+/** How long a player waits at the most, in target durations. */
+const WAIT_TARGETS = 3;
 
 /** Requests for playlists that are answered when they have what is awaited. */
 export class BlockingReload {
@@ -25,11 +25,14 @@ export class BlockingReload {
     this.#options = options;
   }
 
-  /** A blocking reload (rfc8216bis §6.2.5.2): by the provider's own where it offers that, else by asking again. */
+  /**
+   * A blocking reload (rfc8216bis §6.2.5.2): by the provider's own where it offers that, else by asking again. Resolves also
+   * where what is awaited has not come in time. @throws StreampoolError as a refresh does; the signal's reason
+   */
   async waitFor(rendition: Rendition, awaited: Awaited, signal: AbortSignal): Promise<void> {
     const { clock, current, refresh, onLoad, onHit } = this.#options;
     const { timeline } = rendition;
-    const waitMs = STALL_TARGETS * rendition.targetDurationMs;
+    const waitMs = WAIT_TARGETS * rendition.targetDurationMs;
     const deadline = clock.now() + waitMs;
     const newest = timeline.progress?.mediaSequence ?? 0;
     if (awaited.sequence > newest + 2 || timeline.has(awaited.sequence, awaited.part)) {
@@ -55,7 +58,8 @@ export class BlockingReload {
           if (signal.aborted) throw error;
           return false;
         });
-        if (isThere) continue;
+        // A server that answers without it waits for nothing: it is asked as seldom as one that cannot.
+        if (isThere && timeline.has(awaited.sequence, awaited.part)) return;
       }
       const pauseMs = Math.max(
         rendition.freshForMs(turn),
