@@ -115,16 +115,19 @@ export class PlaylistLoader {
     blocking?: Blocking,
   ): Promise<LoadedPlaylist> {
     let leftMs = this.#options.connection.firstByteMs;
+    let fresh = false;
     const patienceMs = Math.max(LEAST_RELOAD_MS, reloadMs ?? leftMs);
-    for (let fresh = false; !blocking && patienceMs + LEAST_RELOAD_MS <= leftMs; fresh = true) {
+    while (!blocking && patienceMs + LEAST_RELOAD_MS <= leftMs) {
       try {
         return await this.#loadChosen(what, signal, { firstByteMs: patienceMs, fresh });
       } catch (error) {
         if (signal.aborted || !isLate(error)) throw error;
         leftMs -= patienceMs;
+        // The kept connections may all lead nowhere by now.
+        fresh = true;
       }
     }
-    return this.#loadChosen(what, signal, { firstByteMs: leftMs }, blocking);
+    return this.#loadChosen(what, signal, { firstByteMs: leftMs, fresh }, blocking);
   }
 
   /** Where the provider has sent us before, and from the beginning where that is over. */
