@@ -2,6 +2,8 @@ import type { ReadSegment } from '@streampool/hls';
 
 /** Durations are rounded, by some to tenths. */
 const ROUNDING_MS = 100;
+/** Most names of segments that are remembered, some 200 bytes each: those of the sources that were left last. */
+const MOST_PLACES = 50_000;
 
 /** By URL (and range) of a segment, its place in the list: see `Rendition.placeOf`. */
 export type Places = ReadonlyMap<string, number>;
@@ -21,7 +23,7 @@ export class FormerPlaces {
     segments: readonly ReadSegment[],
   ): void {
     const goesOn = isSameFilm(former.segments, segments);
-    const known = [...this.#places, ...former.places];
+    const known = [...this.#places, ...former.places].slice(-MOST_PLACES);
     this.#places = new Map(known.map(([name, place]) => [name, goesOn ? place : undefined]));
   }
 
