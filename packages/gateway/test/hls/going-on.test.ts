@@ -1,40 +1,16 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { HlsAnswer, HlsOrigin } from '@streampool/hls';
-import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
 import type { StreamDefinition } from '@streampool/state';
-import { type EmitEngineEvent, systemClock } from '@streampool/streaming';
-import { pino } from 'pino';
+import { systemClock } from '@streampool/streaming';
 import { GoingOn } from '../../src/hls/going-on.ts';
 import { hlsViewer } from '../../src/hls/hls-viewer.ts';
 import type { GatewayConfig } from '../../src/index.ts';
-import { closeAll, GatewayUnderTest } from '../gateway-under-test.ts';
+import { closeStages, edgeStage, playlistAnswer } from './edge-stage.ts';
 
 const playlistOf = (sequence: number): string =>
   `#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:${sequence}\n${Array.from({ length: 30 }, (_, index) => `#EXTINF:2.000,\nsegment/${sequence + index}.ts`).join('\n')}\n`;
 
-/** A playlist that is the same until it moves on, as origins have it. */
-class FakeOrigin implements HlsOrigin {
-  asked = 0;
-  text = Buffer.from(playlistOf(7));
-  readonly #closed = Promise.withResolvers<void>();
-  readonly closed = this.#closed.promise;
-
-  async answer(): Promise<HlsAnswer> {
-    this.asked += 1;
-    return {
-      ...{ status: 200, kind: 'playlist', contentType: 'application/vnd.apple.mpegurl', maxAgeMs: 250 },
-      ...{ body: this.text, targetDurationMs: 2_000 },
-    };
-  }
-
-  async close(): Promise<void> {
-    this.#closed.resolve();
-  }
-}
-
-const edges = new Set<HlsEdge>();
 const servers = new Set<Server>();
 afterEach(async () => {
   for (const server of servers) {
@@ -42,38 +18,29 @@ afterEach(async () => {
     server.close();
   }
   servers.clear();
-  await Promise.all([...edges].map((edge) => edge.close()));
-  edges.clear();
-  await closeAll();
+  await closeStages();
 });
 
+/** The playlist is the same buffer until it moves on, as origins have it. */
 async function stage(config: Partial<GatewayConfig> = {}) {
-  const origin = new FakeOrigin();
-  let emit: EmitEngineEvent = () => {};
+  let playlist = Buffer.from(playlistOf(7));
   let nowMs = 1_000;
-  const edge = new HlsEdge({
-    engine: {
-      adopt:
-        () =>
-        (event, ...args) =>
-          emit(event, ...args),
-    },
-    open: () => ({ origin }),
-    settings: DEFAULT_EDGE_SETTINGS,
-    log: pino({ level: 'silent' }),
+  const { it, edge, origins } = await edgeStage({
+    answer: () => playlistAnswer('', { maxAgeMs: 250, body: playlist }),
+    config,
     // Time stands still at the edge, but where a test says otherwise.
     clock: { ...systemClock, now: () => nowMs },
   });
-  edges.add(edge);
-  const it = await GatewayUnderTest.start(config, { hls: edge });
-  emit = (event, ...args) => it.engine.emit(event, ...args);
   const id = await it.define({ url: 'http://provider.example/live.ts', shared: true });
   const poll = (query = '', headers: Record<string, string> = {}) =>
     it.get(`/hls/${id}/playlist.m3u8${query}`, { headers });
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  return { it, edge, origin, id, poll, pass };
+  const moveOn = (sequence: number): void => {
+    playlist = Buffer.from(playlistOf(sequence));
+  };
+  return { it, edge, id, poll, pass, moveOn, asked: () => origins[0]?.asked.length };
 }
 
 type Options = ConstructorParameters<typeof GoingOn>[0];
@@ -111,17 +78,17 @@ async function pollerOf(
 
 test('players of one moment are given the same playlist, each with its own query, and the origin is not asked', async () => {
   const scene = await stage();
-  const { origin, edge, id, poll, pass } = scene;
+  const { edge, id, poll, pass, moveOn, asked } = scene;
   const ask = await pollerOf(scene);
   expect(await ask('client_id=a')).toBeUndefined();
   for (const player of ['a', 'b']) await poll(`?client_id=${player}`);
-  const { asked } = origin;
-  origin.text = Buffer.from(playlistOf(8));
+  const before = asked();
+  moveOn(8);
   for (const player of ['a', 'b', 'a']) {
     const text = await ask(`client_id=${player}&u=me`, { headers: { 'accept-encoding': 'identity' } });
     expect(text).toContain(`segment/7.ts?client_id=${player}&u=me\n`);
   }
-  expect([origin.asked, edge.audience.count(id)]).toEqual([asked, 2]);
+  expect([asked(), edge.audience.count(id)]).toEqual([before, 2]);
   pass(50);
   expect(await ask('client_id=a')).toBeUndefined();
 });

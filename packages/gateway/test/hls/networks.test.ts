@@ -1,56 +1,28 @@
 import { StreampoolError } from '@streampool/errors';
-import type { HlsAnswer, HlsRequest } from '@streampool/hls';
-import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
-import type { EmitEngineEvent } from '@streampool/streaming';
-import { pino } from 'pino';
 import { networkDefinition, networkStreamId } from '../../src/broadcast/network-definition.ts';
 import type { GatewayConfig } from '../../src/index.ts';
-import { closeAll, GatewayUnderTest } from '../gateway-under-test.ts';
+import { closeStages, edgeStage, mediaAnswer, playlistAnswer } from './edge-stage.ts';
 
 const PLAYLIST = '#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:6.000,\nsegment/live000000.ts\n';
 const ID = networkStreamId('one');
 
-const edges: HlsEdge[] = [];
-afterEach(async () => {
-  await Promise.all(edges.splice(0).map((edge) => edge.close()));
-  await closeAll();
-});
+afterEach(closeStages);
 
 /** A node with one network, which answers as those of the package broadcast do. */
 async function stage(config: Partial<GatewayConfig> = {}) {
   const asked: string[] = [];
-  let emit: EmitEngineEvent = () => {};
-  const answer = async ({ path }: HlsRequest): Promise<HlsAnswer> => {
-    asked.push(path);
-    return path === 'live.m3u8'
-      ? {
-          ...{ status: 200, kind: 'playlist', contentType: 'application/vnd.apple.mpegurl', maxAgeMs: 0 },
-          ...{ body: Buffer.from(PLAYLIST), targetDurationMs: 6_000 },
-        }
-      : {
-          ...{ status: 200, kind: 'media', contentType: 'video/mp2t', maxAgeMs: 60_000 },
-          body: Buffer.from('0123456789'),
-        };
-  };
-  const edge = new HlsEdge({
-    engine: {
-      adopt:
-        () =>
-        (event, ...args) =>
-          emit(event, ...args),
-    },
-    open: () => ({ origin: { answer, closed: new Promise(() => {}), close: async () => {} } }),
-    settings: DEFAULT_EDGE_SETTINGS,
-    log: pino({ level: 'silent' }),
-  });
-  edges.push(edge);
   const webhooks = {
     refusalOf: (url: string) =>
       url.includes('169.254.') ? new StreampoolError('UPSTREAM_ADDRESS_FORBIDDEN', 'link-local') : undefined,
     send: async () => 200,
   };
-  const it = await GatewayUnderTest.start(config, { hls: edge, webhooks });
-  emit = (event, ...args) => it.engine.emit(event, ...args);
+  const { it, edge } = await edgeStage({
+    answer({ path }) {
+      asked.push(path);
+      return path === 'live.m3u8' ? playlistAnswer(PLAYLIST, { targetDurationMs: 6_000 }) : mediaAnswer();
+    },
+    ...{ config, options: { webhooks } },
+  });
   const body = { stream_url: 'http://provider.example/film.ts' } as never;
   const resolved = { args: ['-i', '{input_url}', '-f', 'mpegts', 'pipe:1'] } as never;
   await it.state.putStream(networkDefinition('one', body, resolved, { nowMs: 1_000, before: undefined }));

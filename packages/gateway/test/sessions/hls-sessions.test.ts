@@ -1,47 +1,26 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HlsOrigin } from '@streampool/hls';
-import { DEFAULT_EDGE_SETTINGS, HlsEdge } from '@streampool/hls-edge';
-import type { EmitEngineEvent } from '@streampool/streaming';
-import { pino } from 'pino';
+import type { HlsEdge } from '@streampool/hls-edge';
 import type { GatewayConfig } from '../../src/index.ts';
-import { FakeEngine } from '../fake-engine.ts';
-import { closeAll, GatewayUnderTest, json } from '../gateway-under-test.ts';
+import { type GatewayUnderTest, json } from '../gateway-under-test.ts';
+import { closeStages, edgeStage, mediaAnswer, playlistAnswer } from '../hls/edge-stage.ts';
 
 const SETTINGS: GatewayConfig['sessions'] = {
   ...{ timeoutMs: 30_000, scope: 'address', most: 1, perUser: {} },
 };
 const PLAYLIST = '#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nsegment/0.ts\n';
 
-/** Delivers one segment for ever. */
-const origin: HlsOrigin = {
-  closed: new Promise(() => {}),
-  async answer({ path }) {
-    const isPlaylist = path.endsWith('.m3u8');
-    return {
-      ...{ status: 200, kind: isPlaylist ? 'playlist' : 'media', contentType: 'text/plain', maxAgeMs: 0 },
-      body: Buffer.from(isPlaylist ? PLAYLIST : 'media'),
-      ...(isPlaylist && { targetDurationMs: 2_000 }),
-    };
-  },
-  async close() {},
-};
-
 let it: GatewayUnderTest;
 let edge: HlsEdge;
 const streams: string[] = [];
 
 beforeEach(async () => {
-  const engine = new FakeEngine();
-  const emit: EmitEngineEvent = (event, ...args) => engine.emit(event, ...args);
-  edge = new HlsEdge({
-    engine: { adopt: () => emit },
-    open: () => ({ origin }),
-    settings: DEFAULT_EDGE_SETTINGS,
-    log: pino({ level: 'silent' }),
-  });
+  ({ it, edge } = await edgeStage({
+    answer: ({ path }) => (path.endsWith('.m3u8') ? playlistAnswer(PLAYLIST) : mediaAnswer()),
+    config: { sessions: SETTINGS },
+  }));
+  const { engine } = it;
   const { disconnect } = engine;
   engine.disconnect = (clientId) => disconnect.call(engine, clientId) || edge.audience.disconnect(clientId);
-  it = await GatewayUnderTest.start({ sessions: SETTINGS }, { engine, hls: edge });
   streams.splice(0);
   for (const name of ['a', 'b'])
     streams.push(
@@ -49,10 +28,7 @@ beforeEach(async () => {
     );
 });
 
-afterEach(async () => {
-  await edge.close();
-  await closeAll();
-});
+afterEach(closeStages);
 
 /** What a player is answered: the status, and why not. */
 async function ask(
