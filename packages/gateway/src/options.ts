@@ -142,8 +142,13 @@ export interface NodeDoor {
 
 /** What the other nodes of the cluster can be asked to do. Undefined where a node does not answer; only what says so rejects. */
 export interface Peers {
-  /** Ends a viewer (of that stream, if one is given) at a node. False: it is not there. */
-  disconnect(node: string, clientId: string, streamId?: string): Promise<boolean | undefined>;
+  /** Ends a viewer (of that stream, if one is given) at a node; `hasMoved`: it watches something else. False: it is not there. */
+  disconnect(
+    node: string,
+    clientId: string,
+    streamId?: string,
+    how?: { readonly hasMoved?: boolean },
+  ): Promise<boolean | undefined>;
   /** Makes the node that plays the stream's source change over to another one. @throws StreampoolError why not; NODE_UNREACHABLE */
   failover(node: string, streamId: string, options: { index?: number }): Promise<FailoverResult>;
   /** Makes the source that a node plays look broken. @throws StreampoolError why not; NODE_UNREACHABLE */

@@ -19,8 +19,13 @@ class FakePeers implements Peers {
   readonly asked: string[] = [];
   answers = true;
 
-  async disconnect(node: string, clientId: string, streamId = 'any'): Promise<boolean | undefined> {
-    this.asked.push(`${node} disconnect ${clientId} ${streamId}`);
+  async disconnect(
+    node: string,
+    clientId: string,
+    streamId = 'any',
+    { hasMoved = false }: { readonly hasMoved?: boolean } = {},
+  ): Promise<boolean | undefined> {
+    this.asked.push(`${node} disconnect ${clientId} ${streamId}${hasMoved ? ' (has moved)' : ''}`);
     return this.answers ? true : undefined;
   }
 
@@ -140,5 +145,5 @@ test('a player that comes here under the id it has elsewhere is ended there, unl
   await (await it.get(`/stream/${id}`)).text();
   expect(peers.asked).toEqual([]);
   await (await it.get(`/stream/${id}?client_id=tv`)).text();
-  expect(peers.asked).toEqual([`w1 disconnect tv ${other}`]);
+  expect(peers.asked).toEqual([`w1 disconnect tv ${other} (has moved)`]);
 });

@@ -161,8 +161,8 @@ export class HlsEdge implements StreamCarrier {
     return this.audience.waiting(streamId);
   }
 
-  disconnect(clientId: string): boolean {
-    return this.audience.disconnect(clientId);
+  disconnect(clientId: string, how: { readonly hasMoved?: boolean } = {}): boolean {
+    return this.audience.disconnect(clientId, how);
   }
 
   async stop(streamId: string, reason: DetachReason): Promise<number> {

@@ -24,8 +24,8 @@ export interface StreamCarrier {
   viewers(streamId?: string): ViewerSnapshot[];
   /** Who waits for the first answer: no viewers yet, but somebody who wants the stream. */
   waiting?(streamId: string): ViewerIdentity[];
-  /** Ends the viewer of that id. False if it is not here. */
-  disconnect(clientId: string): boolean;
+  /** Ends the viewer of that id, as `StreamEngineApi.disconnect`. False if it is not here. */
+  disconnect(clientId: string, how?: { readonly hasMoved?: boolean }): boolean;
   /** Ends what plays a stream, and its viewers; with how many it had. */
   stop(streamId: string, reason: DetachReason): Promise<number>;
   /** Undefined where it plays nothing of the stream by itself. @throws StreampoolError as `StreamEngineApi.failover` does */

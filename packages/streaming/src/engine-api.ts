@@ -176,8 +176,8 @@ export interface StreamEngineApi {
   watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void>;
   /** Ends the pool and its viewers. Resolves with the number of viewers it had once the source is gone. */
   stop(streamId: string): Promise<number>;
-  /** Ends one viewer. False if it is not here. */
-  disconnect(clientId: string): boolean;
+  /** Ends one viewer. `hasMoved`: it watches something else by its own doing, and may come back at once. False if it is not here. */
+  disconnect(clientId: string, how?: { readonly hasMoved?: boolean }): boolean;
   /**
    * Changes over to another source, made ready beside the one that plays; resolves when its pictures go out.
    * `index`: 0 is the primary URL, n the n-th failover URL; the next one by default.

@@ -253,10 +253,10 @@ export class StreamEngine implements StreamEngineApi {
     ]);
   }
 
-  disconnect(clientId: string): boolean {
+  disconnect(clientId: string, how: { readonly hasMoved?: boolean } = {}): boolean {
     let found = this.#direct.disconnect(clientId);
     for (const pool of this.#allPools()) found = pool.disconnect(clientId) || found;
-    for (const carrier of this.#carriers) found = carrier.disconnect(clientId) || found;
+    for (const carrier of this.#carriers) found = carrier.disconnect(clientId, how) || found;
     return found;
   }
 

@@ -67,9 +67,10 @@ export class ControlDoor {
     const node = req.headers['x-streampool-node'];
     if (asked.clientId !== undefined && req.method === 'DELETE') {
       const clientId = decoded(asked.clientId);
-      const streamId = new URLSearchParams(asked.query).get('stream');
+      const query = new URLSearchParams(asked.query);
+      const streamId = query.get('stream');
       const isMeant = streamId === null || engine.viewers(streamId).some((it) => it.clientId === clientId);
-      const found = isMeant && engine.disconnect(clientId);
+      const found = isMeant && engine.disconnect(clientId, { hasMoved: query.has('moved') });
       log.info({ clientId, node, found }, 'another node ends a viewer');
       return { found };
     }

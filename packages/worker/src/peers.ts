@@ -39,9 +39,18 @@ export class Peers {
     this.#now = options.now ?? (() => performance.now());
   }
 
-  /** Ends a viewer (of that stream, if one is given) at a node. Undefined if that node did not answer, or is none. */
-  async disconnect(node: string, clientId: string, streamId?: string): Promise<boolean | undefined> {
-    const query = streamId === undefined ? '' : `?stream=${encodeURIComponent(streamId)}`;
+  /**
+   * Ends a viewer (of that stream, if one is given) at a node; `hasMoved`: it watches something else. Undefined if that node did
+   * not answer, or is none.
+   */
+  async disconnect(
+    node: string,
+    clientId: string,
+    streamId?: string,
+    { hasMoved = false }: { readonly hasMoved?: boolean } = {},
+  ): Promise<boolean | undefined> {
+    const moved = hasMoved ? '&moved=1' : '';
+    const query = streamId === undefined ? '' : `?stream=${encodeURIComponent(streamId)}${moved}`;
     const answer = await this.#ask(node, 'DELETE', `/clients/${encodeURIComponent(clientId)}${query}`);
     return (answer as { found?: boolean } | undefined)?.found;
   }

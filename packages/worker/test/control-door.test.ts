@@ -28,8 +28,8 @@ class Node {
           streamId === 's/1' ? ({ id: 's/1', url: 'http://tv/1' } as StreamDefinition) : undefined,
       },
       engine: {
-        disconnect: (clientId) => {
-          this.ended.push(clientId);
+        disconnect: (clientId, { hasMoved = false } = {}) => {
+          this.ended.push(hasMoved ? `${clientId} has moved` : clientId);
           return here.some((viewer) => viewer.clientId === clientId);
         },
         stop: (streamId) => {
@@ -82,6 +82,8 @@ test('a viewer is ended, by the stream it watches where one is given', async () 
   expect(await them.disconnect('w1', 'tv', 'other')).toBe(false);
   expect(await them.disconnect('w1', 'no/body')).toBe(false);
   expect(node.ended).toEqual(['tv', 'tv', 'no/body']);
+  expect(await them.disconnect('w1', 'tv', 's/1', { hasMoved: true })).toBe(true);
+  expect(node.ended.at(-1)).toBe('tv has moved');
 });
 
 test('a stream is ended, and the answer does not wait for ever until its source is gone', async () => {

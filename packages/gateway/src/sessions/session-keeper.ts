@@ -206,7 +206,7 @@ export class SessionKeeper {
   #take(watching: Watching, answer: SessionAnswer): StartOutcome {
     if (!answer.granted) return answer.reason;
     const now = this.#clock.now();
-    if (answer.replaced) void this.#endViewers(answer.replaced, 'replaced');
+    if (answer.replaced) void this.#endViewers(answer.replaced, 'replaced', watching);
     const known = this.#sessions.get(answer.sessionId);
     const session = known ?? newSession(answer.sessionId, watching);
     this.#sessions.set(session.id, session);
@@ -272,7 +272,7 @@ export class SessionKeeper {
       session.dueAt = this.#clock.now() + COALESCE_MS;
       return;
     }
-    if (answer.replaced) void this.#endViewers(answer.replaced, 'replaced');
+    if (answer.replaced) void this.#endViewers(answer.replaced, 'replaced', latest);
     if (answer.sessionId !== session.id) {
       this.#sessions.delete(session.id);
       session.id = answer.sessionId;
@@ -309,13 +309,18 @@ export class SessionKeeper {
     return this.#options.engine.disconnect(clientId);
   }
 
-  /** Ends the viewers of a session wherever they are. True if they are gone. Never rejects. */
-  async #endViewers({ id, node, clientId, streamId }: SessionRecord, over: SessionOver): Promise<boolean> {
+  /** Ends the viewers of a session wherever they are; `by`: who took its place. True if they are gone. Never rejects. */
+  async #endViewers(
+    { id, node, clientId, streamId, player }: SessionRecord,
+    over: SessionOver,
+    by?: Watching,
+  ): Promise<boolean> {
     const { peers, nodeId } = this.#options;
     const here = this.#sessions.get(id);
     if (here) this.#over(here, over);
     if (node === nodeId || !peers) return true;
-    const found = await peers.disconnect(node, clientId, streamId).catch(() => undefined);
+    const hasMoved = by?.player === player;
+    const found = await peers.disconnect(node, clientId, streamId, { hasMoved }).catch(() => undefined);
     return found !== undefined;
   }
 

@@ -60,7 +60,7 @@ export class Endings {
     if (!peers) return;
     const record = await state.getClient(clientId).catch(() => undefined);
     if (!record || record.node === nodeId || record.streamId === unless) return;
-    await peers.disconnect(record.node, clientId, record.streamId);
+    await peers.disconnect(record.node, clientId, record.streamId, { hasMoved: true });
   }
 
   /**

@@ -190,7 +190,7 @@ export class ViewerDoor {
   #replaceOlder({ clientId }: ViewerIdentity, req: IncomingMessage): void {
     this.#starting.get(clientId)?.socket.destroy();
     this.#starting.set(clientId, req);
-    if (this.#present.has(clientId)) this.#services.engine.disconnect(clientId);
+    if (this.#present.has(clientId)) this.#services.engine.disconnect(clientId, { hasMoved: true });
     // Not waited for: the viewer shall see its picture, also while the state is away.
     void this.#services.endings.elsewhere(clientId);
   }

@@ -79,6 +79,8 @@ let isAway: boolean;
 const nodes = new Map<string, Node>();
 /** How often the store was asked to renew, and how many sessions. */
 let renewals: number[];
+/** What nodes were asked to end. */
+let ended: string[] = [];
 
 interface Node {
   readonly keeper: SessionKeeper;
@@ -105,7 +107,8 @@ function node(nodeId: string, fields: Partial<SessionSettings> = {}, peers = tru
     settings: { ...DEFAULT_SESSION_SETTINGS, ...fields },
     ...(peers && {
       peers: {
-        disconnect: async (other, clientId, streamId) => {
+        disconnect: async (other, clientId, streamId, { hasMoved = false } = {}) => {
+          ended.push(`${clientId}@${other}${hasMoved ? ' has moved' : ''}`);
           const there = nodes.get(other)?.viewers;
           return there?.here.get(clientId) === streamId && there?.disconnect(clientId);
         },
@@ -127,6 +130,7 @@ beforeEach(() => {
 afterEach(async () => {
   for (const { keeper } of nodes.values()) keeper.close();
   nodes.clear();
+  ended = [];
   await store.close();
 });
 
@@ -205,6 +209,17 @@ test('zapping there and back works at once, and ends what went before', async ()
   }
   await clock.pass(20_000);
   expect(await sessions()).toEqual(['alice a tv on a@one']);
+});
+
+test('another node is told whether the player zaps or another one has its place', async () => {
+  const [one, two] = [node('one'), node('two')];
+  await watch(one, viewer('tv'), 'a');
+  await watch(two, viewer('tv'), 'b');
+  await settled();
+  expect(ended).toEqual(['tv@one has moved']);
+  await watch(one, viewer('phone'), 'a');
+  await settled();
+  expect(ended.slice(1)).toEqual(['tv@two']);
 });
 
 test('a player that reads one stream in several places has one session, until the last has gone', async () => {

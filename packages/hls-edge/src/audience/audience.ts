@@ -31,6 +31,14 @@ interface Presence {
   segments: number;
 }
 
+/** Somebody who is told so when it asks again. */
+interface Ended {
+  readonly viewer: HlsViewer;
+  readonly heardMs: number;
+  /** By its own doing: to begin anew, it need not be quiet. */
+  readonly hasMoved: boolean;
+}
+
 /** Of the target duration: a player asks for a live playlist at least once within it (RFC 8216 §6.3.4). */
 const SILENT_TARGETS = 3;
 /** How often those who have left are looked for; ms. */
@@ -51,7 +59,7 @@ export class HlsAudience {
   readonly #streams = new Map<string, Map<string, Presence>>();
   readonly #waiting = new Map<string, Set<HlsViewer>>();
   /** Viewers that were ended, with when they were last heard of. */
-  readonly #ended = new Map<string, { readonly viewer: HlsViewer; readonly heardMs: number }>();
+  readonly #ended = new Map<string, Ended>();
   #cancelLook: (() => void) | undefined;
   #closed = false;
 
@@ -112,11 +120,11 @@ export class HlsAudience {
     if (ended === undefined) return;
     const now = this.#options.clock.now();
     const quietMs = now - ended.heardMs;
-    if (quietMs >= REMEMBER_MS || (entry && quietMs >= QUIET_MS)) {
+    if (quietMs >= REMEMBER_MS || (entry && (ended.hasMoved || quietMs >= QUIET_MS))) {
       this.#ended.delete(key);
       return;
     }
-    this.#remember(viewer, now);
+    this.#remember(viewer, now, ended);
     throw new StreampoolError('VIEWER_ENDED', 'This viewer was ended; to watch again, begin anew');
   }
 
@@ -176,10 +184,13 @@ export class HlsAudience {
     if (presence) presence.segments += 1;
   }
 
-  /** Ends the viewer of that id on every stream: it is told so when it asks again. False if it is not here. */
-  disconnect(clientId: string): boolean {
+  /**
+   * Ends the viewer of that id on every stream: it is told so when it asks again. `hasMoved`: it watches something else, maybe at
+   * another node, so that whoever asks for the entry is zapping back. False if it is not here.
+   */
+  disconnect(clientId: string, { hasMoved = false }: { readonly hasMoved?: boolean } = {}): boolean {
     const found = [...this.#streams.values()].flatMap((presences) => presences.get(clientId) ?? []);
-    for (const presence of found) this.#leave(presence, 'kicked');
+    for (const presence of found) this.#leave(presence, hasMoved ? 'moved' : 'kicked');
     return found.length > 0;
   }
 
@@ -222,13 +233,17 @@ export class HlsAudience {
     if (this.#streams.size > 0) this.#cancelLook = clock.after(LOOK_EVERY_MS, () => this.#look());
   }
 
-  #leave(presence: Presence, reason: DetachReason): void {
+  #leave(presence: Presence, why: DetachReason | 'moved'): void {
     const { viewer } = presence;
     const presences = this.#streams.get(viewer.streamId);
     if (!presences?.delete(viewer.clientId)) return;
     if (presences.size === 0) this.#streams.delete(viewer.streamId);
-    if (reason === 'kicked') this.#remember(viewer, this.#options.clock.now());
-    this.#options.emit('viewer_detached', { ...snapshotOf(presence), reason });
+    const hasMoved = why === 'moved';
+    if (hasMoved || why === 'kicked') this.#remember(viewer, this.#options.clock.now(), { hasMoved });
+    this.#options.emit('viewer_detached', {
+      ...snapshotOf(presence),
+      reason: why === 'moved' ? 'left' : why,
+    });
     this.#options.onChange?.(viewer.streamId);
   }
 
@@ -241,10 +256,10 @@ export class HlsAudience {
     }
   }
 
-  #remember(viewer: HlsViewer, now: number): void {
+  #remember(viewer: HlsViewer, now: number, { hasMoved }: Pick<Ended, 'hasMoved'>): void {
     const key = keyOf(viewer);
     this.#ended.delete(key);
-    this.#ended.set(key, { viewer, heardMs: now });
+    this.#ended.set(key, { viewer, heardMs: now, hasMoved });
     for (const [oldest, { heardMs }] of this.#ended) {
       if (this.#ended.size <= MOST_REMEMBERED && now - heardMs < REMEMBER_MS) break;
       this.#ended.delete(oldest);

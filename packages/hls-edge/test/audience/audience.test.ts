@@ -71,6 +71,19 @@ test('whoever was ended is told so until it begins anew', async () => {
   expect(events).toEqual(['viewer_attached a', 'viewer_detached a kicked', 'viewer_attached a']);
 });
 
+test('whoever has zapped away through another node may zap back at once, by the entry alone', async () => {
+  const { clock, events, audience, poll } = stage();
+  poll();
+  expect(audience.disconnect('a', { hasMoved: true })).toBe(true);
+  await clock.advance(100);
+  // What was under way when it left, or a list that its player still reloads.
+  expect(() => audience.check(viewer(), { entry: false })).toThrow(
+    expect.objectContaining({ code: 'VIEWER_ENDED' }),
+  );
+  poll();
+  expect(events).toEqual(['viewer_attached a', 'viewer_detached a left', 'viewer_attached a']);
+});
+
 test('the end of a stream ends its viewers, and they may come again', () => {
   const { events, audience, poll } = stage();
   poll();
