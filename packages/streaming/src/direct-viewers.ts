@@ -137,7 +137,7 @@ export class DirectViewers {
     if (index !== undefined && index >= alternatives && sources.namedUrl(index) === undefined)
       throw new StreampoolError('INVALID_REQUEST', `the stream has sources 0 to ${alternatives - 1}`);
     const connections = [...stream.connections];
-    const current = playing(connections);
+    const current = playingIndex(connections);
     const named = index === undefined ? await sources.next({ index: current }) : undefined;
     if (index === undefined && named === undefined && alternatives < 2)
       throw new StreampoolError('FAILOVER_NOT_CONFIGURED', 'the resolver names no other source');
@@ -159,25 +159,26 @@ export class DirectViewers {
     if (!stream) return undefined;
     if (request.fault === 'black' || request.fault === 'silence')
       throw new StreampoolError('DRILL_NOT_POSSIBLE', 'nobody looks at what a direct stream shows');
-    const broken = (): DirectViewer[] => [...stream.connections].filter(({ gaps }) => gaps);
+    // A file is never broken on purpose.
+    const continuous = (): DirectViewer[] => [...stream.connections].filter(({ gaps }) => gaps);
     stream.drill ??= new PoolDrill({
       faults: {
         begin: (fault) => {
-          for (const connection of broken()) connection.break(fault);
+          for (const connection of continuous()) connection.break(fault);
         },
         end: () => {
-          for (const connection of broken()) connection.mend();
+          for (const connection of continuous()) connection.mend();
         },
       },
       clock: this.#options.clock,
       index: () => 0,
-      isPossible: () => broken().length > 0,
+      isPossible: () => continuous().length > 0,
       report: () => {},
-      isWell: () => broken().every(({ gaps }) => gaps!.silentMs < WELL_MS),
+      isWell: () => continuous().every(({ gaps }) => gaps!.silentMs < WELL_MS),
       isOver: () => stream.connections.size === 0,
     });
     await stream.drill.run(request);
-    return { failoverIndex: Math.max(0, ...broken().map((connection) => connection.failoverIndex)) };
+    return { failoverIndex: playingIndex(continuous()) };
   }
 
   /** The viewers of continuous streams, for measuring what they get. */
@@ -199,7 +200,7 @@ export class DirectViewers {
     return this.#all(streamId).map((stream) => {
       const connections = [...stream.connections];
       const snapshots = connections.map((connection) => connection.snapshot());
-      const failoverIndex = playing(connections);
+      const failoverIndex = playingIndex(connections);
       const namedUrl = stream.sources.namedUrl(failoverIndex);
       return {
         streamId: stream.spec.id,
@@ -230,7 +231,7 @@ export class DirectViewers {
     await Promise.all([...this.#streams.keys()].map((streamId) => this.stop(streamId, 'shutdown')));
   }
 
-  /** Or the one of that id, where it is here. */
+  /** All of them, or the one of that id, where it is here. */
   #all(streamId?: string): DirectStream[] {
     if (streamId === undefined) return [...this.#streams.values()];
     const stream = this.#streams.get(streamId);
@@ -305,8 +306,8 @@ export class DirectViewers {
   }
 }
 
-/** The URL that its viewers play: the one furthest down the list, where they differ. */
-function playing(connections: readonly DirectViewer[]): number {
+/** Which URL its viewers play: the one furthest down the list, where they differ. */
+function playingIndex(connections: readonly DirectViewer[]): number {
   return Math.max(0, ...connections.map((connection) => connection.failoverIndex));
 }
 

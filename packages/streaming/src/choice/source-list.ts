@@ -33,7 +33,8 @@ export class SourceList {
 
   /** `spare`: the index that must not come to mean something else, since it plays. */
   put(url: string, spare: number): Resolved {
-    const known = this.#targets.findIndex((target) => target.url === url);
+    // What plays may be of an earlier definition, and its index one that was passed over here.
+    const known = this.#targets.findIndex((target?: UpstreamTarget) => target?.url === url);
     if (known >= 0) return { index: known, isNew: false };
     let index = this.#configured + (this.#named++ % MOST_NAMED);
     if (index === spare) index = this.#configured + (this.#named++ % MOST_NAMED);

@@ -64,9 +64,9 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
   #lastByteMs = performance.now();
   #playingSinceMs = performance.now();
   #attempts = 0;
-  /** Another URL is being made ready beside the one that plays, */
+  /** Another URL is being made ready beside the one that plays. */
   #switching = false;
-  /** which has ended in the meantime. */
+  /** What the end of the one that plays is to lead to, if it has ended while another one was being made ready. */
   #endedMeanwhile: (() => void) | undefined;
   #watch: NodeJS.Timeout | undefined;
   /** A drill's. */
@@ -85,7 +85,7 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     });
   }
 
-  /** Which URL is playing: 0 is the primary, n the n-th failover URL. */
+  /** Which URL is playing: 0 is the primary, n the n-th failover URL, or one that was named. */
   get index(): number {
     return this.#index;
   }
@@ -226,7 +226,10 @@ export class ContinuousPlay implements Pick<UpstreamResponse, 'pause' | 'resume'
     return /\bchunked\b/i.test(this.#response.headers['transfer-encoding'] ?? '');
   }
 
-  /** Tries the URLs in order, beginning with the same one or the next, until one plays. The resolver's word goes before the order. */
+  /**
+   * Tries the URLs in order, beginning with the same one or the next, until one plays. Where the resolver names one, that
+   * goes before the order.
+   */
   async #goOn(cause: StreampoolError, same: boolean): Promise<void> {
     const { sources, goOn, onBreak } = this.#options;
     onBreak?.(cause);

@@ -67,9 +67,9 @@ export async function openStream(
   const deadline = performance.now() + openingMs(options.timeouts);
   const tried = new Set<number>();
   let reason: unknown;
-  let failoverIndex: number | undefined = 0;
-  while (failoverIndex !== undefined && tried.size < configured + MOST_NAMED) {
-    const index: number = failoverIndex;
+  let next: number | undefined = 0;
+  while (next !== undefined && !tried.has(next) && tried.size < configured + MOST_NAMED) {
+    const index: number = next;
     const url = sources.urlOf(index);
     const target = { ...spec.target, url };
     tried.add(index);
@@ -90,9 +90,10 @@ export async function openStream(
     } catch (error) {
       if (signal.aborted || !isStreampoolError(error)) throw error;
       reason ??= error;
-      const isNamed = index + 1 >= configured;
-      failoverIndex = isNamed ? await sources.next({ index, error }) : index + 1;
-      if (failoverIndex !== undefined && tried.has(failoverIndex)) break;
+      const hasFollowing = index + 1 < configured;
+      next = hasFollowing ? index + 1 : await sources.next({ index, error });
+      // The resolver may have taken all the time that there was.
+      if (performance.now() >= deadline) break;
     }
   }
   throw reason;

@@ -117,6 +117,13 @@ test('sources keep their index; named ones come after them and make way for late
   expect(list.at(2).url).toBe('http://c/');
 });
 
+test('an index that plays but was never given is passed over', () => {
+  const list = new SourceList([{ url: 'http://a/', headers: {} }]);
+  expect(list.put('http://b/', 1).index).toBe(2);
+  expect(list.put('http://c/', 1).index).toBe(3);
+  expect(list.put('http://b/', 1)).toEqual({ index: 2, isNew: false });
+});
+
 test('a source is named without its credentials, and by how it is asked', () => {
   const target = { url: 'http://user:secret@tv.example/live/secret.ts', headers: { b: '2', a: '1' } };
   expect(keyOf(target)).toMatch(/^[0-9a-f]{32}$/);

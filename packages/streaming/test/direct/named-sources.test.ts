@@ -65,6 +65,26 @@ test('where it names none, the viewer learns of the first URL’s reason', async
   await server.close();
 });
 
+test('a resolver that takes all the time there is is not asked again, and what it names is not tried', async () => {
+  const media = await paths({ '/a.ts': 404, '/b.ts': 403 });
+  let asked = 0;
+  const slow: Pick<DirectSources, 'configured' | 'urlOf' | 'next' | 'hasResolver'> = {
+    ...{ configured: 1, hasResolver: true },
+    urlOf: (index) => `${media.url}/${index === 0 ? 'a' : 'b'}.ts`,
+    next: async () => {
+      asked += 1;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return asked;
+    },
+  };
+  const timeouts = { connectMs: 5_000, firstByteMs: 5_000, stallMs: 5_000, openMs: 250 };
+  const server = await edge(media.url, { sources: slow as DirectSources, timeouts });
+  expect((await play(server.port, '/a.ts')).status).toBeGreaterThanOrEqual(502);
+  expect(asked).toBe(1);
+  expect(media.requests.filter((head) => head.includes('/b.ts'))).toEqual([]);
+  await server.close();
+});
+
 test('viewers who lose the same source at the same time ask once', async () => {
   const asked = await resolver(['http://127.0.0.1:9/next.ts']);
   const shared = sources('http://127.0.0.1:9/a.ts', asked);
