@@ -57,6 +57,23 @@ export interface StreamReport {
 
 export type NewEvent = Omit<ClusterEvent, 'id' | 'atMs'>;
 
+/**
+ * A viewer without a socket of its own (HLS) asks any node, or several in turn, and is one viewer: of what the nodes say,
+ * that it came to the first and went from the last is published, in one atomic step with knowing so.
+ */
+export interface Presence {
+  readonly clientId: string;
+  /** `moves`: it went because the node ends. If others run, it has as long as a lease to go on there. */
+  readonly does: 'came' | 'went' | 'moves';
+  /** Names this coming to this node: said again, because an answer was lost, it changes nothing. */
+  readonly visit: string;
+}
+
+/** What happened at a node. With a `presence` the store may know that it is no event of the cluster's. */
+export interface NodeEvent extends NewEvent {
+  readonly presence?: Presence;
+}
+
 /** One beat of a node: everything it has to say, in one round trip. May be partial: what is not mentioned stays. */
 export interface Heartbeat {
   readonly worker: Omit<WorkerRecord, 'heartbeatMs' | 'alive'>;
@@ -64,9 +81,9 @@ export interface Heartbeat {
   readonly streams: readonly StreamReport[];
   /** Viewers whose sockets it holds, new or changed since the last beat. Each mention renews the client's TTL. */
   readonly clients: readonly ClientRecord[];
-  /** Viewers that have gone since the last beat. One that another node has taken over in the meantime stays. */
+  /** Viewers that have gone since the last beat. One that another node has taken over in the meantime, or has too, stays. */
   readonly gone: readonly { streamId: string; clientId: string }[];
-  readonly events?: readonly NewEvent[];
+  readonly events?: readonly NodeEvent[];
   /** What explains what viewers saw; kept for an hour. See {@link ClusterState.readTimeline}. */
   readonly timeline?: readonly NewTimelineEntry[];
   /** Streams it relays from their owners, under the epochs it believes in. */

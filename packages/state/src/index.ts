@@ -5,8 +5,6 @@ export { measuredState, type OperationOutcome, type OperationTimer } from './mea
 export { processStartTicks, startTicksOf } from './process-identity.ts';
 export type * from './providers.ts';
 export type * from './records.ts';
-export { redisPlace } from './redis/connection.ts';
-export { RedisClusterState, type RedisStateOptions } from './redis/redis-cluster-state.ts';
 export { type RememberingOptions, RememberingState } from './remembering/remembering-state.ts';
 export type * from './sessions.ts';
 export { DEFAULT_SESSION_TIMEOUT_MS } from './sessions.ts';

@@ -113,8 +113,10 @@ export interface StreamRecord extends StreamRuntime {
 export interface ClientRecord {
   readonly id: string;
   readonly streamId: string;
-  /** Id of the node that holds the socket. */
+  /** Id of the node that holds the socket, or answered last. */
   readonly node: string;
+  /** Of one asked for by its id: other nodes that it asks, too, since it has no socket. Absent: there are none. */
+  readonly alsoAt?: readonly string[];
   readonly ip: string;
   readonly userAgent: string;
   readonly username?: string;

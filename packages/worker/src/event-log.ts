@@ -1,17 +1,17 @@
-import type { NewEvent } from '@streampool/state';
+import type { NewEvent, NodeEvent, Presence } from '@streampool/state';
 import type { DetachReason, EngineEvents, PoolSnapshot, ViewerSnapshot } from '@streampool/streaming';
 
 /** Events of this node that the store has yet to be told of: the newest, within a budget. */
 export class EventLog {
   readonly #most: number;
-  readonly #complete: (event: NewEvent) => NewEvent;
-  #pending: NewEvent[] = [];
+  readonly #complete: (event: NodeEvent) => NodeEvent;
+  #pending: NodeEvent[] = [];
   #dropped = 0;
   /** Skips since the last full beat, by viewer: one event each, however often it fell behind. */
   readonly #skips = new Map<string, { streamId: string; clientId: string; skips: number; bytes: number }>();
 
   /** `complete`: adds what is known of the event's stream, now that it has happened. */
-  constructor(most: number, complete = (event: NewEvent): NewEvent => event) {
+  constructor(most: number, complete = (event: NodeEvent): NodeEvent => event) {
     this.#most = most;
     this.#complete = complete;
   }
@@ -24,7 +24,7 @@ export class EventLog {
     return this.#pending.length;
   }
 
-  add(event: NewEvent): void {
+  add(event: NodeEvent): void {
     this.#pending.push(this.#complete(event));
     if (this.#pending.length <= this.#most) return;
     this.#pending.shift();
@@ -51,12 +51,12 @@ export class EventLog {
   }
 
   /** The oldest that wait, at most `limit`. */
-  batch(limit: number): readonly NewEvent[] {
+  batch(limit: number): readonly NodeEvent[] {
     return this.#pending.slice(0, limit);
   }
 
   /** The store has taken the batch; what was dropped meanwhile is not there any more. */
-  sent(batch: readonly NewEvent[]): void {
+  sent(batch: readonly NodeEvent[]): void {
     const taken = new Set(batch);
     this.#pending = this.#pending.filter((event) => !taken.has(event));
   }
@@ -98,13 +98,13 @@ export function switchEvent(info: EngineEvents['source_switched'][0], lastFailov
   };
 }
 
-export function attachEvent(viewer: ViewerSnapshot): NewEvent {
+export function attachEvent(viewer: ViewerSnapshot): NodeEvent {
   const { streamId, clientId, ip, userAgent, username } = viewer;
   const data = { clientId, ip, userAgent, ...(username !== undefined && { username }) };
-  return { type: 'client_connected', streamId, data };
+  return { type: 'client_connected', streamId, data, ...presenceOf(viewer, 'came') };
 }
 
-export function detachEvent(viewer: ViewerSnapshot & { reason: DetachReason }, wallNow: number): NewEvent {
+export function detachEvent(viewer: ViewerSnapshot & { reason: DetachReason }, wallNow: number): NodeEvent {
   const { streamId, clientId, ip, username, reason, bytes, skips, connectedAt } = viewer;
   return {
     type: 'client_disconnected',
@@ -118,5 +118,14 @@ export function detachEvent(viewer: ViewerSnapshot & { reason: DetachReason }, w
       skips,
       durationMs: Math.max(0, Math.round(wallNow - connectedAt)),
     },
+    ...presenceOf(viewer, reason === 'shutdown' ? 'moves' : 'went'),
   };
+}
+
+/** Of a viewer that counts segments, which has no socket: other nodes may have it at the same time. */
+function presenceOf(
+  { clientId, connectedAt, segments }: ViewerSnapshot,
+  does: Presence['does'],
+): Pick<NodeEvent, 'presence'> {
+  return segments === undefined ? {} : { presence: { clientId, does, visit: String(connectedAt) } };
 }

@@ -1,6 +1,6 @@
 import { USUAL_EVENT_TYPES } from '@streampool/events';
 import { redactText } from '@streampool/redaction';
-import type { EventType, NewEvent } from '@streampool/state';
+import type { EventType, NodeEvent } from '@streampool/state';
 import type { PoolSnapshot } from '@streampool/streaming';
 
 /** What clients of webhooks go by, and find their own streams in by their own labels. */
@@ -22,7 +22,7 @@ export class StreamLabels {
   }
 
   /** The event with the labels of its stream in `labels`, as JSON, where it is one that has them. */
-  on(event: NewEvent): NewEvent {
+  on(event: NodeEvent): NodeEvent {
     if (!LABELLED.has(event.type)) return event;
     const { streamId } = event;
     const labels = this.#known.get(streamId) ?? this.note(this.#pools(streamId)[0]);

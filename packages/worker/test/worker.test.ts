@@ -473,6 +473,26 @@ describe('events', () => {
     ]);
   });
 
+  test('of a viewer without a socket it is said which visit begins and ends, and whether it may go on elsewhere', async () => {
+    const visit = String(store.clock.wallNow());
+    for (const id of ['tv', 'box']) a.engine.attach(id, 's', { segments: 0 });
+    a.engine.attach('socket', 's');
+    await flush();
+    a.engine.detach('tv', 's', 'left');
+    for (const id of ['box', 'socket']) a.engine.detach(id, 's', 'shutdown');
+    await flush();
+    const said = store.beats.flatMap(({ events = [] }) => events.map(({ presence }) => presence));
+    expect(said).toEqual([
+      { clientId: 'tv', does: 'came', visit },
+      { clientId: 'box', does: 'came', visit },
+      undefined,
+      { clientId: 'tv', does: 'went', visit },
+      { clientId: 'box', does: 'moves', visit },
+      undefined,
+    ]);
+    expect(await types()).toHaveLength(6);
+  });
+
   test('a failure names its error', async () => {
     a.engine.move('s', 'starting');
     a.engine.move('s', 'failed', { reason: 'UPSTREAM_STATUS', lastError: 'the provider answered 403' });

@@ -13,6 +13,9 @@ interface Ids {
 /** How many streams one client id may watch for `getClient` to compare them all. */
 const MOST_STREAMS_OF_ONE_CLIENT = 100;
 
+/** Of a presence, before the id of a node that has it (presence.lua). */
+const NODE_FIELD = 'node:';
+
 /** One page of viewers, in the order of the index (or of ids, within a stream), which beats do not change. */
 export async function listClients(
   redis: Connection,
@@ -45,7 +48,17 @@ export async function getClient(redis: Connection, clientId: string): Promise<Cl
   );
   const mine = members.map(readMember).filter((ids) => ids.clientId === clientId);
   const found = await records(redis, mine);
-  return found.sort((a, b) => b.lastActiveMs - a.lastActiveMs)[0];
+  const [newest] = found.sort((a, b) => b.lastActiveMs - a.lastActiveMs);
+  if (newest?.segments === undefined) return newest;
+  const alsoAt = await otherNodes(redis, newest);
+  return alsoAt.length > 0 ? { ...newest, alsoAt } : newest;
+}
+
+async function otherNodes(redis: Connection, { streamId, id, node }: ClientRecord): Promise<string[]> {
+  const fields = await redis.command((client) => client.hkeys(`${redis.prefix}presence:${streamId}:${id}`));
+  return fields.flatMap((field) =>
+    field.startsWith(NODE_FIELD) && field !== `${NODE_FIELD}${node}` ? [field.slice(NODE_FIELD.length)] : [],
+  );
 }
 
 async function idsAfter(redis: Connection, after: Ids | undefined, limit: number): Promise<Ids[]> {

@@ -134,10 +134,13 @@ export function toStream(id: string, hash: Readonly<Record<string, string>>): St
 }
 
 /** One viewer for touch-clients.lua, which adds the node. */
-export function clientChange(client: ClientRecord): HashChange & { stream: string; id: string } {
+export function clientChange(
+  client: ClientRecord,
+): HashChange & { stream: string; id: string; socketless?: true } {
   return {
     stream: client.streamId,
     id: client.id,
+    ...(client.segments !== undefined && { socketless: true }),
     ...change({
       ip: client.ip,
       user_agent: client.userAgent,

@@ -7,6 +7,7 @@ import type {
   Heartbeat,
   HeartbeatReply,
   NewEvent,
+  NodeEvent,
   OnlyExpired,
   Page,
   StreamReport,
@@ -210,7 +211,7 @@ export class RedisClusterState implements ClusterState {
       process,
       streams: beat.streams.map(reportChange),
       follows: (beat.follows ?? []).map(({ streamId, epoch }) => [streamId, epoch]),
-      events: (beat.events ?? []).map(eventArguments),
+      events: (beat.events ?? []).map(nodeEventArguments),
       timeline: (beat.timeline ?? []).map(entryArgument),
     };
     // A fresh name each time: the same process may beat first in two lives of the data.
@@ -253,7 +254,8 @@ export class RedisClusterState implements ClusterState {
     return this.#inSteps([
       'remove-worker',
       workerId,
-      options.onlyExpired ? this.#leaseMs : '',
+      this.#leaseMs,
+      options.onlyExpired ? '1' : '',
       CLIENTS_PER_STEP,
     ]);
   }
@@ -457,6 +459,12 @@ function ownerOf([streamId, owner, epoch]: OwnerRow): { streamId: string; owner:
 
 function eventArguments({ type, streamId, data }: NewEvent): [string, string, string] {
   return [type, streamId, JSON.stringify(shownData(data))];
+}
+
+/** As beat.lua takes them. */
+function nodeEventArguments({ presence, ...event }: NodeEvent): string[] {
+  const plain = eventArguments(event);
+  return presence ? [...plain, presence.clientId, presence.does, presence.visit] : plain;
 }
 
 function chunks<T>(items: readonly T[]): T[][] {

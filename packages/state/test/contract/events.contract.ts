@@ -1,5 +1,6 @@
+import type { NodeEvent, Presence } from '../../src/index.ts';
 import type { Store } from './cluster-state.contract.ts';
-import { beat, idOf } from './records.ts';
+import { beat, client, definition, idOf } from './records.ts';
 
 export function describeEvents(store: () => Store): void {
   test('events are read oldest first, on from any of them, and by stream', async () => {
@@ -19,6 +20,36 @@ export function describeEvents(store: () => Store): void {
     expect(await state.readEvents({ streamId: idOf(1), after: all[0]?.id as string })).toEqual([all[2]]);
     expect(await state.readEvents({ after: all[2]?.id as string })).toEqual([]);
     await expect(state.readEvents({ after: 'nonsense' })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  });
+
+  test('what a node says of a viewer without a socket is told where it happened, and shows nothing of how it was told', async () => {
+    const { state } = store();
+    await state.putStream(definition(1));
+    const data = { clientId: 'tv' };
+    const told = (type: 'client_connected' | 'client_disconnected', presence: Presence): NodeEvent => ({
+      ...{ type, streamId: idOf(1), data, presence },
+    });
+    const events: NodeEvent[] = [
+      told('client_connected', { clientId: 'tv', does: 'came', visit: '1' }),
+      { type: 'stream_started', streamId: idOf(1), data: {} },
+      told('client_disconnected', { clientId: 'tv', does: 'went', visit: '1' }),
+      told('client_connected', { clientId: 'tv', does: 'came', visit: '2' }),
+    ];
+    await state.heartbeat(beat('w1', { events, clients: [client('tv', idOf(1), 'w1', { segments: 0 })] }));
+    await state.heartbeat(
+      beat('w1', {
+        // The only node: there is none to go on at.
+        events: [told('client_disconnected', { clientId: 'tv', does: 'moves', visit: '2' })],
+        gone: [{ streamId: idOf(1), clientId: 'tv' }],
+      }),
+    );
+    const all = await state.readEvents();
+    const [came, went] = ['client_connected', 'client_disconnected'];
+    expect(all.map(({ type }) => type)).toEqual([came, 'stream_started', went, came, went]);
+    for (const event of all)
+      expect(Object.keys(event).sort()).toEqual(['atMs', 'data', 'id', 'streamId', 'type']);
+    expect(all.map((event) => event.data)).toEqual([data, {}, data, data, data]);
+    expect((await state.getStream(idOf(1)))?.viewers).toBe(0);
   });
 
   test('a wait ends with the first event of any node, and without one in time', async () => {

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort, RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
-import { RedisClusterState } from '../../src/index.ts';
+import { RedisClusterState } from '../../src/redis.ts';
 import { beat, definition, idOf } from '../contract/records.ts';
 
 /** The deadline of calls where it must not matter that the machine is busy. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
-import { RedisClusterState } from '../../src/index.ts';
+import { RedisClusterState } from '../../src/redis.ts';
 import { describeClusterState } from '../contract/cluster-state.contract.ts';
 
 const leaseMs = 10_000;

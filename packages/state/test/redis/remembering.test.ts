@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisServer } from '@streampool/testkit';
-import { RedisClusterState, RememberingState } from '../../src/index.ts';
+import { RememberingState } from '../../src/index.ts';
+import { RedisClusterState } from '../../src/redis.ts';
 import { beat, definition, idOf } from '../contract/records.ts';
 
 const PATIENCE_MS = 200;

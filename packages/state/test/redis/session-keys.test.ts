@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
-import { RedisClusterState, type SessionRequest } from '../../src/index.ts';
+import type { SessionRequest } from '../../src/index.ts';
+import { RedisClusterState } from '../../src/redis.ts';
 
 let server: RedisServer;
 let admin: Redis;

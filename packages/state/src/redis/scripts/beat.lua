@@ -1,7 +1,8 @@
 -- One beat of a node but for its viewers, which follow in steps (touch-clients, farewell-clients) of the same round trip.
 -- KEYS[1]  prefix
 -- ARGV[1]  JSON { worker, process, streams: [report, …], follows: [[stream id, epoch], …],
---                 events: [[type, stream id, data as JSON], …], timeline: [see include/timeline.lua, …] }
+--                 events: [[type, stream id, data as JSON], or of a viewer without a socket also client id, what it does
+--                 (came, went, moves), visit, …], timeline: [see include/timeline.lua, …] }
 -- ARGV[2]  lease, ms
 -- ARGV[3]  a name for this life of the data, used if it has none yet
 -- returns  { now, generation, status, { missing stream id, … }, { { stream id, owner, epoch } of a stale report, … },
@@ -25,7 +26,7 @@ if before and before.process ~= beat.process then
   -- A successor starts without what its predecessor owned and held, and without the orders that one had. What is more
   -- than one step takes expires by itself: nobody renews it.
   take_away_all(id, now)
-  remove_clients_of(id, 1000, now)
+  remove_clients_of(id, 1000, now, heard, lease_ms)
   redis.call('DEL', worker_clients_key(id))
   worker.replacedProcess = before.process
 elseif before then
@@ -51,7 +52,12 @@ for _, follow in ipairs(beat.follows) do
     moved[#moved + 1] = { follow[1], row[1], tonumber(row[2]) }
   end
 end
-for _, event in ipairs(beat.events) do add_event(event[1], event[2], event[3], now) end
+for _, event in ipairs(beat.events) do
+  local kind, stream, data, client, does, visit = unpack(event)
+  if not client then add_event(kind, stream, data, now)
+  elseif does == 'came' then came(stream, client, id, visit, data, now, lease_ms)
+  else went(stream, client, id, does == 'moves', data, now, heard, lease_ms) end
+end
 for _, entry in ipairs(beat.timeline) do keep_entry(entry, now) end
 redis.call('HSETNX', META, 'generation', ARGV[3])
 return { now, redis.call('HGET', META, 'generation'), worker.status, missing, stale, moved }

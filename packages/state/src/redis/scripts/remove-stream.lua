@@ -11,7 +11,9 @@ local key, definition = stream_key(id), definition_key(id)
 if redis.call('EXISTS', definition) == 0 then return 0 end
 local viewers = {}
 for _, client in ipairs(redis.call('SRANDMEMBER', stream_clients_key(id), limit)) do
-  viewers[#viewers + 1] = { id, client, redis.call('HGET', client_key(id, client), 'node') }
+  -- The nodes of one without a socket will say that it has gone.
+  local has_socket = redis.call('EXISTS', presence_key(id, client)) == 0
+  viewers[#viewers + 1] = { id, client, has_socket and redis.call('HGET', client_key(id, client), 'node') }
 end
 remove_clients(viewers)
 if #viewers == limit then return 1 end

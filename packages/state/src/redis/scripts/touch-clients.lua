@@ -4,14 +4,15 @@
 -- ARGV[2]  its process: nothing is done for one that another process has replaced
 -- ARGV[3]  TTL, ms
 -- ARGV[4]  lease, ms
--- ARGV[5]  JSON [ { stream, id, set: [field, value, …], clear: [field, …] }, … ]
+-- ARGV[5]  JSON [ { stream, id, socketless, set: [field, value, …], clear: [field, …] }, … ]
 -- returns  { id of a stream that is unknown, … }
 -- @include clock
 -- @include listening
 -- @include workers
 -- @include clients
 local node, ttl_ms = ARGV[1], tonumber(ARGV[3])
-local heard = listening(now_ms(), tonumber(ARGV[4]))
+local now = now_ms()
+local heard = listening(now, tonumber(ARGV[4]))
 local record = worker_record(node)
 if not record or record.process ~= ARGV[2] then return {} end
 local missing, counted = {}, {}
@@ -22,8 +23,14 @@ for _, client in ipairs(cjson.decode(ARGV[5])) do
   local holder = redis.call('HGET', key, 'node')
   local exists = holder == node or redis.call('EXISTS', stream_key(stream)) == 1
   if exists then
-    if holder ~= node then
-      if holder then redis.call('SREM', worker_clients_key(holder), member) end
+    local is_new = holder ~= node
+    if client.socketless then
+      -- It may be at several nodes at once, and counts once.
+      is_new = is_there(stream, id, node, ttl_ms, client.set, now) or not holder
+    elseif is_new and holder then
+      redis.call('SREM', worker_clients_key(holder), member)
+    end
+    if is_new then
       redis.call('SADD', worker_clients_key(node), member)
       redis.call('SADD', stream_clients_key(stream), id)
       redis.call('ZADD', CLIENTS_INDEX, 0, id .. ':' .. stream)

@@ -1,5 +1,6 @@
 -- @include keys
 -- @include timeline
+-- @include presence
 -- A stream's viewers are as many as there are records of them.
 local function count_viewers(streams)
   for stream in pairs(streams) do
@@ -15,7 +16,7 @@ local function add_to(lists, name, item)
   if list then list[#list + 1] = item else lists[name] = { item } end
 end
 
--- Removes viewers, { stream, client, node } each (node false if unknown), from everywhere; a few thousand at most. Returns
+-- Removes viewers, { stream, client, node } each (node false if unknown, or if its set tells of a presence), from everywhere; a few thousand at most. Returns
 -- how many there were. In a few commands, however many they are: each command costs more than what it does here.
 local function remove_clients(viewers)
   if #viewers == 0 then return 0 end
@@ -70,15 +71,16 @@ local function split_member(member)
   return string.sub(member, 1, colon - 1), string.sub(member, colon + 1)
 end
 
--- Removes up to `limit` viewers that a node holds. True if there may be more.
-local function remove_clients_of(node, limit, now)
+-- Removes up to `limit` viewers that a node holds; those without a socket may go on at another one. True if there may be more.
+local function remove_clients_of(node, limit, now, heard, lease_ms)
   local viewers = {}
   local members = redis.call('SPOP', worker_clients_key(node), limit)
   for _, member in ipairs(members) do
     local stream, client = split_member(member)
     -- A record that ended by itself and came back at another node has left this one's set behind.
     local holder = redis.call('HGET', client_key(stream, client), 'node')
-    if not holder or holder == node then viewers[#viewers + 1] = { stream, client, false } end
+    local goes_on = lost_node(stream, client, node, heard, lease_ms)
+    if not goes_on and (not holder or holder == node) then viewers[#viewers + 1] = { stream, client, false } end
   end
   note_losses(viewers, now)
   remove_clients(viewers)

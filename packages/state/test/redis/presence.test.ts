@@ -1,0 +1,294 @@
+import { join } from 'node:path';
+import { RedisServer } from '@streampool/testkit';
+import { Redis } from 'ioredis';
+import { type ClientRecord, type Presence, RedisClusterState } from '../../src/index.ts';
+import { beat, client, definition, idOf } from '../contract/records.ts';
+
+const leaseMs = 10_000;
+const clientTtlMs = 30_000;
+const STREAM = idOf(1);
+
+/** Redis TIME, moved by what the test has let pass. */
+const clock = `
+local function now_ms()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(redis.call('GET', 'test-offset') or 0)
+end
+`;
+
+let server: RedisServer;
+let admin: Redis;
+let state: RedisClusterState;
+
+beforeAll(async () => {
+  server = await RedisServer.start();
+  admin = new Redis(join(server.directory, 'redis.sock'));
+});
+
+afterAll(async () => {
+  await admin?.quit();
+  await server?.close();
+});
+
+beforeEach(async () => {
+  await admin.flushall();
+  state = new RedisClusterState({ url: server.url, leaseMs, clientTtlMs, includes: { clock } });
+  await state.putStream(definition(1, { metadata: { group: 'news' } }));
+  for (const node of ['a', 'b']) await state.heartbeat(beat(node));
+});
+
+afterEach(() => state.close());
+
+/** What a node says of the viewer `tv`, which has no socket. */
+const told = (does: Presence['does'], visit = '1', bytes = 0, clientId = 'tv') => ({
+  type: does === 'came' ? ('client_connected' as const) : ('client_disconnected' as const),
+  streamId: STREAM,
+  data: does === 'came' ? { clientId } : { clientId, reason: does === 'moves' ? 'shutdown' : 'left', bytes },
+  presence: { clientId, does, visit },
+});
+const seen = (node: string, fields: Partial<ClientRecord> = {}) =>
+  client('tv', STREAM, node, { segments: 1, ...fields });
+const came = (node: string, visit = '1') =>
+  state.heartbeat(beat(node, { events: [told('came', visit)], clients: [seen(node)] }));
+const touch = (node: string) => state.heartbeat(beat(node, { clients: [seen(node)] }));
+const went = (node: string, { bytes = 0, does = 'went' as Presence['does'] } = {}) =>
+  state.heartbeat(
+    beat(node, {
+      events: [told(does, '1', bytes)],
+      gone: [{ streamId: STREAM, clientId: 'tv' }],
+    }),
+  );
+
+/** Lets time pass while those nodes go on beating, and those who have died are reaped. */
+async function pass(ms: number, ...alive: string[]): Promise<void> {
+  for (let left = ms; left > 0; left -= leaseMs / 8) {
+    await admin.incrby('test-offset', Math.ceil(Math.min(left, leaseMs / 8)));
+    for (const node of alive) await state.heartbeat(beat(node));
+  }
+  await reap();
+}
+
+async function reap(): Promise<void> {
+  const { deadWorkers, expiredClients } = await state.sweep();
+  await state.removeClients(expiredClients, { onlyExpired: true });
+  for (const { id } of deadWorkers) await state.removeWorker(id, { onlyExpired: true });
+}
+
+async function events(): Promise<string[]> {
+  const all = await state.readEvents();
+  return all.map(({ type, data }) => (data.reason === undefined ? type : `${type} ${data.reason}`));
+}
+
+const viewers = async () => (await state.getStream(STREAM))?.viewers;
+
+/** Nobody is there any more, and nothing is left of them. */
+async function expectNothingLeft(): Promise<void> {
+  expect(await viewers()).toBe(0);
+  expect((await state.listClients()).items).toEqual([]);
+  expect((await admin.keys('*')).filter((key) => /:clients$|^clients:/.test(key))).toEqual([]);
+  // But that it was taken for gone in the absence of its node, which may come back and know better.
+  for (const key of await admin.keys('presence:*')) {
+    expect(await admin.hgetall(key)).toEqual({ over: '1' });
+    expect(await admin.pttl(key)).toBeGreaterThan(0);
+  }
+}
+
+test('who asks two nodes in turn comes once and goes once', async () => {
+  await came('a');
+  await came('b');
+  for (const node of ['a', 'b', 'b', 'a']) {
+    await touch(node);
+    expect(await viewers()).toBe(1);
+    expect((await state.listClients()).items).toMatchObject([{ id: 'tv', node }]);
+  }
+  expect(await state.getClient('tv')).toMatchObject({ node: 'a', alsoAt: ['b'] });
+  // The node that answered last has not heard of it for a while; the other one has.
+  await went('a', { bytes: 600 });
+  expect(await viewers()).toBe(1);
+  expect(await state.getClient('tv')).toMatchObject({ node: 'b' });
+  await came('a', '2');
+  await went('b', { bytes: 300 });
+  expect(await events()).toEqual(['client_connected']);
+  await went('a', { bytes: 100 });
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  const [, last] = await state.readEvents();
+  expect(last?.data).toMatchObject({ clientId: 'tv', bytes: 1_000, durationMs: expect.any(Number) });
+  await expectNothingLeft();
+  await came('b', '3');
+  expect((await events()).at(-1)).toBe('client_connected');
+});
+
+test('a beat that is said again, since its answer was lost, is no second coming or going', async () => {
+  await came('a');
+  await came('a');
+  await went('a');
+  await went('a');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  await expectNothingLeft();
+});
+
+test('what happened while the state was away is told late, in its order, and of all nodes once', async () => {
+  const coming = (node: string) =>
+    state.heartbeat(
+      beat(node, { events: [told('came', '1'), told('went'), told('came', '2')], clients: [seen(node)] }),
+    );
+  await coming('a');
+  await coming('b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left', 'client_connected']);
+  await went('b');
+  await went('a');
+  expect((await events()).slice(3)).toEqual(['client_disconnected left']);
+});
+
+test('its node was killed: it goes on at another one, and nobody hears of it', async () => {
+  await came('a');
+  await pass(leaseMs / 2, 'b');
+  await came('b');
+  await pass(leaseMs * 2, 'b');
+  expect((await state.sweep()).deadWorkers).toEqual([]);
+  expect(await viewers()).toBe(1);
+  await went('b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  await expectNothingLeft();
+});
+
+test('its node is there again under the same name before it asks anew, at whichever node', async () => {
+  const again = beat('a');
+  await came('a');
+  await state.heartbeat({ ...again, worker: { ...again.worker, pid: 101 } });
+  expect(await viewers()).toBe(1);
+  await came('b', '2');
+  await went('b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  await expectNothingLeft();
+});
+
+test('its node was killed, and it does not come back: it is lost, once', async () => {
+  await came('a');
+  await state.heartbeat(beat('a', { clients: [client('socket', STREAM, 'a')] }));
+  await pass(leaseMs * 1.5, 'b');
+  // The one with a socket went with it.
+  expect((await state.listClients()).items.map(({ id }) => id)).toEqual(['tv']);
+  expect(await events()).toEqual(['client_connected']);
+  await pass(leaseMs * 1.5, 'b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected lost']);
+  const [, lost] = await state.readEvents();
+  expect(lost?.data).toMatchObject({ clientId: 'tv', ip: '192.0.2.7', labels: '{"group":"news"}' });
+  await pass(leaseMs, 'b');
+  await expectNothingLeft();
+});
+
+test('the node that has it too is dead, though not reaped yet: who says farewell is the last', async () => {
+  await came('a');
+  await came('b');
+  await touch('a');
+  await pass(leaseMs / 2, 'b');
+  // Not through `pass`: nobody reaps.
+  for (let n = 0; n < 10; n++) {
+    await admin.incrby('test-offset', leaseMs / 8);
+    await state.heartbeat(beat('b'));
+  }
+  await went('b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  expect(await viewers()).toBe(0);
+  await pass(leaseMs, 'b');
+  expect(await events()).toHaveLength(2);
+});
+
+test('a node that was taken for dead is back: the viewer it had all the time is told to have come again', async () => {
+  await came('a');
+  await pass(leaseMs * 1.5, 'b');
+  await pass(leaseMs * 1.5, 'b');
+  await state.heartbeat(beat('a', { clients: [seen('a', { username: 'alice' })] }));
+  await touch('a');
+  await went('a');
+  const lostAndBack = ['client_connected', 'client_disconnected lost', 'client_connected'];
+  expect(await events()).toEqual([...lostAndBack, 'client_disconnected left']);
+  const [, , back] = await state.readEvents();
+  expect(back?.data).toMatchObject({ clientId: 'tv', username: 'alice', labels: '{"group":"news"}' });
+});
+
+test('a store that lost its memory is told who is there, and makes no news of it', async () => {
+  await came('a');
+  await came('b');
+  await admin.flushall();
+  await state.putStream(definition(1));
+  for (const node of ['a', 'b']) await state.heartbeat(beat(node));
+  await touch('a');
+  await touch('b');
+  await went('a');
+  expect([await viewers(), await events()]).toEqual([1, []]);
+  await went('b');
+  expect(await events()).toEqual(['client_disconnected left']);
+  await expectNothingLeft();
+});
+
+test('its node ends: it goes on at another one within a lease, or has left', async () => {
+  await came('a');
+  await went('a', { does: 'moves', bytes: 700 });
+  await state.removeWorker('a');
+  expect([await viewers(), await events()]).toEqual([1, ['client_connected']]);
+  await came('b', '2');
+  await pass(leaseMs * 2, 'b');
+  await touch('b');
+  await state.heartbeat(beat('a'));
+  await went('b', { does: 'moves', bytes: 300 });
+  expect(await events()).toEqual(['client_connected']);
+  await pass(leaseMs * 2, 'b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected shutdown']);
+  expect((await state.readEvents())[1]?.data).toMatchObject({ bytes: 1_000 });
+  await expectNothingLeft();
+});
+
+test('the last node ends: there is nowhere to go on', async () => {
+  await state.removeWorker('b');
+  await came('a');
+  await went('a', { does: 'moves' });
+  expect(await events()).toEqual(['client_connected', 'client_disconnected shutdown']);
+  await expectNothingLeft();
+});
+
+test.each(['its record', 'its stream'])('%s is removed: both nodes say so, one is heard', async (what) => {
+  await came('a');
+  await came('b');
+  if (what === 'its stream') await state.removeStream(STREAM);
+  else expect(await state.removeClients([{ streamId: STREAM, clientId: 'tv' }])).toBe(1);
+  expect((await state.listClients()).items).toEqual([]);
+  await went('a');
+  await went('b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  expect((await admin.keys('presence:*')).concat(await admin.keys('worker:*:clients'))).toEqual([]);
+});
+
+test('its record is removed, and its node is dead: it is lost all the same', async () => {
+  await came('a');
+  await state.removeClients([{ streamId: STREAM, clientId: 'tv' }]);
+  await pass(leaseMs * 1.5, 'b');
+  await pass(leaseMs * 1.5, 'b');
+  expect(await events()).toEqual(['client_connected', 'client_disconnected lost']);
+  await pass(leaseMs, 'b');
+  await expectNothingLeft();
+});
+
+test('more happened than one beat holds: records come before what happened', async () => {
+  await touch('a');
+  await state.heartbeat(beat('a', { events: [told('came')] }));
+  expect(await events()).toEqual(['client_connected']);
+  await state.heartbeat(beat('a', { gone: [{ streamId: STREAM, clientId: 'tv' }] }));
+  expect(await viewers()).toBe(0);
+  await state.heartbeat(beat('a', { events: [told('went')] }));
+  expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
+  await expectNothingLeft();
+});
+
+test('who watches two streams is at each by itself; a viewer with a socket needs none of this', async () => {
+  await state.putStream(definition(2));
+  await came('a');
+  const other = { ...told('came'), streamId: idOf(2) };
+  await state.heartbeat(beat('b', { events: [other], clients: [{ ...seen('b'), streamId: idOf(2) }] }));
+  await went('a');
+  expect(await events()).toEqual(['client_connected', 'client_connected', 'client_disconnected left']);
+  expect(await state.getClient('tv')).toMatchObject({ streamId: idOf(2), node: 'b' });
+  await state.heartbeat(beat('a', { clients: [client('socket', STREAM, 'a')] }));
+  expect(await admin.keys('presence:*')).toEqual([`presence:${idOf(2)}:tv`]);
+});
