@@ -27,10 +27,10 @@ export type Handler = (req: IncomingMessage, res: ServerResponse) => void;
 export class HttpServer {
   readonly server: Server;
   /**
-   * Sockets with an answer under way, and what had been written to them before it. Only the sockets are held: their requests
-   * and responses must be free to go.
+   * Sockets with answers under way: how many (requests may be pipelined), and the bytes that had been written before the first.
+   * Only the sockets are held: their requests and responses must be free to go.
    */
-  readonly #answering = new WeakMap<Socket, number>();
+  readonly #answering = new WeakMap<Socket, { count: number; readonly bytesBefore: number }>();
 
   constructor(
     handler: Handler,
@@ -50,15 +50,20 @@ export class HttpServer {
       },
       (req, res) => {
         const { socket } = req;
-        if (!this.#answering.has(socket)) this.#answering.set(socket, socket.bytesWritten);
-        res.once('close', () => this.#answering.delete(socket));
+        const answering = this.#answering.get(socket) ?? { count: 0, bytesBefore: socket.bytesWritten };
+        answering.count += 1;
+        this.#answering.set(socket, answering);
+        res.once('close', () => {
+          answering.count -= 1;
+          if (answering.count === 0) this.#answering.delete(socket);
+        });
         handler(req, res);
       },
     );
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      const before = this.#answering.get(socket);
+      const answering = this.#answering.get(socket);
       // A body that comes too slowly, or is framed wrongly, is told so; an answer that has begun is not written into.
-      const begun = before !== undefined && socket.bytesWritten > before;
+      const begun = answering !== undefined && socket.bytesWritten > answering.bytesBefore;
       if (begun || !socket.writable || error.code === 'ECONNRESET') socket.destroy();
       else socket.end(refusal(statusOf(error.code)), () => socket.destroy());
     });

@@ -78,6 +78,25 @@ test.each([
   expect(JSON.parse(received.slice(received.indexOf('{')))).toMatchObject({ code: 'INVALID_REQUEST' });
 });
 
+test('what is no request, sent behind pipelined ones, is not answered in the middle of a body', async () => {
+  const it = await GatewayUnderTest.start();
+  const socket = connect(Number(new URL(it.url).port), '127.0.0.1');
+  let received = '';
+  socket.on('error', () => {});
+  const heard = new Promise<void>((resolve) => {
+    socket.on('data', (chunk) => {
+      received += chunk;
+      if (received.includes('text/event-stream')) resolve();
+    });
+  });
+  socket.write(['/healthz', '/events'].map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`).join(''));
+  await heard;
+  const closed = new Promise((resolve) => socket.once('close', resolve));
+  socket.write('nonsense\r\n\r\n');
+  await closed;
+  expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 200']);
+});
+
 describe('the prefix', () => {
   test('paths answer with and without it', async () => {
     const it = await GatewayUnderTest.start({ rootPath: '/m3u-proxy' });
