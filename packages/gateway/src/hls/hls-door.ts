@@ -267,9 +267,10 @@ export class HlsDoor {
 
   /** A segment of a ladder's rung tells what its playlist can say of it to the next player. */
   #look({ variants = [] }: StreamDefinition, path: string, { status, contentType, body }: HlsAnswer): void {
-    const rung = variants[variantPath(path)?.index ?? -1];
+    const place = variantPath(path);
+    const rung = place && variants[place.index];
     if (rung && status === 200 && contentType === 'video/mp2t')
-      void this.#seenMedia.note(rung.streamId, body);
+      void this.#seenMedia.note(rung.streamId, place.rest, body);
   }
 
   /** Where players that still ask this node go, since it is about to end; undefined: it is not, or they must stay. */

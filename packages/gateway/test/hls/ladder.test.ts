@@ -117,18 +117,26 @@ test('what a rung turned out to be is told before what its arguments say, and it
   ]);
 });
 
-test('segments that can be read tell what a stream is; what cannot be read is seen another time', async () => {
+test('segments that can be read tell what a stream is; each is looked into once, however many viewers get it', async () => {
   const segment = readFileSync((await makeSample({ seconds: 4, gopSeconds: 1 })).path);
   const media = new SeenMedia();
-  // biome-ignore lint/correctness/useYield: it fails before the first one
-  const gone = async function* (): AsyncGenerator<Buffer> {
-    throw new Error('gone');
-  };
-  await media.note('s', { length: 1, open: gone });
-  await media.note('s', Buffer.from('no stream at all'));
-  expect(media.of('s')).toBeUndefined();
-  await media.note('s', segment);
+  let opened = 0;
+  const body = (bytes: Buffer) => ({
+    length: bytes.length,
+    async *open() {
+      opened += 1;
+      if (bytes.length === 0) throw new Error('gone');
+      yield bytes;
+    },
+  });
+  await media.note('s', '1.ts', body(Buffer.alloc(0)));
+  for (let viewers = 0; viewers < 40; viewers++)
+    await media.note('s', '2.ts', body(Buffer.from('no stream at all')));
+  expect([opened, media.of('s')]).toEqual([2, undefined]);
+  await media.note('s', '3.ts', body(segment));
   expect(media.of('s')).toMatchObject({ codecs: expect.stringMatching(/^avc1\.\w{6},mp4a\.40\.2$/) });
   expect(media.of('s')?.resolution).toMatch(/^\d+x\d+$/);
   expect(media.of('s')?.peakBits).toBeGreaterThan(100_000);
+  for (let number = 4; number < 40; number++) await media.note('s', `${number}.ts`, body(segment));
+  expect(opened).toBe(2 + 8);
 });
