@@ -44,7 +44,8 @@ export class GoingOn {
     // Who presents something is to be checked; who is to be sent elsewhere is sent there.
     if (!viewerAccess.isOpen || query.has('signature') || redirect || isClosing()) return false;
     const definition = definitions.known(streamId);
-    if (!definition || definition.variants) return false;
+    // Ladders answer by themselves, and networks under other names.
+    if (!definition || definition.variants || definition.programme) return false;
     const { own, carried } = splitQuery(query);
     const answer = edge.current(streamId, { path, query: own });
     const ready = answer && readyPlaylist(req, answer, carried);

@@ -80,7 +80,9 @@ test('a viewer of a network can be ended, and is told so', async () => {
 test('the stream of a network is played below /hls, too; what nodes tell each other of it is not for players', async () => {
   const { it, asked } = await stage();
   expect(await (await it.get(`/hls/${ID}/playlist.m3u8`)).text()).toBe(PLAYLIST);
-  expect((await it.get(`/hls/${ID}/status.json`)).status).toBe(404);
+  // The name that nodes know it by is none of a player's, also where it was just answered.
+  for (const path of ['status.json', 'live.m3u8'])
+    expect([path, (await it.get(`/hls/${ID}/${path}`)).status]).toEqual([path, 404]);
   expect(asked).toEqual(['live.m3u8']);
 });
 
