@@ -84,7 +84,8 @@ export class RateLimits {
     await consume(this.#watch, address);
     this.#watchOfAll?.consume(address).catch((thrown: unknown) => {
       if (!(thrown instanceof RateLimiterRes)) return;
-      void this.#watch?.block(address, Math.ceil(thrown.msBeforeNext / 1_000));
+      // A key at its very end has 0 ms left, and who is blocked for 0 s is blocked for ever.
+      void this.#watch?.block(address, Math.max(1, Math.ceil(thrown.msBeforeNext / 1_000)));
     });
   }
 
