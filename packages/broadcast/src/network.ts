@@ -218,7 +218,10 @@ export class Network implements HlsOrigin {
         // Sources come a little ahead of the time; the programme is over when its time is.
         this.#cancelTimer();
         this.#cancelTimer = this.#clock.after(this.#leftMs(programme, end), () => {
-          if (generation === this.#generation) this.#then(() => this.#onEnded(programme, end));
+          // Another programme may begin among the steps that are before this one.
+          this.#then(async () => {
+            if (generation === this.#generation) await this.#onEnded(programme, end);
+          });
         });
       },
     });

@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Programme } from '@streampool/state';
+import type { StreamSpec, Tap, TapSink } from '@streampool/streaming';
+import { pino } from 'pino';
+import { Network } from '../src/network.ts';
+
+let path: string;
+beforeEach(async () => {
+  path = await mkdtemp(join(tmpdir(), 'network-'));
+});
+afterEach(() => rm(path, { recursive: true, force: true }));
+
+const spec = { id: 'one' } as StreamSpec;
+const programme = (startedAtMs: number): Programme => ({
+  ...{ network: 'one', startedAtMs, seekMs: 0, discontinuity: false, segmentMs: 2_000, listSize: 5 },
+  ...{ recorded: false, callbackUrl: 'http://editor.example/callback' },
+});
+
+test('the end of a programme that another one has followed meanwhile is none of the other’s', async () => {
+  const sinks: TapSink[] = [];
+  const firstTap = Promise.withResolvers<Tap>();
+  const told: unknown[] = [];
+  const timers: (() => void)[] = [];
+  const tap = { close() {} };
+  const network = new Network({
+    ...{ spec, programme: programme(1_000), folderOf: () => path, startTimeoutMs: 1_000, keptMs: 1_000 },
+    engine: {
+      tap(_, sink) {
+        sinks.push(sink);
+        return sinks.length === 1 ? firstTap.promise : Promise.resolve(tap);
+      },
+      endPools: async () => {},
+      pools: () => [],
+    },
+    callback: (callback) => told.push(callback),
+    onOver: (over) => told.push(over),
+    log: pino({ level: 'silent' }),
+    clock: {
+      now: () => 0,
+      wallNow: () => 1_000,
+      after(_, run) {
+        timers.push(run);
+        return () => timers.splice(0);
+      },
+    },
+  });
+  while (sinks.length === 0) await new Promise(setImmediate);
+  network.update({ spec, programme: programme(2_000) });
+  // Its end comes behind the step that begins the next one, and before that has been taken.
+  sinks[0]?.ended({ reason: 'failed' });
+  timers.shift()?.();
+  firstTap.resolve(tap);
+  const answer = await network.answer(
+    { path: 'status.json', query: new URLSearchParams() },
+    new AbortController().signal,
+  );
+  expect(JSON.parse(String(answer.body))).toMatchObject({ status: 'starting', startedAtMs: 2_000 });
+  expect([sinks.length, told]).toEqual([2, []]);
+  await network.close();
+});
