@@ -19,7 +19,9 @@ async function stage(config: Partial<GatewayConfig> = {}) {
   const { it, edge } = await edgeStage({
     answer({ path }) {
       asked.push(path);
-      return path === 'live.m3u8' ? playlistAnswer(PLAYLIST, { targetDurationMs: 6_000 }) : mediaAnswer();
+      return path === 'live.m3u8'
+        ? playlistAnswer(PLAYLIST, { targetDurationMs: 6_000, maxAgeMs: 750 })
+        : mediaAnswer();
     },
     ...{ config, options: { webhooks } },
   });
