@@ -90,6 +90,7 @@ describe('requests that are refused', () => {
     ['a file', '/streams', { url: 'file:///etc/passwd' }, 422, 'url', wrongUrl],
     ['rtsp', '/streams', { url: 'rtsp://h/' }, 422, 'url', wrongUrl],
     ['no scheme', '/streams', { url: '/etc/passwd' }, 422, 'url', wrongUrl],
+    ['no host', '/streams', { url: 'http:///h/a.ts' }, 422, 'url', 'is not a valid URL'],
     ['a bad port', '/streams', { url: 'http://h:99999/' }, 422, 'url', 'is not a valid URL'],
     [
       'a line break',

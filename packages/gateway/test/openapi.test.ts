@@ -44,6 +44,10 @@ test('what it says of a request is what is validated', async () => {
     expect.arrayContaining(['url', 'failover_urls', 'headers', 'metadata', 'shared', 'silence_threshold_db']),
   );
   expect(post.responses['422'].description).toBe('VALIDATION_FAILED');
+  expect(post.requestBody.required).toBe(true);
+  const failover = document.paths['/streams/{id}/failover'].post;
+  expect(failover.requestBody.required).toBe(false);
+  expect(document.paths['/streams/{id}'].get.responses['400'].description).toBe('INVALID_REQUEST');
   expect(post.security).toHaveLength(3);
   expect(document.paths['/healthz'].get.security).toEqual([]);
   const [field] = document.paths['/streams/by-metadata'].get.parameters;

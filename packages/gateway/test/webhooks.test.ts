@@ -66,6 +66,9 @@ test('the same URL again changes what is there; secrets are shown once and nowhe
   const first = await json(gateway.send('POST', '/webhooks', body));
   expect(first.secret).toBe('hunter2-hunter2-hunter2');
   expect(first.events).toContain('client_connected');
+  expect((await json(gateway.send('POST', '/webhooks', { ...body, events: [] }))).events).toEqual(
+    first.events,
+  );
   const second = await json(
     gateway.send('POST', '/webhooks', { url, events: ['*'], retry_attempts: 0, metadata: { group: 'news' } }),
   );

@@ -19,6 +19,8 @@ export interface EventWish {
   readonly wanted: (event: ClusterEvent) => boolean;
 }
 
+const EVENTS_LOST = `event: events_lost\ndata: ${JSON.stringify({ reason: 'the place to go on from is not kept any more' })}\n\n`;
+
 /** How long an EventSource waits before it comes back, ms. */
 const RETRY_MS = 2_000;
 
@@ -85,12 +87,12 @@ export class EventStreams {
     wanted: EventWish['wanted'],
     left: AbortSignal,
   ): Promise<void> {
-    let text = lost
-      ? message('events_lost', place, { reason: 'the place to go on from is not kept any more' })
-      : '';
+    // Its place comes behind the events: who is cut off among them has not heard the rest yet.
+    let text = lost ? EVENTS_LOST : '';
     for (const event of events) {
       if (wanted(event)) text += this.#messageOf(event);
     }
+    if (lost) text += `id: ${place}\n\n`;
     if (text === '' || res.write(text)) return;
     const patience = AbortSignal.any([left, AbortSignal.timeout(this.#options.patienceMs)]);
     try {

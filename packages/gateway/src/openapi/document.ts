@@ -27,6 +27,8 @@ const SECURITY: Readonly<Record<Access, readonly Json[]>> = {
 };
 const ANY_ROUTE: readonly ErrorCode[] = ['INTERNAL'];
 const WITH_TOKEN: readonly ErrorCode[] = ['TOKEN_MISSING', 'TOKEN_WRONG', 'SCOPE_MISSING', 'RATE_LIMITED'];
+/** Paths are decoded before anything else: `%ff` is no text. */
+const WITH_PARAMS: readonly ErrorCode[] = ['INVALID_REQUEST'];
 const WITH_INPUT: readonly ErrorCode[] = ['VALIDATION_FAILED'];
 const WITH_BODY: readonly ErrorCode[] = ['INVALID_REQUEST', 'BODY_TOO_LARGE'];
 
@@ -74,7 +76,7 @@ function operation(route: Route, schemas: SchemaCollection): Json {
     parameters: [...parameters(route.params, 'path', schemas), ...parameters(route.query, 'query', schemas)],
     ...(route.body && {
       requestBody: {
-        required: true,
+        required: !route.body.safeParse(undefined).success,
         content: { 'application/json': { schema: schemas.of(route.body, 'input') } },
       },
     }),
@@ -122,6 +124,7 @@ function successes(route: Route, schemas: SchemaCollection): Record<string, Json
 function failures(route: Route): Record<string, Json> {
   const codes: readonly ErrorCode[] = [
     ...(route.access === 'token' ? WITH_TOKEN : []),
+    ...(route.params ? WITH_PARAMS : []),
     ...(route.params || route.query || route.body ? WITH_INPUT : []),
     ...(route.body || route.queryInBody ? WITH_BODY : []),
     ...(route.errors ?? []),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { StreampoolError } from '@streampool/errors';
+import { USUAL_EVENT_TYPES } from '@streampool/events';
 import { redactUrl } from '@streampool/redaction';
 import type { ClusterEvent, EventType, NewWebhook, WebhookRecord } from '@streampool/state';
 import { eventBody, newSecret } from '@streampool/webhooks';
@@ -130,13 +131,15 @@ function idOf(url: string): string {
 }
 
 function toWebhook(id: string, secret: string, body: z.output<typeof webhookBody>): NewWebhook {
+  // PHP writes nothing as `[]`, which the store takes for everything.
+  const events = body.events.length > 0 ? body.events : USUAL_EVENT_TYPES;
   const headers = Object.entries(body.headers).filter(
     (entry): entry is [string, string] => entry[1] !== null,
   );
   return {
     id,
     url: body.url,
-    events: body.events.includes('*') ? [] : ([...new Set(body.events)] as EventType[]),
+    events: body.events.includes('*') ? [] : ([...new Set(events)] as EventType[]),
     headers: Object.fromEntries(headers),
     timeoutMs: Math.round(body.timeout * 1_000),
     retryAttempts: body.retry_attempts,

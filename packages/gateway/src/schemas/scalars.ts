@@ -18,7 +18,8 @@ const NOT_IN_URLS = /[\s\\"<>\p{Cc}]/u;
 function urlProblem(text: string): string | undefined {
   if (NOT_IN_URLS.test(text)) return 'must not contain spaces, quotes, backslashes or control characters';
   if (!/^https?:\/\//i.test(text)) return 'must begin with http:// or https://';
-  return URL.canParse(text) ? undefined : 'is not a valid URL';
+  // `http:///x` would be read as if the path were the host.
+  return /^\w+:\/\/[^/?#]/.test(text) && URL.canParse(text) ? undefined : 'is not a valid URL';
 }
 
 /** An address of a source: kept byte for byte, since providers sign theirs. */
