@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import type { DeliveryClock } from './delivery-clock.ts';
 import type { MeasuredViewer } from './drill/index.ts';
 import type { DetachReason, StreamSpec, ViewerRequest, ViewerSnapshot } from './engine-api.ts';
-import type { PoolEvents } from './pool.ts';
+import type { PoolEvents } from './pool-options.ts';
 import type { Ring } from './ring.ts';
 import { SocketViewer } from './socket-viewer.ts';
 

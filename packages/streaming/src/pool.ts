@@ -1,25 +1,21 @@
 import { randomUUID } from 'node:crypto';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import type { Clock } from './clock.ts';
-import type { DeliveryClock } from './delivery-clock.ts';
 import { type DrillRequest, type MeasuredViewer, PoolDrill, SourceFaults } from './drill/index.ts';
 import type {
   DetachReason,
   FailoverResult,
   PoolSnapshot,
-  PoolState,
-  StreamSpec,
   ViewerRequest,
   ViewerSnapshot,
 } from './engine-api.ts';
-import { Intake, type IntakeOptions } from './intake.ts';
+import { Intake } from './intake.ts';
 import { nextByHand } from './manual-failover.ts';
 import type { StreamNote } from './notes.ts';
+import type { PoolOptions } from './pool-options.ts';
 import { PoolStateMachine } from './pool-state.ts';
 import { PoolViewers } from './pool-viewers.ts';
 import { OwnerFollower } from './relay/owner-follower.ts';
 import type { RemotePlacement } from './relay/ownership.ts';
-import type { PoolPlacement } from './relay/placements.ts';
 import { PoolRelays } from './relay/pool-relays.ts';
 import type { RelayRequest } from './relay/relay-feed.ts';
 import type { LastWord } from './relay/relay-signal.ts';
@@ -27,56 +23,6 @@ import type { SourceProgress } from './source.ts';
 import { PoolTaps } from './tap/pool-taps.ts';
 import type { Tap, TapSink } from './tap/tap.ts';
 import { WaitingRoom } from './waiting-room.ts';
-
-export interface PoolSettings {
-  /** How long a pool runs on without viewers. */
-  readonly sharedStreamTimeoutMs: number;
-  /** A viewer's socket without progress for this long is dropped. */
-  readonly clientTimeoutMs: number;
-  /** From the first viewer's request to the first access point. */
-  readonly streamTimeoutMs: number;
-  /** 0: no limit. */
-  readonly maxViewers: number;
-}
-
-export interface PoolEvents {
-  pool_state: (change: { from: PoolState; to: PoolState; reason: string }) => void;
-  source_switched: (info: { reason: string; gapMs: number; failoverIndex: number }) => void;
-  viewer_attached: (viewer: ViewerSnapshot) => void;
-  viewer_detached: (viewer: ViewerSnapshot & { reason: DetachReason }) => void;
-  viewer_skipped: (info: { clientId: string; bytesSkipped: number }) => void;
-  noted: (note: StreamNote) => void;
-}
-
-export interface PoolOptions {
-  readonly spec: StreamSpec;
-  readonly settings: PoolSettings;
-  readonly clock: Clock;
-  readonly delivery: DeliveryClock;
-  /** Turns for other nodes, whose viewers wait for theirs afterwards. */
-  readonly relayDelivery?: DeliveryClock;
-  /** Where the source is, in a cluster. */
-  readonly placement?: PoolPlacement;
-  /** Everything about the intake but its listeners, which are the pool's. */
-  readonly intake: Omit<IntakeOptions, 'events' | 'clock'>;
-  /** Settles when a previous pool of this stream is really gone: two at once would be two provider connections. */
-  readonly after: Promise<void>;
-  readonly events: PoolEvents;
-  /** Called once, when the pool is final: nobody may join any more. Its source may still be closing. */
-  readonly onFinal: () => void;
-  /** Releases what the sources of this pool share (FFmpeg's input). */
-  readonly closeInput?: () => Promise<void>;
-  /** No source is played here: what they would share is not wanted for now. */
-  readonly idleInput?: () => void;
-  /** Changes the input's URL while FFmpeg reads on. False: that is not possible, and FFmpeg has to be replaced. */
-  readonly switchInput?: (replacement: { reason: string; index: number }) => Promise<boolean>;
-  /** Makes sources look broken, where somebody wants to see what happens. */
-  readonly faults?: SourceFaults;
-  /** The same for what detectors say of an input; of the pool's own sources by default. */
-  readonly drillInput?: { isPossible(): boolean; report(error: StreampoolError): void };
-  /** Which URL the input plays, where that is not the intake's own affair. */
-  readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
-}
 
 /** What other nodes are told when a pool ends. */
 const LAST_WORDS: Partial<Record<DetachReason, LastWord>> = {
@@ -212,11 +158,6 @@ export class Pool {
     return this.#taps.add(sink);
   }
 
-  #onLeave(): void {
-    this.#lastAccess = this.#options.clock.wallNow();
-    this.#checkIdle();
-  }
-
   /** See `OwnerFollower.follow`. A pool that nobody wants ends instead. */
   follow(epoch: number): void {
     const { placement } = this.#options;
@@ -276,39 +217,6 @@ export class Pool {
     return this.#relays.socketViewers.map((socketViewer) => ({ clientId: '', socketViewer }));
   }
 
-  #canServe(queue: WaitingRoom<ViewerRequest> | WaitingRoom<RelayRequest>): boolean {
-    if (!this.#intake.isJoinable) return false;
-    // Whoever asks for a relay may be the one whose bytes these are.
-    return queue !== this.#waitingRelays || this.#options.placement?.relayed !== true;
-  }
-
-  #want(): void {
-    this.#lastAccess = this.#options.clock.wallNow();
-    this.#cancelIdle();
-    this.#wake();
-  }
-
-  #admit<T extends ViewerRequest | RelayRequest>(
-    who: T,
-    queue: WaitingRoom<T>,
-    attach: () => void,
-  ): Promise<void> {
-    this.#want();
-    if (this.#canServe(queue as WaitingRoom<ViewerRequest> | WaitingRoom<RelayRequest>)) {
-      attach();
-      return Promise.resolve();
-    }
-    return queue.wait({
-      who,
-      attach,
-      until: who.res,
-      // A running pool can lose its last access point, and then has no deadline of its own.
-      patienceMs: this.#options.settings.streamTimeoutMs,
-      tooLate: () => this.#startTimeout(),
-      onLeave: () => this.#checkIdle(),
-    });
-  }
-
   /** Ends one viewer of this pool. */
   disconnect(clientId: string): boolean {
     return this.#viewers.disconnect(clientId);
@@ -350,18 +258,6 @@ export class Pool {
     };
   }
 
-  #clusterFigures(): Pick<PoolSnapshot, 'relayed' | 'relays' | 'relayBytesOut' | 'ownerEpoch'> {
-    const { placement } = this.#options;
-    if (!placement) return {};
-    const { relayed, newestEpoch } = placement;
-    return {
-      relayed,
-      relays: this.#relays.size,
-      relayBytesOut: this.#relays.bytes,
-      ...(newestEpoch !== undefined && { ownerEpoch: newestEpoch }),
-    };
-  }
-
   /** What its parts have to say of themselves, for whoever explains gaps afterwards. */
   note(note: StreamNote): void {
     if (!this.#state.isFinal) this.#options.events.noted(note);
@@ -397,6 +293,56 @@ export class Pool {
   /** Those who wait for the first picture. */
   waitingViewers(): ViewerRequest[] {
     return this.#waiting.all().map(({ who }) => who);
+  }
+
+  #clusterFigures(): Pick<PoolSnapshot, 'relayed' | 'relays' | 'relayBytesOut' | 'ownerEpoch'> {
+    const { placement } = this.#options;
+    if (!placement) return {};
+    const { relayed, newestEpoch } = placement;
+    return {
+      relayed,
+      relays: this.#relays.size,
+      relayBytesOut: this.#relays.bytes,
+      ...(newestEpoch !== undefined && { ownerEpoch: newestEpoch }),
+    };
+  }
+
+  #canServe(queue: WaitingRoom<ViewerRequest> | WaitingRoom<RelayRequest>): boolean {
+    if (!this.#intake.isJoinable) return false;
+    // Whoever asks for a relay may be the one whose bytes these are.
+    return queue !== this.#waitingRelays || this.#options.placement?.relayed !== true;
+  }
+
+  #want(): void {
+    this.#lastAccess = this.#options.clock.wallNow();
+    this.#cancelIdle();
+    this.#wake();
+  }
+
+  #admit<T extends ViewerRequest | RelayRequest>(
+    who: T,
+    queue: WaitingRoom<T>,
+    attach: () => void,
+  ): Promise<void> {
+    this.#want();
+    if (this.#canServe(queue as WaitingRoom<ViewerRequest> | WaitingRoom<RelayRequest>)) {
+      attach();
+      return Promise.resolve();
+    }
+    return queue.wait({
+      who,
+      attach,
+      until: who.res,
+      // A running pool can lose its last access point, and then has no deadline of its own.
+      patienceMs: this.#options.settings.streamTimeoutMs,
+      tooLate: () => this.#startTimeout(),
+      onLeave: () => this.#checkIdle(),
+    });
+  }
+
+  #onLeave(): void {
+    this.#lastAccess = this.#options.clock.wallNow();
+    this.#checkIdle();
   }
 
   #wake(): void {
