@@ -5,6 +5,7 @@ import { type AttemptRecord, Candidates } from './choice/candidates.ts';
 import { Failback } from './choice/failback.ts';
 import { Probation } from './choice/probation.ts';
 import { type Verdict, verdictOf } from './choice/verdict.ts';
+import { WayBack } from './choice/way-back.ts';
 import { SourceRun } from './source-run.ts';
 
 /** A source that is being opened while another one plays. */
@@ -41,13 +42,12 @@ export class SourceChain {
   readonly #backoffOfMoves: Backoff;
   readonly #candidates: Candidates;
   readonly #failback: Failback | undefined;
+  readonly #wayBack: WayBack;
   readonly #records = new WeakMap<SourceRun, AttemptRecord>();
   #run: SourceRun | undefined;
   #successor: Successor | undefined;
   #switch: Switch | undefined;
   #index = 0;
-  /** Where to go if the source that has just taken over does not last. */
-  #wayBack: { readonly index: number; readonly untilMs: number; readonly isFailback: boolean } | undefined;
   #wasLive = false;
   /** The current source's bytes go out. */
   #hasTakenOver = false;
@@ -72,7 +72,8 @@ export class SourceChain {
     const { policy, random, clock } = options;
     this.#backoffOfMoves = new Backoff({ ...MOVES, ...(random ? { random } : {}) });
     this.#candidates = new Candidates({ ...options, noted: (note) => options.events.noted?.(note) });
-    const { failbackAfterMs } = policy;
+    const { failbackAfterMs, stableMs } = policy;
+    this.#wayBack = new WayBack({ clock, forMs: stableMs });
     this.#failback =
       failbackAfterMs === undefined
         ? undefined
@@ -224,8 +225,8 @@ export class SourceChain {
       const former = this.#run;
       const { reason, settle } = this.#successor;
       // Back from a primary that has just been gone back to.
-      if (former && this.#wayBackFrom(former)?.isFailback) this.#failback?.failed();
-      this.#wayBack = undefined;
+      if (former && this.#wayBack.from(former.index)?.isFailback) this.#failback?.failed();
+      this.#wayBack.close();
       this.#successor = undefined;
       this.#run = run;
       this.#index = run.index;
@@ -282,7 +283,7 @@ export class SourceChain {
     if (verdict !== 'moved') {
       this.#recordOf(run).lost(error);
       const isHopeless = verdict === 'given up' || !this.#candidates.hasHope;
-      if (isHopeless && !this.#successor && !this.#wayBackFrom(run)) {
+      if (isHopeless && !this.#successor && !this.#wayBack.from(run.index)) {
         this.#giveUp(error);
         return;
       }
@@ -323,14 +324,14 @@ export class SourceChain {
 
   /** After a loss that says something of the source. */
   #goOn(run: SourceRun, error: StreampoolError, verdict: Verdict): void {
-    const wayBack = this.#wayBackFrom(run);
-    this.#wayBack = undefined;
+    const left = this.#wayBack.from(run.index);
+    this.#wayBack.close();
     if (this.#switch?.run === run) this.#settleSwitch(error);
-    if (wayBack?.isFailback) this.#failback?.failed();
+    if (left?.isFailback) this.#failback?.failed();
     // What has played may be asked again once without a pause: at once if its connection was cut, else after the others.
     const isWorthAnother = run.hasData && this.#candidates.failuresOf(run.index) <= 1;
     const pardoned = isWorthAnother && verdict !== 'refused' ? run.index : undefined;
-    if (wayBack) this.#openLater(wayBack.index, 0);
+    if (left) this.#openLater(left.index, 0);
     else if (isWorthAnother && (verdict === 'cut' || verdict === 'process'))
       this.#openLater(run.index, 0, verdict === 'cut');
     // What ails our FFmpeg is nobody else's affair.
@@ -379,10 +380,7 @@ export class SourceChain {
   }
 
   #onStable(run: SourceRun): void {
-    if (this.#wayBack) {
-      this.#wayBack = undefined;
-      this.#failback?.succeeded();
-    }
+    if (this.#wayBack.close()) this.#failback?.succeeded();
     this.#recordOf(run).stable();
   }
 
@@ -390,13 +388,6 @@ export class SourceChain {
     const verdict = this.#candidates.verdict(error);
     this.#finish();
     this.#options.events.failed(verdict);
-  }
-
-  /** Where the source goes that this one has replaced a moment ago, and only for a trial. */
-  #wayBackFrom(run: SourceRun) {
-    const { untilMs, index } = this.#wayBack ?? {};
-    if (untilMs === undefined || index === run.index) return undefined;
-    return this.#options.clock.now() < untilMs ? this.#wayBack : undefined;
   }
 
   /** A switch that was asked for, to a source that can only be opened when the one that plays is closed. */
@@ -411,11 +402,7 @@ export class SourceChain {
     this.#lossReason = reason;
     this.#lostSinceMs = former.lastDataMs;
     this.#switch = { run: undefined, settle };
-    this.#wayBack = {
-      index: former.index,
-      untilMs: this.#options.clock.now() + this.#options.policy.stableMs,
-      isFailback: false,
-    };
+    this.#wayBack.open({ index: former.index, isFailback: false });
     this.#retire(former);
     this.#options.events.lost(error);
     if (!this.#done && !this.#run) this.#openLater(run.index, 0);
@@ -435,14 +422,14 @@ export class SourceChain {
 
   /** False if it is not the time to. */
   async #tryPrimary(): Promise<boolean> {
-    const { policy, choice, clock, events } = this.#options;
+    const { policy, choice, events } = this.#options;
     const isHere = this.#run && this.#hasTakenOver && this.#index !== 0 && choice?.isOurs() !== false;
     if (!isHere || this.#successor || this.#paused || this.#candidates.waitMs(0) > 0) return false;
     const former = this.#index;
     events.noted?.({ type: 'failback_started', index: 0 });
     try {
       await this.#replace({ reason: 'FAILBACK', index: 0, mayBreak: false }, policy.probationMs);
-      this.#wayBack = { index: former, untilMs: clock.now() + policy.stableMs, isFailback: true };
+      this.#wayBack.open({ index: former, isFailback: true });
       return true;
     } catch (error) {
       const code = isStreampoolError(error) ? error.code : 'INTERNAL';
