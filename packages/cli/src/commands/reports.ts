@@ -116,7 +116,13 @@ export const providers: Ask = async (api) => {
   return report(answer, columns, rows, 'No provider has a limit.');
 };
 
-function report<T>(answer: unknown, columns: readonly Column<T>[], rows: readonly T[], none: string): Report {
+/** A table of `rows`; `none`: what is said where there are none. */
+export function report<T>(
+  answer: unknown,
+  columns: readonly Column<T>[],
+  rows: readonly T[],
+  none: string,
+): Report {
   return {
     answer,
     text: (width) => (rows.length === 0 ? none : table(columns, rows, width === undefined ? {} : { width })),

@@ -1,6 +1,6 @@
 import type { AnswerTo } from '../api/typed-paths.ts';
-import { type Column, since, table } from '../output/table.ts';
-import type { Ask } from './reports.ts';
+import { type Column, since } from '../output/table.ts';
+import { type Ask, report } from './reports.ts';
 
 type ShownSession = AnswerTo<'get', '/sessions'>['sessions'][number];
 
@@ -30,9 +30,6 @@ export const sessions: Ask = async (api) => {
     { title: 'PLAYER', cell: (session) => session.user_agent },
   ];
   const byUser = found.toSorted((a, b) => (a.username < b.username ? -1 : a.username > b.username ? 1 : 0));
-  return {
-    answer: { sessions: found, total: found.length, ...(after !== undefined && { next: after }) },
-    text: (width) =>
-      found.length === 0 ? 'No sessions.' : table(columns, byUser, width === undefined ? {} : { width }),
-  };
+  const answer = { sessions: found, total: found.length, ...(after !== undefined && { next: after }) };
+  return report(answer, columns, byUser, 'No sessions.');
 };
