@@ -15,4 +15,7 @@ test('a film that goes from source to source remembers the places of those that 
   expect([former.of('a-1'), former.of('b-9')]).toEqual([1, 9]);
   former.replaced(left('c', 49_995), []);
   expect(['a-1', 'b-4', 'b-5', 'c-0'].map((name) => former.has(name))).toEqual([false, false, true, true]);
+  // What players are watching is remembered whole, however long it is.
+  former.replaced(left('d', 60_000), []);
+  expect(['c-49994', 'd-0'].map((name) => former.has(name))).toEqual([false, true]);
 });

@@ -2,7 +2,7 @@ import type { ReadSegment } from '@streampool/hls';
 
 /** Durations are rounded, by some to tenths. */
 const ROUNDING_MS = 100;
-/** Most names of segments that are remembered, some 200 bytes each: those of the sources that were left last. */
+/** Of names of segments, some 200 bytes each: what is remembered of sources before the one that was left last, with that one. */
 const MOST_PLACES = 50_000;
 
 /** By URL (and range) of a segment, its place in the list: see `Rendition.placeOf`. */
@@ -23,7 +23,9 @@ export class FormerPlaces {
     segments: readonly ReadSegment[],
   ): void {
     const goesOn = isSameFilm(former.segments, segments);
-    const known = [...this.#places, ...former.places].slice(-MOST_PLACES);
+    const older = [...this.#places];
+    const room = Math.max(0, MOST_PLACES - former.places.size);
+    const known = [...older.slice(Math.max(0, older.length - room)), ...former.places];
     this.#places = new Map(known.map(([name, place]) => [name, goesOn ? place : undefined]));
   }
 
