@@ -123,6 +123,49 @@ test('whoever leaves a stream at another node counts as gone, and only of that s
   expect(peers.asked[0]).toBe(`w1 disconnect me ${id}`);
 });
 
+/** A viewer without a socket, which asks those nodes in turn; the state in use here knows of one node only. */
+function asksAllOf(it: GatewayUnderTest, id: string, node: string, ...alsoAt: string[]): void {
+  const getClient = it.state.getClient.bind(it.state);
+  it.state.getClient = async (clientId) => {
+    const record = await getClient(clientId);
+    return record && { ...record, streamId: id, node, segments: 1, alsoAt };
+  };
+}
+
+test('a viewer that asks several nodes in turn is one in lists, and ended at all of them', async () => {
+  const { it, peers, id } = await cluster();
+  await watchingElsewhere(it.state, id, 'w1', 'tv', 'radio');
+  asksAllOf(it, id, NODE_ID, 'w1', 'w2');
+  expect((await it.send('DELETE', '/clients/tv')).status).toBe(200);
+  expect(peers.asked.splice(0)).toEqual(['w1 disconnect tv any', 'w2 disconnect tv any']);
+  it.engine.viewers = () => [
+    {
+      ...{
+        clientId: 'radio',
+        streamId: id,
+        ip: '192.0.2.1',
+        userAgent: 'VLC',
+        connectedAt: 1,
+        lastActive: 2,
+      },
+      ...{ bytes: 5, lagBytes: 0, skips: 0, segments: 3 },
+    },
+  ];
+  it.engine.disconnect = () => true;
+  expect((await json(it.get('/clients'))).clients).toMatchObject([{ client_id: 'radio', node: NODE_ID }]);
+  expect((await it.send('DELETE', '/clients/radio')).status).toBe(200);
+  expect(peers.asked).toEqual([`w1 disconnect radio ${id}`, `w2 disconnect radio ${id}`]);
+});
+
+test('a player without a socket that zaps here is ended at the other node that it asked, on that stream', async () => {
+  const { it, peers, id } = await cluster();
+  const other = await it.define({ url: 'http://provider.example/other.ts', shared: true });
+  await watchingElsewhere(it.state, other, 'w1', 'tv');
+  asksAllOf(it, other, NODE_ID, 'w1');
+  await (await it.get(`/stream/${id}?client_id=tv`)).text();
+  expect(peers.asked).toEqual([`w1 disconnect tv ${other} (has moved)`]);
+});
+
 test('a direct stream counts the viewers of all nodes, whichever is asked', async () => {
   const { it } = await cluster();
   const direct = await it.define({ url: 'http://provider.example/direct.ts' });

@@ -2,6 +2,7 @@ import { StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsRequest } from '@streampool/hls';
 import {
   type DetachReason,
+  type Dismissal,
   type EmitEngineEvent,
   type FailoverResult,
   type PoolSnapshot,
@@ -161,7 +162,7 @@ export class HlsEdge implements StreamCarrier {
     return this.audience.waiting(streamId);
   }
 
-  disconnect(clientId: string, how: { readonly hasMoved?: boolean } = {}): boolean {
+  disconnect(clientId: string, how: Dismissal = {}): boolean {
     return this.audience.disconnect(clientId, how);
   }
 

@@ -1,5 +1,6 @@
 import type {
   DetachReason,
+  Dismissal,
   EngineEvents,
   FailoverResult,
   PoolSnapshot,
@@ -25,7 +26,7 @@ export interface StreamCarrier {
   /** Who waits for the first answer: no viewers yet, but somebody who wants the stream. */
   waiting?(streamId: string): ViewerIdentity[];
   /** Ends the viewer of that id, as `StreamEngineApi.disconnect`. False if it is not here. */
-  disconnect(clientId: string, how?: { readonly hasMoved?: boolean }): boolean;
+  disconnect(clientId: string, how?: Dismissal): boolean;
   /** Ends what plays a stream, and its viewers; with how many it had. */
   stop(streamId: string, reason: DetachReason): Promise<number>;
   /** Undefined where it plays nothing of the stream by itself. @throws StreampoolError as `StreamEngineApi.failover` does */

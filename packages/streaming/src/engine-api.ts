@@ -131,6 +131,14 @@ export interface ViewerSnapshot {
   readonly segments?: number;
 }
 
+/** How a viewer is ended. */
+export interface Dismissal {
+  /** It watches something else by its own doing, and may come back at once. */
+  readonly hasMoved?: boolean;
+  /** One without a socket is ended on this stream only: it may be here on its next one already. */
+  readonly streamId?: string;
+}
+
 export type DetachReason = 'left' | 'stuck' | 'stopped' | 'failed' | 'ended' | 'kicked' | 'shutdown';
 
 /** What happened in the data plane, as it happens. Listeners cannot break the engine or each other. */
@@ -176,8 +184,8 @@ export interface StreamEngineApi {
   watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void>;
   /** Ends the pool and its viewers. Resolves with the number of viewers it had once the source is gone. */
   stop(streamId: string): Promise<number>;
-  /** Ends one viewer. `hasMoved`: it watches something else by its own doing, and may come back at once. False if it is not here. */
-  disconnect(clientId: string, how?: { readonly hasMoved?: boolean }): boolean;
+  /** Ends one viewer. False if it is not here. */
+  disconnect(clientId: string, how?: Dismissal): boolean;
   /**
    * Changes over to another source, made ready beside the one that plays; resolves when its pictures go out.
    * `index`: 0 is the primary URL, n the n-th failover URL; the next one by default.

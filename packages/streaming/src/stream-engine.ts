@@ -18,6 +18,7 @@ import {
   measureGaps,
 } from './drill/index.ts';
 import type {
+  Dismissal,
   EngineEvents,
   FailoverResult,
   PoolSnapshot,
@@ -253,7 +254,7 @@ export class StreamEngine implements StreamEngineApi {
     ]);
   }
 
-  disconnect(clientId: string, how: { readonly hasMoved?: boolean } = {}): boolean {
+  disconnect(clientId: string, how: Dismissal = {}): boolean {
     let found = this.#direct.disconnect(clientId);
     for (const pool of this.#allPools()) found = pool.disconnect(clientId) || found;
     for (const carrier of this.#carriers) found = carrier.disconnect(clientId, how) || found;

@@ -70,7 +70,8 @@ export class ControlDoor {
       const query = new URLSearchParams(asked.query);
       const streamId = query.get('stream');
       const isMeant = streamId === null || engine.viewers(streamId).some((it) => it.clientId === clientId);
-      const found = isMeant && engine.disconnect(clientId, { hasMoved: query.has('moved') });
+      const how = { hasMoved: query.has('moved'), ...(streamId !== null && { streamId }) };
+      const found = isMeant && engine.disconnect(clientId, how);
       log.info({ clientId, node, found }, 'another node ends a viewer');
       return { found };
     }

@@ -1,4 +1,4 @@
-import type { ClusterState } from '@streampool/state';
+import type { ClientRecord, ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import { LADDER_LABEL } from '../hls/ladder.ts';
 import type { Peers } from '../options.ts';
@@ -26,28 +26,32 @@ export class Endings {
   }
 
   /**
-   * Ends a viewer; with a `streamId`, only if that is what it watches. Undefined: there is none. `confirmed`: its socket
-   * is closed; else its node did not answer, and only the record is gone.
+   * Ends a viewer, at all nodes that it asks; with a `streamId`, only if that is what it watches. Undefined: there is none.
+   * `confirmed`: its socket is closed; else a node of it did not answer, and only the record is gone.
    */
   async viewer(clientId: string, streamId?: string): Promise<{ confirmed: boolean } | undefined> {
-    const { state, engine, nodeId, peers } = this.#options;
-    const here = engine
-      .viewers(streamId)
-      .filter((viewer) => viewer.clientId === clientId)
-      .map((viewer) => ({ streamId: viewer.streamId, clientId }));
+    const { state, engine, peers } = this.#options;
+    const viewers = engine.viewers(streamId).filter((viewer) => viewer.clientId === clientId);
+    const here = viewers.map((viewer) => ({ streamId: viewer.streamId, clientId }));
     // One that still waits for its first picture is not among the viewers.
     if ((streamId === undefined || here.length > 0) && engine.disconnect(clientId)) {
+      // One without a socket would go on at the others that it asks.
+      const isEverywhere = peers && viewers.some(({ segments }) => segments !== undefined);
+      const record = isEverywhere && (await state.getClient(clientId).catch(() => undefined));
+      if (record && (streamId ?? record.streamId) === record.streamId)
+        await this.#disconnectAt(this.#otherNodes(record), record);
       // The record would follow with the next beat; until then it would be counted where nothing plays here any more.
       await state.removeClients(here).catch(() => {});
       return { confirmed: true };
     }
     if (!peers) return undefined;
     const record = await state.getClient(clientId);
-    if (!record || record.node === nodeId) return undefined;
+    const nodes = record ? this.#otherNodes(record) : [];
+    if (!record || nodes.length === 0) return undefined;
     if (streamId !== undefined && record.streamId !== streamId) return undefined;
-    const found = await peers.disconnect(record.node, clientId, streamId);
+    const found = await Promise.all(nodes.map((node) => peers.disconnect(node, clientId, streamId)));
     await state.removeClients([{ streamId: record.streamId, clientId }]);
-    return { confirmed: found !== undefined };
+    return { confirmed: !found.includes(undefined) };
   }
 
   /**
@@ -56,11 +60,24 @@ export class Endings {
    * stream: one player of HLS comes through any node with each of its requests. Never rejects.
    */
   async elsewhere(clientId: string, { unless }: { unless?: string } = {}): Promise<void> {
-    const { state, nodeId, peers } = this.#options;
+    const { state, peers } = this.#options;
     if (!peers) return;
     const record = await state.getClient(clientId).catch(() => undefined);
-    if (!record || record.node === nodeId || record.streamId === unless) return;
-    await peers.disconnect(record.node, clientId, record.streamId, { hasMoved: true });
+    if (!record || record.streamId === unless) return;
+    await this.#disconnectAt(this.#otherNodes(record), record, { hasMoved: true });
+  }
+
+  /** Where else than here a viewer is by its record. */
+  #otherNodes({ node, alsoAt = [] }: ClientRecord): string[] {
+    return [node, ...alsoAt].filter((one) => one !== this.#options.nodeId);
+  }
+
+  async #disconnectAt(
+    nodes: readonly string[],
+    { id, streamId }: ClientRecord,
+    how?: { readonly hasMoved?: boolean },
+  ): Promise<void> {
+    await Promise.all(nodes.map((node) => this.#options.peers?.disconnect(node, id, streamId, how)));
   }
 
   /**

@@ -66,11 +66,15 @@ export class LiveView {
     const stored = await this.#pages({ after, limit }, (query) =>
       this.#options.state.listClients({ ...query, ...(streamId !== undefined && { streamId }) }),
     );
-    const others = stored.items.filter((client) => client.node !== this.#options.nodeId);
-    // On the first page only: the engine has no cursor, and shows each of its viewers once.
-    const here = after === undefined ? this.#options.engine.viewers(streamId) : [];
+    const here = this.#options.engine.viewers(streamId).map((viewer) => this.#clientOf(viewer));
+    // One without a socket may be here and at the node that answered it last.
+    const shown = new Set(here.map(placeOf));
+    const others = stored.items.filter(
+      (client) => client.node !== this.#options.nodeId && !shown.has(placeOf(client)),
+    );
     return {
-      items: [...here.map((viewer) => this.#clientOf(viewer)), ...others],
+      // On the first page only: the engine has no cursor, and shows each of its viewers once.
+      items: [...(after === undefined ? here : []), ...others],
       ...(stored.next !== undefined && { next: stored.next }),
     };
   }
@@ -79,7 +83,8 @@ export class LiveView {
     const here = this.#options.engine.viewers().find((viewer) => viewer.clientId === id);
     if (here) return this.#clientOf(here);
     const record = await this.#options.state.getClient(id);
-    return record?.node === this.#options.nodeId ? undefined : record;
+    const isOver = record?.node === this.#options.nodeId && record.alsoAt === undefined;
+    return isOver ? undefined : record;
   }
 
   #join(records: readonly StreamRecord[]): LiveStream[] {
@@ -140,6 +145,10 @@ export class LiveView {
     } while (next !== undefined && items.length < most);
     return { items, ...(next !== undefined && { next }) };
   }
+}
+
+function placeOf({ streamId, id }: ClientRecord): string {
+  return `${streamId}:${id}`;
 }
 
 /** A stream has several pools where viewers per pool are limited: shown as one, the first with the sums of all. */

@@ -2,6 +2,7 @@ import { StreampoolError } from '@streampool/errors';
 import type {
   Clock,
   DetachReason,
+  Dismissal,
   EmitEngineEvent,
   ViewerIdentity,
   ViewerSnapshot,
@@ -185,19 +186,21 @@ export class HlsAudience {
   }
 
   /**
-   * Ends the viewer of that id on every stream: it is told so when it asks again. `hasMoved`: it watches something else, maybe at
+   * Ends the viewer of that id (on every stream, if none is given): it is told so when it asks again. `hasMoved`: it watches something else, maybe at
    * another node, so that whoever asks for the entry is zapping back. False if it is not here.
    */
-  disconnect(clientId: string, { hasMoved = false }: { readonly hasMoved?: boolean } = {}): boolean {
-    const found = [...this.#streams.values()].flatMap((presences) => presences.get(clientId) ?? []);
+  disconnect(clientId: string, { hasMoved = false, streamId }: Dismissal = {}): boolean {
+    const found = [...this.#streams.values()]
+      .flatMap((presences) => presences.get(clientId) ?? [])
+      .filter(({ viewer }) => streamId === undefined || viewer.streamId === streamId);
     for (const presence of found) this.#leave(presence, hasMoved ? 'moved' : 'kicked');
     return found.length > 0;
   }
 
-  /** It watches that stream at another node from now on. */
+  /** It watches that stream at another node from now on, since this one ends. */
   leave(streamId: string, clientId: string): void {
     const presence = this.#streams.get(streamId)?.get(clientId);
-    if (presence) this.#leave(presence, 'left');
+    if (presence) this.#leave(presence, 'shutdown');
   }
 
   /** A player that chose its id begins to watch this stream: it has left what it watched before. */

@@ -84,6 +84,18 @@ test('whoever has zapped away through another node may zap back at once, by the 
   expect(events).toEqual(['viewer_attached a', 'viewer_detached a left', 'viewer_attached a']);
 });
 
+test('whoever has zapped away through another node is here on its next stream already, and stays', () => {
+  const { events, audience, poll } = stage();
+  poll();
+  poll(viewer({ streamId: 'next' }));
+  expect(audience.disconnect('a', { hasMoved: true, streamId: 's' })).toBe(true);
+  expect([audience.count('s'), audience.count('next')]).toEqual([0, 1]);
+  expect(events.at(-1)).toBe('viewer_detached a left');
+  // This node ends: its player is sent to another one.
+  audience.leave('next', 'a');
+  expect(events.at(-1)).toBe('viewer_detached a shutdown');
+});
+
 test('the end of a stream ends its viewers, and they may come again', () => {
   const { events, audience, poll } = stage();
   poll();
