@@ -1,6 +1,8 @@
 import { ClusterStage } from '../cluster/cluster-stage.ts';
-import { describeApi, type Site, TOKEN } from './api.contract.ts';
+import { describeApi } from './api.contract.ts';
 import { describeEditor } from './editor.contract.ts';
+import { type Site, TOKEN } from './site-client.ts';
+import { describeWatching } from './watching.contract.ts';
 
 const stage = new ClusterStage();
 beforeAll(() =>
@@ -15,4 +17,5 @@ const site = (): Site => ({
   hls: (directory) => stage.provider.hls(directory, stage.sample),
 });
 describeApi('a cluster', site);
+describeWatching('a cluster', site);
 describeEditor('a cluster', site);

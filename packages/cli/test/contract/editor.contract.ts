@@ -1,68 +1,26 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { Player, waitFor } from '@streampool/testkit';
+import { waitFor } from '@streampool/testkit';
 import { TestReceiver } from '../../../webhooks/test/receiver.ts';
-import { type Site, TOKEN } from './api.contract.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
-type Json = any;
+import { type Json, type Site, SiteClient } from './site-client.ts';
 
 /** What an editor of playlists asks (docs/m3u-editor.md) beyond what other clients do, in the words in which it asks. */
 export function describeEditor(name: string, site: () => Site): void {
   describe(`what an editor asks ${name}`, () => {
-    const closing: (() => unknown)[] = [];
-    let turn = 0;
-    const gateway = (): string => site().gateways[turn++ % site().gateways.length]!.url;
+    const client = new SiteClient(site);
+    const { gateway, url: live, watch, resolver, closeLater, close } = client;
+    afterEach(close);
+
     const ask = async (
       method: string,
       path: string,
       body?: unknown,
     ): Promise<{ status: number; body: Json }> => {
-      const response = await fetch(gateway() + path, {
-        method,
-        headers: { 'X-API-Token': TOKEN, 'Content-Type': 'application/json', Accept: 'application/json' },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      return { status: response.status, body: await response.json() };
+      const { status, body: answer } = await client.call(method, path, body, { Accept: 'application/json' });
+      return { status, body: answer };
     };
-    const create = async (body: object, path = '/streams'): Promise<string> => {
-      const answer = await ask('POST', path, body);
-      expect(answer).toMatchObject({ status: 200 });
-      return answer.body.stream_id;
-    };
-    const live = (path: string): string => {
-      site().live(path);
-      return site().provider.url(path);
-    };
-    const watch = async (id: string, query = ''): Promise<Player> => {
-      const player = new Player(`${gateway()}/stream/${id}${query}`);
-      closing.push(() => player.close());
-      await player.waitForMedia(0.2);
-      return player;
-    };
+    const create = async (body: Record<string, unknown>, path?: string): Promise<string> =>
+      (await client.create(body, path)).stream_id;
     const streamIn = async (id: string): Promise<Json> =>
       (await ask('GET', '/streams')).body.streams.find((stream: Json) => stream.stream_id === id);
-    /** Names the next source; keeps what it was asked. */
-    const resolver = async (next: string | null): Promise<{ url: string; asked: Json[] }> => {
-      const asked: Json[] = [];
-      const server = createServer((req, res) => {
-        let text = '';
-        req.on('data', (chunk) => {
-          text += chunk;
-        });
-        req.on('end', () => {
-          asked.push(JSON.parse(text));
-          res.end(JSON.stringify({ next_url: next }));
-        });
-      }).listen(0, '127.0.0.1');
-      closing.push(() => server.close());
-      await new Promise((resolve) => server.once('listening', resolve));
-      return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/resolve`, asked };
-    };
-
-    afterEach(async () => {
-      await Promise.all(closing.splice(0).map((close) => close()));
-    });
 
     test('to change the source of a direct stream, with an empty list for a body: its resolver says to which', async () => {
       const { url, asked } = await resolver(live('/editor-2.ts'));
@@ -100,7 +58,7 @@ export function describeEditor(name: string, site: () => Site): void {
 
     test('to be told of streams by its own labels, to their end', async () => {
       const receiver = await TestReceiver.start();
-      closing.push(() => receiver.close());
+      closeLater(() => receiver.close());
       const metadata = { provider_profile_id: 3, playlist_uuid: 'told' };
       const id = await create({ url: live('/editor-told.ts'), metadata });
       const events = ['client_connected', 'client_disconnected', 'stream_started', 'stream_stopped'];

@@ -1,6 +1,8 @@
 import { Stage } from '../e2e/stage.ts';
-import { describeApi, type Site, TOKEN } from './api.contract.ts';
+import { describeApi } from './api.contract.ts';
 import { describeEditor } from './editor.contract.ts';
+import { type Site, TOKEN } from './site-client.ts';
+import { describeWatching } from './watching.contract.ts';
 
 const stage = new Stage();
 beforeAll(() =>
@@ -16,4 +18,5 @@ const site = (): Site => ({
   hls: (directory) => stage.provider.hls(directory, stage.sample),
 });
 describeApi('one node', site);
+describeWatching('one node', site);
 describeEditor('one node', site);
