@@ -91,7 +91,7 @@ export const SECURITY_SETTINGS = {
     env: 'RATE_LIMIT_WATCH',
     group: 'Access',
     about:
-      'Viewers that begin to watch, per address: that of a reverse proxy which is not in TRUSTED_PROXIES is one for all of them',
+      'Viewers that begin to watch, per address, at all gateways together where there is a Redis; the address of a reverse proxy which is not in TRUSTED_PROXIES is one for all that come through it',
     type: rate,
     default: '12000/1m',
   }),
