@@ -1,4 +1,5 @@
-import { type ClusterState, RedisClusterState, SqliteClusterState } from '@streampool/state';
+import { type ClusterState, SqliteClusterState } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import { SharedHealth, systemClock } from '@streampool/streaming';
 import { RedisServer, waitFor } from '@streampool/testkit';
 

@@ -75,8 +75,6 @@ export function allRoutes(services: Services): Route[] {
 export function gatewayApp(services: Services, log: Logger): Express {
   const { config, metrics, version, tokens, limits } = services;
   const routes = allRoutes(services);
-  const document = openApiDocument(routes, { version, rootPath: config.rootPath });
-
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -115,19 +113,29 @@ export function gatewayApp(services: Services, log: Logger): Express {
     bodyLimitBytes: config.bodyLimitBytes,
   });
   app.use(router);
-  const page = docsPage(document);
+  const document = once(() => openApiDocument(routes, { version, rootPath: config.rootPath }));
+  const page = once(() => docsPage(document()));
   app.get('/openapi.json', (_req, res) => {
-    res.json(document);
+    res.json(document());
   });
   app.get('/docs', (_req, res) => {
     res.setHeader('Content-Security-Policy', DOCS_SECURITY_POLICY);
-    res.type('html').send(page);
+    res.type('html').send(page());
   });
   app.use(() => {
     throw new StreampoolError('NOT_FOUND', 'There is nothing at this path');
   });
   app.use(errorHandler);
   return app;
+}
+
+/** Made when somebody asks for it for the first time: most servers are never asked what their API is. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly it: T } | undefined;
+  return () => {
+    made ??= { it: make() };
+    return made.it;
+  };
 }
 
 function queryOf(req: express.Request): URLSearchParams {

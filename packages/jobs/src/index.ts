@@ -5,10 +5,8 @@ export { type Action, plan, type ReapPolicy } from './reaper/plan.ts';
 export { Reaper, type ReaperOptions } from './reaper/reaper.ts';
 export { InProcessScheduler, type InProcessSchedulerOptions } from './scheduler/in-process-scheduler.ts';
 export type { OnRun } from './scheduler/job-runner.ts';
-export { QueueScheduler, type QueueSchedulerOptions } from './scheduler/queue-scheduler.ts';
 export type { EveryOptions, Job, JobFigures, Scheduler } from './scheduler/scheduler.ts';
 export { InProcessTasks, type InProcessTasksOptions } from './tasks/in-process-tasks.ts';
-export { QueueTasks, type QueueTasksOptions } from './tasks/queue-tasks.ts';
 export {
   type Attempt,
   pauseAfter,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { lookup } from 'node:dns';
 import { type AddressGuard, guardedLookup } from '@streampool/upstream';
-import { RequestError, Server } from 'proxy-chain';
+import type { Server } from 'proxy-chain';
 
 /**
  * The way out of the programs: a proxy (RFC 9110 §9.3.6) on loopback that connects to what the guard allows, judged by the
@@ -20,6 +20,8 @@ export class GuardedProxy {
   }
 
   static async listen(guard: AddressGuard): Promise<GuardedProxy> {
+    // Few servers ever look at a page; the others need not load it.
+    const { RequestError, Server } = await import('proxy-chain');
     const secret = randomBytes(24).toString('base64url');
     const server = new Server({
       host: '127.0.0.1',

@@ -1,6 +1,8 @@
 import { EventFeed } from '@streampool/events';
-import { InProcessTasks, QueueTasks, type TaskHandler, type TaskQueue } from '@streampool/jobs';
-import { type ClusterState, type NewWebhook, RedisClusterState, SqliteClusterState } from '@streampool/state';
+import { InProcessTasks, type TaskHandler, type TaskQueue } from '@streampool/jobs';
+import { QueueTasks } from '@streampool/jobs/queue';
+import { type ClusterState, type NewWebhook, SqliteClusterState } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import { RedisServer } from '@streampool/testkit';
 import { HttpUpstreamClient } from '@streampool/upstream';
 import { pino } from 'pino';

@@ -1,13 +1,8 @@
 /** A node of the sessions bench: a process of its own with its own connection to the store. Takes orders over IPC, and ends with it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { DatabaseSync } from 'node:sqlite';
-import {
-  type ClusterState,
-  openSqliteState,
-  RedisClusterState,
-  type SessionTouch,
-  TouchGroups,
-} from '@streampool/state';
+import { type ClusterState, openSqliteState, type SessionTouch, TouchGroups } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import { Histogram, type Percentiles } from '../measure/histogram.ts';
 
 export type StoreKind = 'redis' | 'sqlite';

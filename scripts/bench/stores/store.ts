@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ClusterState, openSqliteState, RedisClusterState } from '@streampool/state';
+import { type ClusterState, openSqliteState } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import { RedisServer } from '@streampool/testkit';
 
 /** How long what is to expire lives, ms: longer than it takes to write it, short enough to wait for. */

@@ -10,14 +10,10 @@ import {
   type NodeDoor,
   streamSpec,
 } from '@streampool/gateway';
-import {
-  InProcessScheduler,
-  ProcessReaper,
-  QueueScheduler,
-  Reaper,
-  removeEndedWorkers,
-} from '@streampool/jobs';
-import { type ClusterState, RedisClusterState, RememberingState } from '@streampool/state';
+import { InProcessScheduler, ProcessReaper, Reaper, removeEndedWorkers } from '@streampool/jobs';
+import type * as Queues from '@streampool/jobs/queue';
+import { type ClusterState, RememberingState } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import { type Ownership, systemClock } from '@streampool/streaming';
 import {
   Admission,
@@ -93,6 +89,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
   const prefix = config.redisKeyPrefix;
   const { leaseMs } = expiry(config);
   const meters = new NodeMeters();
+  // Gateways do no jobs.
+  const queues = role === 'worker' ? await import('@streampool/jobs/queue') : undefined;
   const tracer = await nodeTracer(config, { node: nodeId, role, version });
   // Opened first, closed last: closing is traced, too.
   teardown.add('tracer', () => tracer.close());
@@ -213,9 +211,8 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     ownership = new WorkerOwnership({ worker: records, state, leaseMs });
   }
   jobs =
-    role === 'worker'
-      ? runJobs({ ...options, state, host, teardown, meters, webhooks, networks: plane.networks })
-      : undefined;
+    queues &&
+    runJobs({ ...options, queues, state, host, teardown, meters, webhooks, networks: plane.networks });
 
   // The gateway stops taking requests first, and has closed when the engine has ended the viewers.
   teardown.add('gateway', async () => {
@@ -224,7 +221,7 @@ async function open(options: NodeOptions, teardown: Teardown): Promise<Omit<Runn
     await closed;
   });
   await records.start();
-  if (role === 'worker') webhooks.serve({ url: redisUrl, prefix });
+  if (queues) webhooks.serve((tasks) => new queues.QueueTasks({ ...tasks, url: redisUrl, prefix }));
   const leaving = new Leaving({
     log,
     noticeMs: config.shutdownNoticeMs ?? (role === 'gateway' ? GATEWAY_NOTICE_MS : 0),
@@ -267,6 +264,7 @@ function redirects({
 /** One run per interval in the whole cluster reaps records; each worker looks after its host's processes, which nobody else can see. */
 function runJobs(
   options: NodeOptions & {
+    queues: typeof Queues;
     state: ClusterState;
     host: string;
     teardown: Teardown;
@@ -275,9 +273,14 @@ function runJobs(
     networks: NetworkKeeper;
   },
 ): JobsReport {
-  const { config, cluster, log, state, host, teardown, meters, webhooks, networks } = options;
+  const { config, cluster, queues, log, state, host, teardown, meters, webhooks, networks } = options;
   const onRun = meters.jobs.observe;
-  const queue = new QueueScheduler({ url: cluster.redisUrl, prefix: config.redisKeyPrefix, log, onRun });
+  const queue = new queues.QueueScheduler({
+    url: cluster.redisUrl,
+    prefix: config.redisKeyPrefix,
+    log,
+    onRun,
+  });
   meters.jobs.watchQueues(async () =>
     (await Promise.all([queue.queueSizes(), webhooks.queueSizes()])).flat(),
   );

@@ -1,4 +1,4 @@
-import { redisPlace } from '@streampool/state';
+import { redisPlace } from '@streampool/state/redis';
 import { Redis } from 'ioredis';
 
 /** The longest a request waits for being counted, ms; then it is counted by this node alone. */

@@ -35,7 +35,7 @@ export interface ServeOptions {
 export async function serveCommand(options: ServeOptions, role: Role = SERVE): Promise<number> {
   const loaded = loadConfig({ env: process.env, directory: process.cwd(), overrides: options.overrides });
   const { config } = loaded;
-  const { log, flush } = processLog(config);
+  const { log, flush } = await processLog(config);
   process.on('exit', flush);
 
   const { promise: exitCode, resolve: exit } = Promise.withResolvers<number>();

@@ -1,6 +1,7 @@
 import { EventFeed } from '@streampool/events';
 import { type QueueSizes, WebhookMeter } from '@streampool/gateway';
-import { InProcessTasks, QueueTasks, type Task, type TaskHandler, type TaskQueue } from '@streampool/jobs';
+import { InProcessTasks, type Task, type TaskQueue } from '@streampool/jobs';
+import type { QueueTasks, QueueTasksOptions } from '@streampool/jobs/queue';
 import type { ClusterState } from '@streampool/state';
 import { HttpUpstreamClient } from '@streampool/upstream';
 import { type Callback, Deliverer, type Delivery, Dispatcher, WebhookSender } from '@streampool/webhooks';
@@ -15,6 +16,8 @@ const CALLBACK_ATTEMPTS = 5;
 /** For so long, and so often, a queue that is away is waited for. */
 const QUEUE_ATTEMPTS = 150;
 const QUEUE_RETRY_MS = 2_000;
+
+export type SharedQueueOptions = Pick<QueueTasksOptions<Delivery>, 'name' | 'log' | 'handle'>;
 
 export interface WebhooksOptions {
   readonly config: Config;
@@ -31,8 +34,11 @@ export interface Webhooks {
   readonly events: EventFeed;
   readonly sender: WebhookSender;
   readonly meter: WebhookMeter;
-  /** Begins to deliver, and to hand events on when it is this process's turn: on every node that does jobs. */
-  serve(queue?: { readonly url: string; readonly prefix: string }): void;
+  /**
+   * Begins to deliver, and to hand events on when it is this process's turn: on every node that does jobs. The nodes of a
+   * cluster share a queue, which is made with what it is given.
+   */
+  serve(sharedQueue?: (options: SharedQueueOptions) => QueueTasks<Delivery>): void;
   /** How many deliveries the queue of the cluster holds, by what they are at; nothing where there is none. Rejects while Redis is away. */
   queueSizes(): Promise<QueueSizes[]>;
   /** Tells somebody something, by the same deliveries: from `serve` on. The same id is told once. */
@@ -50,6 +56,7 @@ export function openWebhooks(options: WebhooksOptions): Webhooks {
   const steps: (() => Promise<void>)[] = [];
   const closing = new AbortController();
   let queue: TaskQueue<Delivery> | undefined;
+  let shared: QueueTasks<Delivery> | undefined;
   teardown.add('webhooks', async () => {
     closing.abort();
     for (const close of steps) await close();
@@ -71,9 +78,10 @@ export function openWebhooks(options: WebhooksOptions): Webhooks {
     events,
     sender,
     meter,
-    serve(place) {
-      const deliverer = new Deliverer({ state, sender, log, onOutcome: meter.observe });
-      const tasks = queueFor(deliverer.attempt, log, place);
+    serve(sharedQueue) {
+      const { attempt: handle } = new Deliverer({ state, sender, log, onOutcome: meter.observe });
+      shared = sharedQueue?.({ name: QUEUE, log, handle });
+      const tasks = shared ?? new InProcessTasks({ handle });
       queue = tasks;
       const dispatcher = new Dispatcher({ state, feed: events, queue: tasks, log, node: nodeId });
       meter.watch(() => ({ ...dispatcher.figures(), ...tasks.figures() }));
@@ -84,19 +92,11 @@ export function openWebhooks(options: WebhooksOptions): Webhooks {
       dispatcher.start();
     },
     async queueSizes() {
-      return queue instanceof QueueTasks ? [{ queue: QUEUE, sizes: await queue.sizes() }] : [];
+      return shared ? [{ queue: QUEUE, sizes: await shared.sizes() }] : [];
     },
     tell(id, callback) {
       const task = { id, data: { id, callback }, attempts: CALLBACK_ATTEMPTS };
       void addWithPatience(task);
     },
   };
-}
-
-function queueFor(
-  handle: TaskHandler<Delivery>,
-  log: Logger,
-  place: { readonly url: string; readonly prefix: string } | undefined,
-): TaskQueue<Delivery> {
-  return place ? new QueueTasks({ name: QUEUE, ...place, log, handle }) : new InProcessTasks({ handle });
 }

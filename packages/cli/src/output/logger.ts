@@ -1,7 +1,6 @@
 import { loggable } from '@streampool/gateway';
 import { redactText } from '@streampool/redaction';
 import { type DestinationStream, destination, type Logger, pino } from 'pino';
-import pretty from 'pino-pretty';
 import type { Config } from '../config/settings.ts';
 
 /** A reader of the log that stalls must not hold up the pictures: beyond this, lines are dropped. */
@@ -14,9 +13,10 @@ export interface ProcessLog {
 }
 
 /** The log of the process, on stderr: stdout is for what the command has to say. */
-export function processLog(config: Pick<Config, 'logLevel' | 'logFormat'>): ProcessLog {
+export async function processLog(config: Pick<Config, 'logLevel' | 'logFormat'>): Promise<ProcessLog> {
   const asText = config.logFormat === 'text' || (config.logFormat === 'auto' && process.stderr.isTTY);
   if (asText) {
+    const { default: pretty } = await import('pino-pretty');
     const stream = pretty({
       destination: 2,
       sync: true,

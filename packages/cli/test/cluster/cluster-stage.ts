@@ -1,4 +1,5 @@
-import { RedisClusterState, type StreamRecord } from '@streampool/state';
+import type { StreamRecord } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import {
   Cluster,
   type ClusterNode,

@@ -1,4 +1,4 @@
-import { RedisClusterState } from '@streampool/state';
+import { RedisClusterState } from '@streampool/state/redis';
 import {
   api,
   createStream,

@@ -1,5 +1,5 @@
 import { redactText } from '@streampool/redaction';
-import { redisPlace } from '@streampool/state';
+import { redisPlace } from '@streampool/state/redis';
 import { type ConnectionOptions, Queue, Worker } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';

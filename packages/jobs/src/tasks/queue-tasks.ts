@@ -1,6 +1,6 @@
 import { StreampoolError } from '@streampool/errors';
 import { redactText } from '@streampool/redaction';
-import { redisPlace } from '@streampool/state';
+import { redisPlace } from '@streampool/state/redis';
 import { type ConnectionOptions, type Job, Queue, Worker } from 'bullmq';
 import type { RedisOptions } from 'ioredis';
 import type { Logger } from 'pino';

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RedisServer } from '@streampool/testkit';
 import { pino } from 'pino';
-import { QueueTasks, type TaskHandler } from '../../src/index.ts';
+import type { TaskHandler } from '../../src/index.ts';
+import { QueueTasks } from '../../src/queue.ts';
 
 let server: RedisServer;
 const nodes: QueueTasks<string>[] = [];

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { RedisServer } from '@streampool/testkit';
 import fc from 'fast-check';
 import { Redis } from 'ioredis';
-import { RedisClusterState } from '../../src/redis.ts';
 import { loadScripts } from '../../src/redis/scripts.ts';
+import { RedisClusterState } from '../../src/redis.ts';
 import { beat, client, definition, idOf, worker } from '../contract/records.ts';
 
 let server: RedisServer;

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { RedisServer } from '@streampool/testkit';
 import { Redis } from 'ioredis';
-import { type ClientRecord, type Presence, RedisClusterState } from '../../src/index.ts';
+import type { ClientRecord, Presence } from '../../src/index.ts';
+import { RedisClusterState } from '../../src/redis.ts';
 import { beat, client, definition, idOf } from '../contract/records.ts';
 
 const leaseMs = 10_000;
