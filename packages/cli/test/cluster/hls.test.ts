@@ -81,6 +81,17 @@ function expectPartsGoOn(reader: HlsReader): void {
   expect(lost).toBeLessThanOrEqual(2);
 }
 
+/** What was told of the viewers of a stream, by their number: in which order they came and went. */
+async function comings(streamId: string): Promise<Record<string, string[]>> {
+  const told: Record<string, string[]> = {};
+  for (const { type, data } of await stage.state.readEvents({ streamId })) {
+    if (type !== 'client_connected' && type !== 'client_disconnected') continue;
+    const number = String(data.clientId).slice(streamId.length + 1);
+    told[number] = [...(told[number] ?? []), type];
+  }
+  return told;
+}
+
 const ownersOf = (): Promise<ClusterNode[]> =>
   Promise.all(kinds.map(({ stream }) => stage.ownerOf(stream.id)));
 
@@ -139,4 +150,9 @@ test('a worker that is drained hands its HLS streams over, and has left when it 
   for (const { all } of kinds) await expectGoodPicture(all);
   expectPartsGoOn(readers.at(-1)!);
   expect(readers.at(-1)!.report().parts).toBeGreaterThan(parts);
+  // Who asked both gateways in turn came and went once, whatever owners did meanwhile; the others have not gone.
+  const [came, cameAndWent] = [['client_connected'], ['client_connected', 'client_disconnected']];
+  await stage.waitForRecord(pool!.stream.id, { viewers: 0 });
+  expect(await comings(pool!.stream.id)).toEqual({ 0: cameAndWent, 1: cameAndWent, 2: cameAndWent });
+  expect(await comings(kinds.at(-1)!.stream.id)).toEqual({ 0: came, 1: came, 2: came });
 });

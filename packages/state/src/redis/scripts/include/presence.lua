@@ -35,7 +35,8 @@ local function lost_data(stream, client, about, now)
   local row = redis.call('HMGET', client_key(stream, client), 'ip', 'username', 'bytes', 'skips')
   return cjson.encode({
     clientId = client, reason = 'lost', ip = row[1] or nil, username = row[2] or nil, labels = labels_of(stream),
-    bytes = tonumber(row[3] or 0), skips = tonumber(row[4] or 0), durationMs = about.since and now - about.since or 0,
+    -- Where nodes have said farewell, the record may have the figures of one of those.
+    bytes = about.bytes and 0 or tonumber(row[3] or 0), skips = tonumber(row[4] or 0), durationMs = about.since and now - about.since or 0,
   })
 end
 
