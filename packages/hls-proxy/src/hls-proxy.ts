@@ -180,8 +180,10 @@ export class HlsProxy implements HlsOrigin {
   }
 
   async #answerPlaylist(rendition: Rendition, request: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
-    const awaited = awaitedBy(request.query);
-    if (awaited && rendition.isKnown) await this.#blockingReload.waitFor(rendition, awaited, signal);
+    const canBlock = rendition.timeline.list?.canBlockReload === true;
+    const awaited = awaitedBy(request.query, { canBlock });
+    if (awaited && rendition.isKnown)
+      await this.#blockingReload.waitFor(rendition, awaited, signal, request.resume?.mediaSequence);
     else if (rendition.freshForMs(this.#sources.current) > 0) this.#statistics.count('playlist', 'hit');
     else await this.#freshen(rendition, request, signal);
     const { timeline, isMultivariant } = rendition;

@@ -325,6 +325,13 @@ test('low latency: parts, hints and blocking reloads', async () => {
   const delta = await text('playlist.m3u8', { query: '_HLS_msn=11&_HLS_skip=YES' });
   expect(delta).toContain('#EXT-X-PART:');
   expect(await get('playlist.m3u8')).toMatchObject({ progress: { mediaSequence: expect.any(Number) } });
+  // Too far ahead is no wait without an end (§6.2.5.2), unless the node that asks has seen it at another owner.
+  const far = { query: '_HLS_msn=15&_HLS_part=0' };
+  const refused = expect.objectContaining({ code: 'INVALID_REQUEST', status: 400 });
+  await expect(get('playlist.m3u8', far)).rejects.toEqual(refused);
+  await expect(get('playlist.m3u8', { query: '_HLS_part=0' })).rejects.toEqual(refused);
+  const known = { mediaSequence: 13, discontinuitySequence: 0 };
+  expect(await get('playlist.m3u8', { ...far, resume: known })).toMatchObject({ status: 200 });
   const skipping = await text('playlist.m3u8', { query: '_HLS_skip=YES' });
   expect(skipping).toContain('#EXT-X-SKIP:SKIPPED-SEGMENTS=1\n');
   expect(numberIn(skipping, 'EXT-X-MEDIA-SEQUENCE')).toBe(9);
