@@ -84,14 +84,18 @@ export class ProgrammeFolder {
     this.#listSize = segments;
   }
 
-  /** Numbers grow by one, but may leap where a programme says so: what was listed before then leaves the playlist. */
+  /**
+   * Numbers grow by one, but may leap where a programme says so: what was listed before then leaves the playlist, of recordings
+   * only where numbers go back, since those files are written anew.
+   */
   async add(segment: FolderSegment, bytes: Buffer, targetDurationS: number): Promise<void> {
     const last = this.lastNumber;
     await writeFile(join(this.path, segmentName(segment.number)), bytes, { mode: 0o644 });
     this.#bytes += bytes.length;
     this.#targetDurationS = Math.max(this.#targetDurationS, targetDurationS);
     const leaps = last !== undefined && segment.number !== last + 1;
-    if (leaps && !this.#keepsAll) this.#leave(this.#segments.length);
+    const goesBack = last !== undefined && segment.number <= last;
+    if (goesBack || (leaps && !this.#keepsAll)) this.#leave(this.#segments.length);
     this.#segments.push(segment);
     if (this.#keepsAll) return this.#writePlaylist({ ended: false });
     this.#leave(Math.max(0, this.#segments.length - this.#listSize));

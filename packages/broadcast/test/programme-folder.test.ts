@@ -46,6 +46,12 @@ test('a recording that was over before this process is still shown, and none of 
   expect(await lines()).toEqual(['#EXT-X-MEDIA-SEQUENCE:0', 'live000000.ts', 'live000007.ts']);
 });
 
+test('a recording whose numbers begin again lists none that is written over', async () => {
+  const folder = await open(true);
+  await add(folder, 0, 1, 0);
+  expect(await lines()).toEqual(['#EXT-X-MEDIA-SEQUENCE:0', 'live000000.ts']);
+});
+
 test('a channel has no end, and lists what is new', async () => {
   const folder = await open(false);
   await add(folder, 0, 1, 2);
