@@ -39,9 +39,9 @@ const FIRST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 500;
 /** A node that has not asked for this long has no viewers of the stream any more; ms. */
 const NODE_SILENCE_MS = 15_000;
-/** What a new owner may take to answer the first time beyond what a source may; ms. */
+/** How much longer than a source a new owner may take to answer the first time; ms. */
 const HAND_OVER_GRACE_MS = 2_000;
-/** For so long at most a playlist of this node's own origin is given out without asking it: many players ask in such a time. */
+/** A playlist of this node's own origin is given out again for this long without asking it: many players ask meanwhile; ms. */
 const RECENT_MS = 50;
 const MOST_RECENT = 64;
 const ENTRY: HlsRequest = { path: 'playlist.m3u8', query: new URLSearchParams() };

@@ -62,7 +62,8 @@ const HEADER = '#EXTM3U';
 /**
  * Rewrites every URI of an HLS playlist (multivariant or media, RFC 8216 §4). All other bytes stay as they are: unknown
  * tags, byte ranges, line ends. Relative references, also those to the root and without a scheme, are resolved
- * against `baseUrl`; variables (EXT-X-DEFINE) are filled in, and keep a value only where something else refers to them. `data:` URIs are left (but not as playlists), and so are the names of DRM keys.
+ * against `baseUrl`; variables (EXT-X-DEFINE) are filled in, and keep a value only where something else refers to them.
+ * `data:` URIs are left (but not as playlists), and so are the names of DRM keys.
  *
  * Control characters are taken out, and so is what makes an attribute list with URIs ambiguous.
  * A byte order mark and blank lines before the header are taken off and a missing header is added, since FFmpeg insists.
@@ -100,7 +101,7 @@ export function rewritePlaylist(text: string, options: RewriteOptions): string {
   return withoutUnusedValues(rewritten);
 }
 
-/** Values of variables are hosts and passwords of providers as a rule: players are told only those that something is still made of. */
+/** The values of variables are usually providers' hosts and passwords: players are told only those that are still referred to. */
 function withoutUnusedValues(text: string): string {
   if (!text.includes('#EXT-X-DEFINE:')) return text;
   const used = new Set(Array.from(text.matchAll(VARIABLE), ([, name]) => name));

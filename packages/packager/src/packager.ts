@@ -23,7 +23,7 @@ import { MediaWallClock } from './window/wall-clock.ts';
 const SEGMENT_TYPE = 'video/mp2t';
 /** How long a segment may become before it is known how long segments are, at least, ms. */
 const FIRST_LIMIT_MS = 6_000;
-/** Of the time that a start may take: the first playlist is not held back for longer, since players and nodes give up then. */
+/** How much of the time that a start may take the first playlist is held back at most: after it players and nodes give up. */
 const HELD_BACK_FOR = 0.9;
 /** Of the newest, in memory: what players at the live end ask for. */
 const HOT_SEGMENTS = 6;
@@ -91,8 +91,8 @@ export class Packager implements HlsOrigin {
       segmentMs,
       partMs,
       limitMs: () => this.#limitMs,
-      // Somebody waits for the first playlist. The first segment alone: players count three back from the end, whatever their length;
-      // and also of what the ring held, since FFmpeg's first keyframes are set for that.
+      // Somebody waits for the first playlist: its first segment is a short one. No further one is, since players begin three
+      // segments from the end, however short. What the ring held begins likewise: FFmpeg's first keyframes are set for that.
       hurried: () =>
         this.#pending
           ? this.#pending.length === 0

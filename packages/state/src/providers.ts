@@ -97,9 +97,15 @@ export interface ProviderState {
   /** With its slots; connections go on uncounted. False if it did not exist. */
   removeProvider(providerId: string): Promise<boolean>;
 
-  /** One step: what has expired goes, then the slot is taken if there is one. Granted again to a lease that has it, and for a provider that is not known. */
+  /**
+   * One step: what has expired goes, then the slot is taken if there is one. Granted again to a lease that has it, and for a
+   * provider that is not known.
+   */
   takeSlot(request: SlotRequest): Promise<SlotAnswer>;
-  /** When `lease` is given back it goes to its heir at once, so that nobody comes between. False if it is promised to another, or is not taken. */
+  /**
+   * When `lease` is given back it goes to its heir at once, so that nobody comes between. False if it is promised to another, or
+   * is not taken.
+   */
   promiseSlot(promise: SlotPromise): Promise<boolean>;
   /** Idempotent; a promise to what is given back is void. */
   releaseSlots(slots: readonly { readonly providerId: string; readonly lease: string }[]): Promise<void>;

@@ -33,7 +33,10 @@ export interface StreamCarrier {
   failover(streamId: string, index?: number): Promise<FailoverResult | undefined>;
   /** The stream is owned under this epoch now. Idempotent. */
   follow(streamId: string, epoch: number): void;
-  /** Another node is, or is to become, the owner of the stream: the pools of this engine have been handed over by now. @throws StreampoolError why it did not work */
+  /**
+   * Another node is, or is to become, the owner of the stream: the pools of this engine have been handed over by now.
+   * @throws StreampoolError why it did not work
+   */
   handOver(streamId: string, place: RemotePlacement): Promise<void>;
   /** Idempotent. */
   close(): Promise<void>;

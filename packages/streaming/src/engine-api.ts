@@ -175,11 +175,12 @@ export interface FailoverResult {
   readonly url?: string;
 }
 
-/** What the gateway (and later a relay) may ask of the data plane. */
+/** What the rest of a node may ask of its data plane. */
 export interface StreamEngineApi {
   /**
    * Plays the stream to this viewer. Resolves once the response head has been written.
-   * @throws StreampoolError before anything was written: UPSTREAM_*, FFMPEG_*, STREAM_FAILED, STREAM_START_TIMEOUT, CAPACITY_EXHAUSTED, SHUTTING_DOWN
+   * @throws StreampoolError before anything was written: UPSTREAM_*, FFMPEG_*, STREAM_FAILED, STREAM_START_TIMEOUT,
+   * CAPACITY_EXHAUSTED, SHUTTING_DOWN
    */
   watch(spec: StreamSpec, viewer: ViewerRequest): Promise<void>;
   /** Ends the pool and its viewers. Resolves with the number of viewers it had once the source is gone. */

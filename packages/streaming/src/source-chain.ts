@@ -99,8 +99,8 @@ export class SourceChain {
   }
 
   /**
-   * Holds back what plays. A successor is not held: nothing of it goes out, and each time that it could read on the one that
-   * plays would be ahead of it again, so that it would never take over.
+   * Holds back what plays. A successor is not held back: nothing of it goes out yet, and if it could read only when the one that
+   * plays does, that one would always be ahead, and it would never take over.
    */
   pause(): void {
     this.#paused = true;
@@ -176,7 +176,7 @@ export class SourceChain {
     if (this.#run === run) this.#holdIfPaused();
   }
 
-  /** What has become the one that plays while that was held back. */
+  /** For a run that has become the one that plays while what plays is held back. */
   #holdIfPaused(): void {
     if (this.#paused) this.#run?.pause();
   }

@@ -36,8 +36,9 @@ interface Offer {
 }
 
 /**
- * Empties a worker that takes nothing new any more: it hands every stream that it plays over to another worker (whose pictures take the place of its own, see `StreamEngine.handOver`), and waits until other nodes have changed over and
- * its own viewers have left. Viewers of direct streams, and those whose sockets are here, can only be waited for.
+ * Empties a worker that takes nothing new any more: it hands every stream that it plays over to another worker (whose pictures
+ * take the place of its own, see `StreamEngine.handOver`), and waits until other nodes have changed over and its own viewers
+ * have left. Viewers of direct streams, and those whose sockets are here, can only be waited for.
  */
 export class Drain {
   readonly #options: DrainOptions;

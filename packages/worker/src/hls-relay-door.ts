@@ -33,7 +33,7 @@ const PATH = /^\/internal\/hls\/([^/?#]+)\/([^?#]+)(?:\?(.*))?$/s;
 const SIGN_OF_LIFE_MS = 1_000;
 /** A node that takes nothing for this long is gone; ms. */
 const STUCK_MS = 10_000;
-/** A segment that is handed on is one of some seconds. */
+/** More than what is handed on can be: a segment of some seconds. */
 const MOST_BYTES = 32 * 1024 * 1024;
 
 /**
@@ -41,8 +41,8 @@ const MOST_BYTES = 32 * 1024 * 1024;
  * what is theirs alone. The request may say how far the stream had come, and which owner the asking node saw die; a
  * free stream is claimed. What only nodes tell each other is in headers (`WIRE`).
  *
- * `PUT` of the same: that node has it of a former owner, as an answer with its headers, for the players of all nodes. 204: they
- * will have it, 409: it comes too late.
+ * `PUT` to the same address: the other node gives what it has from a former owner, as an answer with its headers, for the players
+ * of all nodes. 204: they will have it; 409: it comes too late.
  */
 export class HlsRelayDoor {
   readonly #options: HlsRelayDoorOptions;

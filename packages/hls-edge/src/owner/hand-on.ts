@@ -30,7 +30,7 @@ export class HandOn {
     this.#options = options;
   }
 
-  /** False: that owner does not know of it, and what is here has to be listed in front of its own here. */
+  /** Resolves when that owner has it. False: it has not, so that what is here has to be put in front of its list here. */
   async to(place: RemotePlacement, request: HlsRequest): Promise<boolean> {
     if (!isPlaylistPath(request.path)) return true;
     const key = playlistKey(request);
@@ -39,7 +39,7 @@ export class HandOn {
     const given = this.#given.get(key);
     if (given?.to === to) return given.done;
     const former = this.#options.known.ofAnother(request, place.deposes === undefined ? source : undefined);
-    // To whoever is the owner by now it was given before.
+    // Whoever is the owner by now was given it before.
     if (!former) return given?.done ?? true;
     const done = this.#give(place, request, former);
     this.#given.set(key, { to, done });

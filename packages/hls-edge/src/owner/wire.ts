@@ -8,7 +8,7 @@ export const WIRE = {
   maxAge: 'x-hls-max-age',
   targetDuration: 'x-hls-target-duration',
   progress: 'x-hls-progress',
-  /** Of a playlist: nothing is to be put in front of it, since the owner has done that. */
+  /** Of a playlist: the owner has put in front of it all that is to be there. */
   whole: 'x-hls-whole',
   /** Further headers of the answer, as JSON. */
   headers: 'x-hls-headers',

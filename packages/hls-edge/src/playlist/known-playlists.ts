@@ -31,7 +31,7 @@ export interface Noted {
 
 /** The source of what other nodes have handed on. */
 const HANDED_ON = Symbol('handed on');
-/** A new owner's list is so long at most while something may still come to be in front of it. */
+/** Something may still be put in front of a new owner's list while that has no more segments than this. */
 const YOUNG_SEGMENTS = 3;
 /** A stream has a playlist per variant and rendition, each perhaps in a few spellings. */
 const MOST_PLAYLISTS = 64;
@@ -78,8 +78,8 @@ export class KnownPlaylists {
   }
 
   /**
-   * Players of another node know this of a former owner: it comes to be in front of what `source` makes here. False: nothing of
-   * it does, since it comes too late; where something is in front already, it stays.
+   * Players of another node know this from a former owner: it is put in front of what `source` makes here. False: it comes too
+   * late for that. What is in front already stays.
    */
   inherit(request: HlsRequest, answer: HlsAnswer, source: unknown): boolean {
     const key = playlistKey(request);
@@ -91,7 +91,7 @@ export class KnownPlaylists {
     if (known && known.source === source) {
       if (known.front) return true;
       if (!ours || ours.length > YOUNG_SEGMENTS) return false;
-      // Who has been answered sees the list begin earlier, once: better than each time that it asks another node.
+      // Players that were answered before see the list begin earlier, once: better than each time that they ask another node.
       this.#known.set(key, { ...known, front: theirs });
       return true;
     }

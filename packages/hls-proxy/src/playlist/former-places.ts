@@ -14,7 +14,7 @@ export type Places = ReadonlyMap<string, number>;
  * if that has the film cut in the same way.
  */
 export class FormerPlaces {
-  /** Undefined: the place is known, but there is nothing that could go on there. */
+  /** By name. Undefined: it had a place, but players cannot go on there at the source that plays now. */
   #places = new Map<string, number | undefined>();
 
   /** The list was that of one source, and is another's now. */

@@ -92,7 +92,10 @@ function writeTail(lines: string[], tail: readonly string[], last: Listed | unde
   for (const line of [...(hasKeys ? [] : last.segment.keys), ...tail]) lines.push(withVector(line, next));
 }
 
-/** A key without an IV is used with the segment's number (RFC 8216 §5.2): with the provider's, which players do not know where it is not ours. */
+/**
+ * A key without an IV is used with the segment's number (RFC 8216 §5.2). The provider has used its own number, which players cannot
+ * know where ours is another one.
+ */
 function needsVector({ segment, number, sequence }: Listed): boolean {
   return number !== sequence && segment.keys.some(isWithoutVector);
 }

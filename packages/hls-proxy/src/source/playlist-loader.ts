@@ -46,7 +46,7 @@ const MOST_BYTES = 8 * 1024 * 1024;
 /** Of all playlists of a stream that are kept. */
 const MOST_KEPT = 32 * 1024 * 1024;
 const MOST_PLAYLISTS = 128;
-/** So long a reload is waited for at the least, however short the segments are. */
+/** A reload is waited for at least this long, however short the segments are; ms. */
 const LEAST_RELOAD_MS = 2_000;
 /** What cannot change, or is only asked for once by each player. */
 const LASTING_MS = 10 * 60_000;

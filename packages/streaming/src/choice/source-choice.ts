@@ -17,7 +17,10 @@ export interface SourceChoice {
   isOurs(): boolean;
   /** With credentials; of sources that were named later, which nobody else knows. */
   urlOf(index: number): string | undefined;
-  /** Somebody who is asked for the next source, after an error or by an operator's wish. Undefined: he does not know. Never rejects, and has a deadline. */
+  /**
+   * Asks somebody else for the next source, after an error or at an operator's wish. Resolves to undefined where none is known.
+   * Never rejects, and has a deadline. Absent: there is nobody to ask.
+   */
   readonly resolve?:
     | ((lost: { index: number; error?: StreampoolError }) => Promise<Resolved | undefined>)
     | undefined;

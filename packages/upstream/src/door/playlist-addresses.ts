@@ -29,7 +29,10 @@ export class PlaylistAddresses {
     return size;
   }
 
-  /** Notes one version of a playlist. `name` is the same for all its versions, `from` the URL that answered. Returns the function that assigns ids. */
+  /**
+   * Notes one version of a playlist. `name` is the same for all its versions, `from` the URL that answered. Returns the function
+   * that assigns ids.
+   */
   version(name: string, from: string): (url: string, role: string) => string {
     const entries = new Map<string, DoorEntry>();
     const older = this.#playlists.get(name) ?? [];
