@@ -19,6 +19,7 @@ export {
 } from './slots/slot-keeper.ts';
 export { SlotPeers, type SlotPeersOptions } from './slots/slot-peers.ts';
 export { ViewerPlacement, type ViewerPlacementOptions } from './viewer-placement.ts';
-export { Worker, type WorkerFigures } from './worker.ts';
+export { Worker } from './worker.ts';
+export type { WorkerFigures } from './worker-figures.ts';
 export type { WorkerHooks, WorkerOptions } from './worker-options.ts';
 export { WorkerOwnership, type WorkerOwnershipOptions } from './worker-ownership.ts';
