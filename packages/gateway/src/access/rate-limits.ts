@@ -76,8 +76,9 @@ export class RateLimits {
   }
 
   /**
-   * A player does not wait for Redis: it is counted there behind its back, and whoever is found to be over the limit of all
-   * gateways is refused here from then on. @throws StreampoolError RATE_LIMITED
+   * A player does not wait for Redis: it is counted there meanwhile, and whoever is found to be over the limit of all gateways
+   * is refused here from the next time on.
+   * @throws StreampoolError RATE_LIMITED
    */
   async watch(address: string): Promise<void> {
     if (isLocal(address)) return;

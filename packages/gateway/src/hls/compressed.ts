@@ -25,7 +25,7 @@ export async function compressed(body: Buffer): Promise<Buffer> {
   return entry.packed;
 }
 
-/** The same, where it is there by now. */
+/** The same, if it was made for somebody before. */
 export function compressedBefore(body: Buffer): Buffer | undefined {
   return known.get(body)?.packed;
 }

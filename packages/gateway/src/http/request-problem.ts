@@ -31,7 +31,7 @@ function reasonOf(issue: z.core.$ZodIssue): string {
   return boundOf(issue) ?? issue.message;
 }
 
-/** A number out of its range: what a schema says of its type ("must be a number") would be no help there, and is all that it says. */
+/** Of a number that is out of its range. Schemas have one message, which is about the type ("must be a number"): no help there. */
 function boundOf(issue: z.core.$ZodIssue): string | undefined {
   if (issue.code !== 'too_small' && issue.code !== 'too_big') return undefined;
   if (issue.origin !== 'number' && issue.origin !== 'int') return undefined;

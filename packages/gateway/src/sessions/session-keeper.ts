@@ -111,7 +111,7 @@ export class SessionKeeper {
     });
   }
 
-  /** As {@link SessionKeeper.touch}, where that asks nobody. False: it may have to be asked for. */
+  /** As {@link SessionKeeper.touch}, where that has nobody to ask. False: ask that. */
   goesOn({ clientId, username }: ViewerIdentity, streamId: string): boolean {
     if (username === undefined || this.#closed) return true;
     const attendance = this.#attendances.get(keyOf(streamId, clientId));
