@@ -108,9 +108,8 @@ export class ProgramResolver implements PageResolver {
     try {
       const plain = cookies && this.#options.openCookies(cookies);
       jar = plain ? await cookieFile(name, plain, page) : undefined;
-      this.#proxy ??= GuardedProxy.listen(guard);
       const program = PROGRAMS[name];
-      const proxy = (await this.#proxy).url;
+      const proxy = (await this.#guardedProxy(guard)).url;
       const result = await runToEnd({
         program: file,
         args: program.args({
@@ -142,6 +141,17 @@ export class ProgramResolver implements PageResolver {
       this.#running -= 1;
       await jar?.remove();
     }
+  }
+
+  /** The one for all programs; one that could not be opened (no descriptor was left) is tried again. */
+  #guardedProxy(guard: AddressGuard): Promise<GuardedProxy> {
+    if (this.#proxy) return this.#proxy;
+    const proxy = GuardedProxy.listen(guard);
+    this.#proxy = proxy;
+    proxy.catch(() => {
+      if (this.#proxy === proxy) this.#proxy = undefined;
+    });
+    return proxy;
   }
 }
 

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AddressGuard, type UpstreamTarget } from '@streampool/upstream';
+import { GuardedProxy } from '../src/guarded-proxy.ts';
 import { ProgramResolver } from '../src/index.ts';
 
 const MASTER = `#EXTM3U
@@ -239,4 +240,17 @@ describe('the programs themselves', () => {
     },
     60_000,
   );
+});
+
+test('a way out that could not be opened once is opened for the next page', async () => {
+  answer({ url: 'https://cdn.example/live.m3u8' });
+  const { listen } = GuardedProxy;
+  GuardedProxy.listen = () => Promise.reject(new Error('EMFILE'));
+  const wanted = page({ name: 'streamlink', args: 'best' });
+  try {
+    await expect(resolver.resolve(wanted)).rejects.toThrow('EMFILE');
+  } finally {
+    GuardedProxy.listen = listen;
+  }
+  await expect(resolver.resolve(wanted)).resolves.toMatchObject({ url: 'https://cdn.example/live.m3u8' });
 });
