@@ -61,7 +61,7 @@ export class EdgeCache {
 
   /** A {@link GrowingBody} is counted as it grows (see `grew`). */
   put(key: string, answer: HlsAnswer): void {
-    this.delete(key);
+    this.#letGo(key);
     const { body, maxAgeMs } = answer;
     const bytes = Buffer.isBuffer(body) ? body.length : body instanceof GrowingBody ? body.bytes : 0;
     this.#entries.set(key, { answer, freshUntilMs: this.#options.now() + maxAgeMs, bytes });
@@ -74,10 +74,7 @@ export class EdgeCache {
     if (entry?.answer.body !== body) return;
     entry.bytes += bytes;
     this.#bytes += bytes;
-    if (entry.bytes > this.#options.budgetBytes * LARGEST_PART) {
-      this.delete(key);
-      body.release();
-    }
+    if (entry.bytes > this.#options.budgetBytes * LARGEST_PART) this.#letGo(key);
     this.#makeRoom();
   }
 
@@ -90,13 +87,26 @@ export class EdgeCache {
 
   /** All whose key begins with this. */
   deleteAll(prefix: string): void {
-    for (const key of [...this.#entries.keys()]) if (key.startsWith(prefix)) this.delete(key);
+    for (const key of [...this.#entries.keys()]) if (key.startsWith(prefix)) this.#letGo(key);
   }
 
+  /** What is complete goes first: what still comes in is being read, and others who want it would ask for it once more. */
   #makeRoom(): void {
-    for (const key of this.#entries.keys()) {
-      if (this.#bytes <= this.#options.budgetBytes) return;
-      this.delete(key);
-    }
+    for (const spared of [isComingIn, () => false])
+      for (const [key, { answer }] of this.#entries) {
+        if (this.#bytes <= this.#options.budgetBytes) return;
+        if (!spared(answer)) this.#letGo(key);
+      }
   }
+
+  /** Whoever reads it reads on. Nobody counts its bytes any more, so that what still comes in must not be kept whole. */
+  #letGo(key: string): void {
+    const answer = this.#entries.get(key)?.answer;
+    this.delete(key);
+    if (answer && isComingIn(answer)) (answer.body as GrowingBody).release();
+  }
+}
+
+function isComingIn({ body }: HlsAnswer): boolean {
+  return body instanceof GrowingBody && !body.isComplete && !body.hasFailed;
 }

@@ -58,3 +58,33 @@ test('what has broken off is never given out, and is not whole', async () => {
   expect(cache.get('a', { stale: true })).toBeUndefined();
   expect(cache.bytes).toBe(0);
 });
+
+test('what still comes in makes room last, and is not kept whole where nobody counts it any more', async () => {
+  const { cache } = cacheOf(1_000);
+  const growing = (key: string): GrowingBody => {
+    const body: GrowingBody = new GrowingBody({ onGrow: (bytes) => cache.grew(key, body, bytes) });
+    cache.put(key, answer(body));
+    return body;
+  };
+  const segment = growing('segment');
+  await segment.push(Buffer.alloc(200));
+  const reading = segment.open();
+  expect((await reading.next()).value).toHaveLength(200);
+  for (const key of ['a', 'b', 'c', 'd']) cache.put(key, answer(Buffer.alloc(250)));
+  expect(['segment', 'a', 'd'].map((key) => cache.get(key) !== undefined)).toEqual([true, false, true]);
+  const others = ['e', 'f', 'g', 'h'].map(growing);
+  for (const other of others) await other.push(Buffer.alloc(240));
+  expect(cache.get('segment')).toBeUndefined();
+  expect(cache.bytes).toBe(960);
+  // From now on it comes no faster than it is read.
+  const large = Buffer.alloc(3 * 1024 * 1024);
+  let hasRoom = false;
+  const pushed = segment.push(large).then(() => {
+    hasRoom = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(hasRoom).toBe(false);
+  expect((await reading.next()).value).toBe(large);
+  void reading.next();
+  await pushed;
+});
