@@ -4,7 +4,7 @@ import type { Task, TaskQueue } from '@streampool/jobs';
 import type { ClusterState } from '@streampool/state';
 import type { Logger } from 'pino';
 import { type Delivery, deliveryId } from './delivery.ts';
-import { isMeant } from './matching.ts';
+import { concerns, isMeant } from './matching.ts';
 import { MetadataMemory } from './metadata-memory.ts';
 import { Progress } from './progress.ts';
 
@@ -147,7 +147,8 @@ export class Dispatcher {
     const webhooks = await state.listWebhooks();
     const tasks: Task<Delivery>[] = [];
     for (const event of events) {
-      if (webhooks.length === 0) break;
+      // What nobody wants to be told of costs no question to the state.
+      if (!webhooks.some((webhook) => concerns(webhook, event))) continue;
       const metadata = labelsOf(event) ?? (await this.#rememberedOf(event.streamId));
       for (const webhook of webhooks) {
         if (!isMeant(webhook, event, metadata)) continue;

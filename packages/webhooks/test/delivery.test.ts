@@ -99,6 +99,21 @@ describe('one process', () => {
     expect(it.dispatcher.figures().dispatching).toBe(true);
   });
 
+  test('the state is not asked for the labels of streams whose events nobody wants', async () => {
+    const asked: string[] = [];
+    const getStream = state.getStream.bind(state);
+    state.getStream = (id) => {
+      asked.push(id);
+      return getStream(id);
+    };
+    node(state, 'a', inProcess);
+    await state.putWebhook(hook('w', { events: ['stream_stopped'] }));
+    await state.publish(started(1));
+    await state.publish({ type: 'stream_stopped', streamId: 's2', data: {} });
+    await receiver.until(({ length }) => length === 1);
+    expect(asked).toEqual(['s2']);
+  });
+
   test('what is not taken is tried again, and in the end a dead letter that says why; others do not wait', async () => {
     receiver.answer = ({ path }) => (path === '/bad' ? 500 : 204);
     const it = node(state, 'a', inProcess);
