@@ -1,6 +1,5 @@
 import { StreampoolError } from '@streampool/errors';
-import { childEnvironment } from '@streampool/processes';
-import { execa } from 'execa';
+import { runToEnd } from '@streampool/processes';
 
 export interface FfmpegVersion {
   /** As it calls itself: `5.1.9-0+deb12u1`, `7.1`, `n6.1-12-gabcdef`. */
@@ -16,17 +15,15 @@ const DEADLINE_MS = 5_000;
  * @throws StreampoolError FFMPEG_MISSING, with what to install
  */
 export async function checkFfmpeg(path: string): Promise<FfmpegVersion> {
-  const { stdout, failed } = await execa(path, ['-version'], {
-    stdin: 'ignore',
-    reject: false,
-    timeout: DEADLINE_MS,
-    killSignal: 'SIGKILL',
-    extendEnv: false,
-    env: childEnvironment(),
-    maxBuffer: 100_000,
+  const { stdout, outcome } = await runToEnd({
+    program: path,
+    args: ['-version'],
+    deadlineMs: DEADLINE_MS,
+    maxOutputBytes: 100_000,
+    niceness: 0,
   });
-  const version = /^ffmpeg version (\S+)/m.exec(stdout ?? '')?.[1];
-  if (failed || version === undefined) throw ffmpegMissing(path);
+  const version = /^ffmpeg version (\S+)/m.exec(stdout.toString())?.[1];
+  if (outcome !== 'ended' || version === undefined) throw ffmpegMissing(path);
   return { version, path };
 }
 

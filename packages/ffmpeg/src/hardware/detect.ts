@@ -1,5 +1,4 @@
-import { childEnvironment, systemTimers, type Timers } from '@streampool/processes';
-import { execa } from 'execa';
+import { runToEnd, systemTimers, type Timers } from '@streampool/processes';
 import { FfmpegProcess } from '../process/ffmpeg-process.ts';
 import { type EncoderFamily, encodeVideo, type VideoCodec } from '../profiles/video-encoders.ts';
 import { substitute } from '../template/placeholders.ts';
@@ -30,24 +29,25 @@ const DEADLINE_MS = 5_000;
 
 /**
  * Finds out which hardware encoders work, by using each. That FFmpeg lists an encoder says only that it was compiled
- * in; the driver and the permissions show when it runs. Without a device there is nothing to try: most servers have none, and
- * each trial is an FFmpeg. One trial at a time: some drivers allow one session.
+ * in; the driver and the permissions show when it runs. Without a device there is nothing to try, nor to ask for: most servers
+ * have none, and each question is an FFmpeg. One trial at a time: some drivers allow one session.
  * Takes up to `deadlineMs` per encoder, so callers keep the answer. Never rejects: without FFmpeg nothing works.
  */
 export async function detectHardware(options: DetectOptions): Promise<{ encoders: HardwareEncoder[] }> {
   const deadlineMs = options.deadlineMs ?? DEADLINE_MS;
   const devices = options.devices ?? new HardwareDevices();
-  const compiledIn = await listEncoders(options.ffmpegPath, deadlineMs);
+  let compiledIn: Set<string> | undefined;
   const encoders: HardwareEncoder[] = [];
   for (const family of FAMILIES) {
     for (const codec of CODECS) {
       const name = `${codec}_${family}`;
-      if (!compiledIn.has(name)) {
-        encoders.push({ name, works: false, reason: 'this FFmpeg was built without it' });
-        continue;
-      }
       if (!devices.mayServe(family)) {
         encoders.push({ name, works: false, reason: 'this machine has no device for it' });
+        continue;
+      }
+      compiledIn ??= await listEncoders(options.ffmpegPath, deadlineMs);
+      if (!compiledIn.has(name)) {
+        encoders.push({ name, works: false, reason: 'this FFmpeg was built without it' });
         continue;
       }
       const reason = await tryEncoder(
@@ -63,17 +63,15 @@ export async function detectHardware(options: DetectOptions): Promise<{ encoders
   return { encoders };
 }
 
-async function listEncoders(ffmpegPath: string, timeout: number): Promise<Set<string>> {
-  const { stdout } = await execa(ffmpegPath, ['-hide_banner', '-encoders'], {
-    stdin: 'ignore',
-    reject: false,
-    timeout,
-    killSignal: 'SIGKILL',
-    extendEnv: false,
-    env: childEnvironment(),
-    maxBuffer: 1_000_000,
+async function listEncoders(ffmpegPath: string, deadlineMs: number): Promise<Set<string>> {
+  const { stdout } = await runToEnd({
+    program: ffmpegPath,
+    args: ['-hide_banner', '-encoders'],
+    deadlineMs,
+    maxOutputBytes: 1_000_000,
+    niceness: 0,
   });
-  return new Set(Array.from((stdout ?? '').matchAll(/^ V\S{5} (\S+)/gm), (match) => match[1]!));
+  return new Set(Array.from(stdout.toString().matchAll(/^ V\S{5} (\S+)/gm), (match) => match[1]!));
 }
 
 /** @returns undefined if it works, else why not */
