@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsBody } from '@streampool/hls';
-import { byteSlice } from './byte-slice.ts';
+import { type ByteSlice, byteSlice } from './byte-slice.ts';
 import { playlistWith } from './carried-query.ts';
 import { compressed, isWorthCompressing } from './compressed.ts';
+import { slicedBody } from './sliced-body.ts';
 
 export interface HeadOptions {
   /** The query that URIs in a playlist need for this viewer; empty: none. */
@@ -53,24 +54,29 @@ async function playlistHead(
 function mediaHead(req: IncomingMessage, res: ServerResponse, { status, body }: HlsAnswer): Buffer | HlsBody {
   const { range } = req.headers;
   const whole = status === 200 && range !== undefined ? wholeOf(body) : undefined;
-  const slice = whole && range !== undefined ? byteSlice(range, whole.length) : 'none';
+  // Of a body whose end is not known the whole is the answer (RFC 9110 §14.2 allows that).
+  const size = whole?.length ?? body.length;
+  const slice = status === 200 && range !== undefined && size !== undefined ? byteSlice(range, size) : 'none';
   res.setHeader('Accept-Ranges', 'bytes');
-  if (!whole || slice === 'none') {
+  if (size !== undefined && slice === 'unsatisfiable') {
+    res.setHeader('Content-Range', `bytes */${size}`);
+    throw new StreampoolError('RANGE_NOT_SATISFIABLE', 'There are no such bytes');
+  }
+  if (slice === 'none' || slice === 'unsatisfiable') {
     if (body.length !== undefined) res.setHeader('Content-Length', body.length);
     return body;
   }
-  if (slice === 'unsatisfiable') {
-    res.setHeader('Content-Range', `bytes */${whole.length}`);
-    throw new StreampoolError('RANGE_NOT_SATISFIABLE', 'There are no such bytes');
-  }
-  const part = whole.subarray(slice.start, slice.end + 1);
+  const part = partOf(whole ?? body, slice);
   res.statusCode = 206;
-  res.setHeader('Content-Range', `bytes ${slice.start}-${slice.end}/${whole.length}`);
-  res.setHeader('Content-Length', part.length);
+  res.setHeader('Content-Range', `bytes ${slice.start}-${slice.end}/${size}`);
+  res.setHeader('Content-Length', slice.end - slice.start + 1);
   return part;
 }
 
-/** Of a body that is still growing there is no end to count from: the whole of it is the answer (RFC 9110 §14.2 allows that). */
 function wholeOf(body: Buffer | HlsBody): Buffer | undefined {
   return Buffer.isBuffer(body) ? body : (body as HlsBody & { whole?(): Buffer | undefined }).whole?.();
+}
+
+function partOf(body: Buffer | HlsBody, slice: ByteSlice): Buffer | HlsBody {
+  return Buffer.isBuffer(body) ? body.subarray(slice.start, slice.end + 1) : slicedBody(body, slice);
 }
