@@ -32,8 +32,10 @@ export interface NetworkOptions extends NetworkSpec {
   readonly startTimeoutMs: number;
   /** It is over, by itself. */
   readonly callback: (callback: Callback) => void;
-  /** It is not to be played again, here or elsewhere. */
-  readonly onOver: (programme: Programme) => void;
+  /** It is not to be played again, here or elsewhere. Resolves when the others can know. */
+  readonly onOver: (programme: Programme) => Promise<void>;
+  /** It is not played here any more, though its pool had ended before. */
+  readonly onQuiet: (state: 'stopped' | 'failed') => void;
   /** How long what was written stays after the end; of recordings it stays for good. */
   readonly keptMs: number;
   readonly log: Logger;
@@ -72,6 +74,8 @@ export class Network implements HlsOrigin {
   #generation = 0;
   #isClosed = false;
   #cancelTimer: () => void = () => {};
+  /** Its source came to an end before its time was over, and the pool with it. */
+  #outlivesPool = false;
   readonly #changes = new Set<() => void>();
 
   constructor(options: NetworkOptions) {
@@ -142,6 +146,11 @@ export class Network implements HlsOrigin {
     };
   }
 
+  /** Whether a programme is on, also while its time goes on without its source: nobody else is to play it. */
+  get isPlaying(): boolean {
+    return !this.#isClosed && (this.#status === 'starting' || this.#status === 'running');
+  }
+
   close(): Promise<void> {
     if (!this.#isClosed) {
       this.#isClosed = true;
@@ -187,6 +196,7 @@ export class Network implements HlsOrigin {
       this.#set('stopped');
       return;
     }
+    this.#outlivesPool = false;
     this.#set('starting');
     let isVeryFirst = folder.lastNumber === undefined;
     let isNew = programme.discontinuity || !isFirst;
@@ -215,6 +225,7 @@ export class Network implements HlsOrigin {
         if (generation !== this.#generation) return;
         cutter.end();
         this.#tap = undefined;
+        this.#outlivesPool = true;
         // Sources come a little ahead of the time; the programme is over when its time is.
         this.#cancelTimer();
         this.#cancelTimer = this.#clock.after(this.#leftMs(programme, end), () => {
@@ -270,6 +281,8 @@ export class Network implements HlsOrigin {
     this.#error = failed
       ? (error ?? new StreampoolError('STREAM_FAILED', 'the programme could not be played to its end'))
       : undefined;
+    // Before it counts as free: whoever looks for networks without an owner must not find this one.
+    await this.#options.onOver(programme);
     this.#set(failed ? 'failed' : 'stopped');
     this.#tell(programme, failed ? 'broadcast_failed' : 'programme_ended');
   }
@@ -283,8 +296,7 @@ export class Network implements HlsOrigin {
 
   #tell(programme: Programme, event: ProgrammeEnd): void {
     const { network, callbackUrl: url, recorded, startedAtMs } = programme;
-    const { log, callback, onOver, folderOf, clock = systemClock } = this.#options;
-    onOver(programme);
+    const { log, callback, folderOf, clock = systemClock } = this.#options;
     log.info({ network, event, error: this.#error?.message }, 'a programme is over');
     if (url === undefined) return;
     const nowMs = clock.wallNow();
@@ -324,6 +336,10 @@ export class Network implements HlsOrigin {
 
   #set(status: NetworkState): void {
     this.#status = status;
+    if (this.#outlivesPool && !this.isPlaying && !this.#isClosed) {
+      this.#outlivesPool = false;
+      this.#options.onQuiet(status === 'failed' ? 'failed' : 'stopped');
+    }
     this.#cancelTimer();
     if ((status === 'stopped' || status === 'failed') && !this.#isClosed)
       this.#cancelTimer = this.#clock.after(this.#options.keptMs, () => this.#then(() => this.#expire()));

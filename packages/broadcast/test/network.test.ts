@@ -35,7 +35,8 @@ test('the end of a programme that another one has followed meanwhile is none of 
       pools: () => [],
     },
     callback: (callback) => told.push(callback),
-    onOver: (over) => told.push(over),
+    onOver: async (over) => void told.push(over),
+    onQuiet: () => {},
     log: pino({ level: 'silent' }),
     clock: {
       now: () => 0,
@@ -58,5 +59,48 @@ test('the end of a programme that another one has followed meanwhile is none of 
   );
   expect(JSON.parse(String(answer.body))).toMatchObject({ status: 'starting', startedAtMs: 2_000 });
   expect([sinks.length, told]).toEqual([2, []]);
+  await network.close();
+});
+
+test('a programme whose source has ended stays this node’s until its time is over, and is nobody’s before all know', async () => {
+  let sink: TapSink | undefined;
+  let wallMs = 1_000;
+  const told: unknown[] = [];
+  const timers: (() => void)[] = [];
+  const network: Network = new Network({
+    ...{ spec, programme: { ...programme(1_000), durationMs: 6_000 }, folderOf: () => path },
+    ...{ startTimeoutMs: 1_000, keptMs: 1_000 },
+    engine: {
+      async tap(_, given) {
+        sink = given;
+        return { close() {} };
+      },
+      endPools: async () => {},
+      pools: () => [],
+    },
+    callback: ({ body }) => told.push(body.event),
+    onOver: async () => void told.push({ over: network.isPlaying }),
+    onQuiet: (state) => told.push({ state, isPlaying: network.isPlaying }),
+    log: pino({ level: 'silent' }),
+    clock: {
+      now: () => 0,
+      wallNow: () => wallMs,
+      after(ms, run) {
+        timers.push(run);
+        if (ms === 4_000) told.push('waits');
+        return () => timers.splice(0);
+      },
+    },
+  });
+  const settled = (): Promise<unknown> =>
+    network.answer({ path: 'status.json', query: new URLSearchParams() }, new AbortController().signal);
+  await settled();
+  wallMs = 3_000;
+  sink?.ended({ reason: 'ended' });
+  expect([network.isPlaying, told]).toEqual([true, ['waits']]);
+  wallMs = 7_000;
+  timers.shift()?.();
+  await settled();
+  expect(told).toEqual(['waits', { over: true }, { state: 'stopped', isPlaying: false }, 'programme_ended']);
   await network.close();
 });

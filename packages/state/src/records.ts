@@ -36,8 +36,10 @@ export interface Programme {
   readonly recorded: boolean;
   /** Told when it ends. */
   readonly callbackUrl?: string;
-  /** It was stopped by request. */
+  /** It is not to be played any more. */
   readonly stoppedAtMs?: number;
+  /** Not by request: it came to its end, or failed. What follows goes on behind it. */
+  readonly isOver?: boolean;
   /** What was written of it is to be removed. */
   readonly removed?: boolean;
 }

@@ -38,7 +38,7 @@ export function openHls(options: HlsOptions): HlsEdge {
 
   const proxy = ({ spec }: HlsStream): OpenedOrigin => {
     const origin = new HlsProxy({
-      ...{ spec, client, tokenSecret, settings, cache, health },
+      ...{ spec, client, tokenSecret, settings, cache, health, log },
       emit: (event, ...args) => edge.emit(event, ...(args as never)),
     });
     return { origin, source: origin };
@@ -58,7 +58,7 @@ export function openHls(options: HlsOptions): HlsEdge {
         case 'playlist':
           return proxy(stream);
         case 'programmes':
-          return networks.open(stream);
+          return networks.open(stream, (event, ...args) => edge.emit(event, ...args));
         case 'pool':
           return packager(stream, how);
       }

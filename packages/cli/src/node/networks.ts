@@ -4,7 +4,7 @@ import { StreampoolError } from '@streampool/errors';
 import { hlsStreamOf } from '@streampool/gateway';
 import type { HlsEdge, HlsStream, OpenedOrigin } from '@streampool/hls-edge';
 import type { ClusterState, Programme, StreamDefinition } from '@streampool/state';
-import type { StreamEngine } from '@streampool/streaming';
+import type { EmitEngineEvent, StreamEngine } from '@streampool/streaming';
 import type { Logger } from 'pino';
 import type { Config } from '../config/settings.ts';
 import type { Webhooks } from './webhooks.ts';
@@ -27,15 +27,17 @@ export class Networks {
     this.#options = options;
   }
 
-  open({ spec, programme }: HlsStream): OpenedOrigin {
+  open({ spec, programme }: HlsStream, emit: EmitEngineEvent): OpenedOrigin {
     const { config, engine, log } = this.#options;
-    const network = new Network({
+    const network: Network = new Network({
       ...{ spec, programme: programme as Programme, engine, log },
       folderOf: (shown) => folderOf(config, shown),
       startTimeoutMs: config.streamTimeoutMs,
       keptMs: config.broadcastKeptMs,
       callback: (callback) => this.#tell(callback),
-      onOver: (shown) => void this.#noteOver(spec.id, shown),
+      onOver: (shown) => this.#noteOver(spec.id, shown),
+      onQuiet: (to) =>
+        emit('pool_state', { streamId: spec.id, from: 'draining', to, reason: 'the programme is over' }),
     });
     this.#open.add(spec.id);
     void network.closed.then(() => this.#open.delete(spec.id));
@@ -44,8 +46,10 @@ export class Networks {
       origin: network,
       update: (stream) => network.update({ spec: stream.spec, programme: stream.programme as Programme }),
       source: {
+        // While it plays it is this node's, whether or not its pool is still there; which says more as long as it is.
         snapshot: () => ({
-          ...{ streamId: spec.id, kind: 'transcode', state: 'idle', viewers: 0, startedAt },
+          ...{ streamId: spec.id, kind: 'transcode', state: network.isPlaying ? 'draining' : 'idle' },
+          ...{ viewers: 0, startedAt },
           ...{ lastAccess: Date.now(), bytesIn: 0, bytesOut: 0, ringBytes: 0 },
           ...{ failoverIndex: 0, failoverAttempts: 0, restarts: 0 },
         }),
@@ -83,7 +87,8 @@ export class Networks {
       const { programme } = definition ?? {};
       if (!definition || programme?.startedAtMs !== startedAtMs || programme.stoppedAtMs !== undefined)
         return;
-      await state.putStream({ ...definition, programme: { ...programme, stoppedAtMs: Date.now() } });
+      const over = { ...programme, stoppedAtMs: Date.now(), isOver: true };
+      await state.putStream({ ...definition, programme: over });
     } catch (error) {
       log.warn({ err: error, streamId }, 'that a programme is over cannot be noted');
     }

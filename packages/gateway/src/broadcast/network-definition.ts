@@ -33,7 +33,7 @@ export function networkDefinition(
   resolved: ResolvedTranscode,
   { nowMs, before }: { nowMs: number; before: StreamDefinition | undefined },
 ): StreamDefinition {
-  const goesOn = before?.programme !== undefined && before.programme.stoppedAtMs === undefined;
+  const goesOn = isFollowed(before?.programme);
   // 0 is what clients send that leave it to us.
   const firstSegment = body.segment_start_number || (goesOn ? undefined : 0);
   const programme: Programme = {
@@ -59,6 +59,12 @@ export function networkDefinition(
     createdAtMs: before?.createdAtMs ?? nowMs,
     programme,
   };
+}
+
+/** Whether the next programme goes on under its numbers: players still have what a channel has just shown. */
+function isFollowed(before: Programme | undefined): boolean {
+  if (!before || before.removed) return false;
+  return before.stoppedAtMs === undefined || (before.isOver === true && !before.recorded);
 }
 
 function presentOnly(headers: Record<string, string | null>): Record<string, string> {

@@ -26,7 +26,9 @@ export const startBody = z
         .min(0)
         .max(2 ** 31)
         .nullish()
-        .describe('Number of its first segment; 0: the one after the last where the network shows something'),
+        .describe(
+          'Number of its first segment; 0: the one after the last, unless the network was stopped or recorded',
+        ),
       add_discontinuity: z.boolean({ error: 'must be true or false' }).nullish(),
       segment_duration: z.number({ error: 'must be a number' }).min(1).max(60).nullish(),
       hls_list_size: z.int({ error: 'must be a whole number' }).min(3).max(1_000).nullish(),

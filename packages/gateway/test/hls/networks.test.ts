@@ -112,3 +112,24 @@ test('a network has no signature, and needs a token where everything does', asyn
   const [segment] = /\S*live000000\.ts\S*/.exec(text) ?? [];
   expect((await guarded.it.get(`/broadcast/one/${segment}`)).status).toBe(200);
 });
+
+test('a programme goes on under the numbers of one that came to its end, and begins anew after a stop or a recording', () => {
+  const body = { stream_url: 'http://provider.example/film.ts' } as never;
+  const resolved = { args: [] } as never;
+  const first = networkDefinition('one', body, resolved, { nowMs: 1_000, before: undefined });
+  const after = (more: object): unknown => {
+    const before = { ...first, programme: { ...first.programme!, ...more } };
+    const { firstSegment, discontinuity } = networkDefinition('one', body, resolved, {
+      ...{ nowMs: 9_000, before },
+    }).programme!;
+    return { firstSegment, discontinuity };
+  };
+  const anew = { firstSegment: 0, discontinuity: false };
+  const goesOn = { firstSegment: undefined, discontinuity: true };
+  expect(first.programme).toMatchObject(anew);
+  expect(after({})).toEqual(goesOn);
+  expect(after({ stoppedAtMs: 5_000, isOver: true })).toEqual(goesOn);
+  expect(after({ stoppedAtMs: 5_000 })).toEqual(anew);
+  expect(after({ stoppedAtMs: 5_000, isOver: true, recorded: true })).toEqual(anew);
+  expect(after({ stoppedAtMs: 5_000, isOver: true, removed: true })).toEqual(anew);
+});
