@@ -357,9 +357,9 @@ export class HlsProxy implements HlsOrigin {
   }
 
   #makeSources(): StreamSources {
-    const { spec, client, settings, health, random } = this.#options;
+    const { spec, client, settings, health, random, log } = this.#options;
     return new StreamSources({
-      ...{ spec, client, settings, health, random, clock: this.#clock },
+      ...{ spec, client, settings, health, random, log, clock: this.#clock },
       events: {
         noted: (note) => this.#emit('noted', { ...note, streamId: spec.id }),
         lost: (error) => {

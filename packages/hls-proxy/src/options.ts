@@ -1,4 +1,11 @@
-import type { Clock, EmitEngineEvent, EngineSettings, SourceHealth, StreamSpec } from '@streampool/streaming';
+import type {
+  Clock,
+  EmitEngineEvent,
+  EngineSettings,
+  ResolverUse,
+  SourceHealth,
+  StreamSpec,
+} from '@streampool/streaming';
 import type { FetchingClient } from '@streampool/upstream';
 import type { HlsCache } from './cache/hls-cache.ts';
 
@@ -35,6 +42,8 @@ export interface HlsProxyOptions {
   readonly cache?: HlsCache;
   /** What all streams know of sources; by default this stream has only its own experience. */
   readonly health?: SourceHealth;
+  /** Told of a resolver that is of no use. */
+  readonly log?: ResolverUse['log'];
   /** Told of `pool_state`, `source_switched` and `noted`, as of a pool. Must not throw. */
   readonly emit?: EmitEngineEvent;
   readonly clock?: Clock;

@@ -1,6 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import { waitFor } from '@streampool/testkit';
 import type { ConnectionHolder, ConnectionSlots, Slot } from '@streampool/upstream';
+import type { HlsProxyOptions } from '../src/index.ts';
 import { LiveChannel, media, Provider } from './provider.ts';
 import { type Host, host, numberIn, pathsIn } from './proxy-host.ts';
 
@@ -66,6 +67,32 @@ test('a reload that is never answered is given up when the next segment is due, 
   await waitFor(async () => (await it.text()) !== first);
   expect(it.proxy.snapshot()).toMatchObject({ state: 'live', failoverIndex: 0, failoverAttempts: 0 });
   expect(codes(it, 'source_lost')).toEqual([]);
+});
+
+test('of a resolver that is of no use the log tells', async () => {
+  const provider = await Provider.start();
+  const { url } = new LiveChannel(provider, '/a/', 'a');
+  const resolverUrl = provider.url('/next');
+  const warnings: object[] = [];
+  const log = { warn: (fields: object) => warnings.push(fields) } as NonNullable<HlsProxyOptions['log']>;
+  const spec = {
+    id: 'one',
+    kind: 'shared',
+    target: { url, headers: {} },
+    failoverUrls: [],
+    resolverUrl,
+  } as const;
+  const it = host(url, { spec, log });
+  await it.text();
+  provider.status('/next', 500);
+  provider.status('/a/index.m3u8', 404);
+  it.clock.advance(6_001);
+  // Answered when its patience is over.
+  const asked = it.get('playlist.m3u8');
+  await waitFor(() => warnings.length > 0);
+  it.clock.advance(3_001);
+  await asked;
+  expect(warnings[0]).toMatchObject({ streamId: 'one', code: 'UPSTREAM_STATUS' });
 });
 
 test('a live playlist that does not move on for three target durations is left', async () => {

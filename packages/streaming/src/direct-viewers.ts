@@ -1,7 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import type { UpstreamClient } from '@streampool/upstream';
 import type { Logger } from 'pino';
-import { NextUrlResolver } from './choice/resolver.ts';
+import { resolverOf } from './choice/resolver.ts';
 import type { Clock } from './clock.ts';
 import { withHolder } from './connection-holder.ts';
 import { DEFAULT_GO_ON_POLICY, DirectSources, DirectViewer } from './direct/index.ts';
@@ -65,7 +65,7 @@ export class DirectViewers {
     const { settings, client, emit } = this.#options;
     const stream = this.#streamOf(spec);
     // The definition may have got other URLs since the first viewer came.
-    if (!stream.sources.areOf(spec)) stream.sources = new DirectSources(spec, this.#resolverOf(spec));
+    if (!stream.sources.areOf(spec)) stream.sources = this.#sourcesOf(spec);
     const { clientId, ip, userAgent, username } = viewer;
     const held = withHolder(spec, {
       viewer: { clientId, ip, userAgent, ...(username !== undefined && { username }) },
@@ -244,7 +244,7 @@ export class DirectViewers {
     const now = this.#options.clock.wallNow();
     const stream: DirectStream = {
       spec,
-      sources: new DirectSources(spec, this.#resolverOf(spec)),
+      sources: this.#sourcesOf(spec),
       connections: new Set(),
       byClient: new Map(),
       startedAt: now,
@@ -263,15 +263,9 @@ export class DirectViewers {
     return stream;
   }
 
-  #resolverOf({ id, resolverUrl: url, metadata = {} }: StreamSpec): NextUrlResolver | undefined {
-    if (url === undefined) return undefined;
+  #sourcesOf(spec: StreamSpec): DirectSources {
     const { client, log } = this.#options;
-    const onError = ({ code, message }: StreampoolError): void =>
-      log?.warn(
-        { streamId: id, code, reason: message },
-        'the resolver was of no use; going on with what is known',
-      );
-    return new NextUrlResolver({ client, url, metadata, onError });
+    return new DirectSources(spec, resolverOf(spec, { client, log }));
   }
 
   #onClosed(stream: DirectStream, connection: DirectViewer, reason: DetachReason): void {

@@ -4,7 +4,7 @@ export { Breakers } from './choice/breakers.ts';
 export { type AttemptRecord, Candidates } from './choice/candidates.ts';
 export { Failback } from './choice/failback.ts';
 export { PoolChoice } from './choice/pool-choice.ts';
-export { NextUrlResolver } from './choice/resolver.ts';
+export { type ResolverUse, resolverOf } from './choice/resolver.ts';
 export {
   type HealthReport,
   type HealthStore,

@@ -5,7 +5,7 @@ import type { Logger } from 'pino';
 import { type Attempt, type ChainPolicy, DEFAULT_CHAIN_POLICY } from './chain-options.ts';
 import { GatedSource } from './choice/gated-source.ts';
 import { PoolChoice } from './choice/pool-choice.ts';
-import { NextUrlResolver } from './choice/resolver.ts';
+import { resolverOf } from './choice/resolver.ts';
 import type { SourceHealth } from './choice/source-health.ts';
 import { SourceList } from './choice/source-list.ts';
 import type { Clock } from './clock.ts';
@@ -237,13 +237,7 @@ export class PoolFactory {
     isIts = (): boolean => true,
   ): PoolChoice {
     const { client, health, log } = this.#options;
-    const { resolverUrl: url, metadata = {} } = spec;
-    const onError = (error: StreampoolError): void =>
-      log.warn(
-        { streamId: spec.id, code: error.code, reason: error.message },
-        'the resolver was of no use; going on with what is known',
-      );
-    const resolver = url === undefined ? undefined : new NextUrlResolver({ client, url, metadata, onError });
+    const resolver = resolverOf(spec, { client, log });
     const isOurs = (): boolean => placement?.relayed !== true && isIts();
     return new PoolChoice({ list, health, isOurs, ...(resolver && { resolver }) });
   }

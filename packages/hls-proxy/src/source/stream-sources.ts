@@ -6,8 +6,9 @@ import {
   type ChainPolicy,
   type Clock,
   DEFAULT_CHAIN_POLICY,
-  NextUrlResolver,
   PoolChoice,
+  type ResolverUse,
+  resolverOf,
   type SourceHealth,
   SourceList,
   type StreamNote,
@@ -40,6 +41,7 @@ export interface StreamSourcesOptions {
   readonly health?: SourceHealth | undefined;
   readonly clock: Clock;
   readonly random?: (() => number) | undefined;
+  readonly log?: ResolverUse['log'];
   readonly events: StreamSourcesEvents;
   readonly onPlaylist: PlaylistLoaderOptions['onOutcome'];
   readonly onFetch: () => void;
@@ -92,8 +94,7 @@ export class StreamSources {
       },
     };
     this.#list = new SourceList([target, ...spec.failoverUrls.map((url) => ({ ...target, url }))]);
-    const { resolverUrl: url, metadata = {} } = spec;
-    const resolver = url === undefined ? undefined : new NextUrlResolver({ client, url, metadata });
+    const resolver = resolverOf(spec, { client, log: options.log });
     const health = options.health ?? new Breakers({ clock, ...(random && { random }) });
     this.#choice = new PoolChoice({ list: this.#list, health, ...(resolver && { resolver }) });
     this.#policy = { ...DEFAULT_CHAIN_POLICY, maxAttempts: settings.maxAttempts };
@@ -129,7 +130,7 @@ export class StreamSources {
       signal.throwIfAborted();
       if (this.#failure) throw this.#failure;
       if (this.#turn) return this.#turn;
-      await Promise.race([this.#changed.promise, aborted(signal)]);
+      await unlessAborted(this.#changed.promise, signal);
     }
   }
 
@@ -377,8 +378,14 @@ function isLimit(error: unknown): boolean {
   return error instanceof StreampoolError && error.code === 'PROVIDER_LIMIT';
 }
 
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
+/** Leaves nothing behind at the signal, which may be that of all that is ever asked of the stream. @throws the signal's reason */
+async function unlessAborted(change: Promise<void>, signal: AbortSignal): Promise<void> {
+  const left = Promise.withResolvers<void>();
+  const leave = (): void => left.reject(signal.reason);
+  signal.addEventListener('abort', leave, { once: true });
+  try {
+    await Promise.race([change, left.promise]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }

@@ -1,5 +1,7 @@
 import { StreampoolError } from '@streampool/errors';
 import { peekBody, statusRefusal, type UpstreamClient } from '@streampool/upstream';
+import type { Logger } from 'pino';
+import type { StreamSpec } from '../engine-api.ts';
 
 export interface ResolverOptions {
   readonly client: UpstreamClient;
@@ -20,7 +22,24 @@ export interface Question {
   readonly error?: StreampoolError;
 }
 
+export interface ResolverUse {
+  readonly client: UpstreamClient;
+  /** Told when it was of no use. */
+  readonly log?: Pick<Logger, 'warn'> | undefined;
+}
+
 const MOST_BYTES = 64 * 1024;
+
+/** The resolver of a stream; undefined: it has none. */
+export function resolverOf(
+  { id: streamId, resolverUrl: url, metadata = {} }: Pick<StreamSpec, 'id' | 'resolverUrl' | 'metadata'>,
+  { client, log }: ResolverUse,
+): NextUrlResolver | undefined {
+  if (url === undefined) return undefined;
+  const onError = ({ code, message: reason }: StreampoolError): void =>
+    log?.warn({ streamId, code, reason }, 'the resolver was of no use; going on with what is known');
+  return new NextUrlResolver({ client, url, metadata, onError });
+}
 
 /** Asks somebody else for the next source: POST `{current_url, metadata, …}`, answered by `{next_url}`. */
 export class NextUrlResolver {
