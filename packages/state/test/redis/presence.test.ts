@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { RedisServer } from '@streampool/testkit';
+import fc from 'fast-check';
 import { Redis } from 'ioredis';
 import type { ClientRecord, Presence } from '../../src/index.ts';
 import { RedisClusterState } from '../../src/redis.ts';
@@ -293,3 +294,87 @@ test('who watches two streams is at each by itself; a viewer with a socket needs
   await state.heartbeat(beat('a', { clients: [client('socket', STREAM, 'a')] }));
   expect(await admin.keys('presence:*')).toEqual([`presence:${idOf(2)}:tv`]);
 });
+
+const NODES = ['a', 'b', 'c'];
+const step = fc.record({
+  node: fc.constantFrom(...NODES),
+  does: fc.constantFrom(
+    ...[
+      'poll',
+      'poll',
+      'poll',
+      'pass',
+      'pass',
+      'pass',
+      'leave',
+      'end',
+      'kill',
+      'fall silent',
+      'lose its record',
+    ],
+  ),
+  /** The answer to its beat is lost: it says the same again. */
+  again: fc.boolean(),
+});
+
+test('whatever becomes of its nodes, it comes and goes in turn, and in the end it has gone', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      await admin.flushall();
+      await state.putStream(definition(1));
+      const nodes = new Map(NODES.map((id) => [id, { id, pid: 1, visit: 0, has: false, isHeard: true }]));
+      type Node = NonNullable<ReturnType<typeof nodes.get>>;
+      const say = async (
+        node: Node,
+        fields: Parameters<typeof beat>[1] = {},
+        again = false,
+      ): Promise<void> => {
+        node.isHeard = true;
+        const told = beat(node.id, fields);
+        const whole = { ...told, worker: { ...told.worker, pid: node.pid } };
+        await state.heartbeat(whole);
+        if (again) await state.heartbeat(whole);
+      };
+      const gone = [{ streamId: STREAM, clientId: 'tv' }];
+      const leave = async (node: Node, does: 'went' | 'moves', again: boolean): Promise<void> => {
+        const events = [told(does, String(node.visit))];
+        if (node.has) await say(node, { events, gone }, again);
+        node.has = false;
+      };
+      const passOn = async (ms: number): Promise<void> => {
+        for (let left = ms; left > 0; left -= leaseMs / 4) {
+          await admin.incrby('test-offset', leaseMs / 4);
+          await state.heartbeat(beat('bystander'));
+          for (const node of nodes.values()) if (node.isHeard) await say(node);
+          await reap();
+        }
+      };
+      for (const node of nodes.values()) await say(node);
+      for (const { node: id, does, again } of steps) {
+        const node = nodes.get(id) as Node;
+        if (does === 'poll') {
+          const events = node.has ? [] : [told('came', String(++node.visit))];
+          await say(node, { events, clients: [seen(id)] }, again);
+          node.has = true;
+          expect(await viewers()).toBe(1);
+        } else if (does === 'leave') await leave(node, 'went', again);
+        else if (does === 'end') {
+          await leave(node, 'moves', again);
+          await state.removeWorker(id);
+          Object.assign(node, { pid: node.pid + 1, isHeard: false });
+        } else if (does === 'kill') Object.assign(node, { pid: node.pid + 1, isHeard: false, has: false });
+        else if (does === 'fall silent') node.isHeard = false;
+        else if (does === 'lose its record') await state.removeClients(gone);
+        else await passOn(1.5 * leaseMs);
+      }
+      for (const node of nodes.values()) await leave(node, 'went', false);
+      for (const node of nodes.values()) node.isHeard = false;
+      await passOn(4 * leaseMs);
+      const all = (await state.readEvents()).map(({ type }) => type);
+      expect(all).toEqual(all.map((_, n) => (n % 2 === 0 ? 'client_connected' : 'client_disconnected')));
+      expect(all.length % 2).toBe(0);
+      await expectNothingLeft();
+    }),
+    { numRuns: 25 },
+  );
+}, 120_000);
