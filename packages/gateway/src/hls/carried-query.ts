@@ -39,8 +39,7 @@ const ATTRIBUTE = /([A-Z-]*URI)="([^"]*)"/g;
  * Appends a query to each URI of a playlist that leads back here. Such URIs are relative; names of keys (`skd:`) and
  * `data:` are not touched.
  */
-export function carryQuery(playlist: string, carried: string): string {
-  if (carried === '') return playlist;
+function carryQuery(playlist: string, carried: string): string {
   return playlist.replace(/[^\r\n]+/g, (line) => {
     if (!line.startsWith('#')) return withQuery(line, carried);
     if (!line.startsWith('#EXT')) return line;
@@ -49,16 +48,19 @@ export function carryQuery(playlist: string, carried: string): string {
 }
 
 /** A playlist as text, with its size as UTF-8, and cut where a query belongs. */
-interface Text {
+interface PlaylistText {
   readonly whole: { readonly text: string; readonly bytes: number };
   pieces?: readonly string[];
 }
 
 /** Stands for a query while places for one are looked for: no playlist has this character (RFC 8216 §4.1). */
 const PLACEHOLDER = '\0';
-const texts = new WeakMap<Buffer, Text>();
+const texts = new WeakMap<Buffer, PlaylistText>();
 
-/** {@link carryQuery} of a playlist that many ask for, each with a query of its own: its lines are looked through once. */
+/**
+ * A playlist with a query appended to each URI that leads back here, as text and with its size in bytes. Many ask for the same one,
+ * each with a query of its own: its lines are looked through once.
+ */
 export function playlistWith(playlist: Buffer, carried: string): { text: string; bytes: number } {
   const known = texts.get(playlist) ?? readText(playlist);
   if (carried === '') return known.whole;
@@ -67,9 +69,9 @@ export function playlistWith(playlist: Buffer, carried: string): { text: string;
   return { text, bytes: Buffer.byteLength(text) };
 }
 
-function readText(playlist: Buffer): Text {
+function readText(playlist: Buffer): PlaylistText {
   const text = playlist.toString();
-  const read: Text = { whole: { text, bytes: Buffer.byteLength(text) } };
+  const read: PlaylistText = { whole: { text, bytes: Buffer.byteLength(text) } };
   texts.set(playlist, read);
   return read;
 }

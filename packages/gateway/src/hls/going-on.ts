@@ -6,7 +6,7 @@ import type { Services } from '../routes/services.ts';
 import type { ViewerIdentity } from '../viewers/viewer-identity.ts';
 import { splitQuery } from './carried-query.ts';
 import type { Definitions } from './definitions.ts';
-import { readyPlaylist } from './ready-playlist.ts';
+import { type ReadyPlaylist, readyPlaylist } from './ready-playlist.ts';
 
 export interface GoingOnOptions {
   readonly services: Pick<Services, 'sessions' | 'viewerAccess' | 'redirect' | 'isClosing'>;
@@ -66,7 +66,7 @@ export class GoingOn {
       streamId: string;
       viewer: ViewerIdentity;
       answer: HlsAnswer;
-      ready: NonNullable<ReturnType<typeof readyPlaylist>>;
+      ready: ReadyPlaylist;
     },
   ): void {
     const { edge } = this.#options;

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Request } from 'express';
 import type { Logger } from 'pino';
 
 /** Ids that others may choose: long enough for any tracing system, and safe in a header and a log line. */
@@ -50,11 +49,4 @@ export function contextOf(res: ServerResponse): RequestContext {
   const context = contexts.get(res);
   if (!context) throw new Error('a response without a request context');
   return context;
-}
-
-/** The first value of a query parameter, as given. */
-export function firstQueryValue(req: Request, name: string): string | undefined {
-  const value: unknown = req.query[name];
-  const first: unknown = Array.isArray(value) ? value[0] : value;
-  return typeof first === 'string' ? first : undefined;
 }
