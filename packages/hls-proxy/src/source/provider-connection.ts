@@ -42,6 +42,7 @@ export class ProviderConnection {
   readonly #cookies = new ProviderCookies();
   #taking: Promise<Slot | undefined> | undefined;
   #spare: Promise<Slot | undefined> | undefined;
+  #hasSpare = false;
   #cancelSpare: () => void = () => {};
   #isCounted = false;
   #active = 0;
@@ -152,19 +153,25 @@ export class ProviderConnection {
   #wantSpare(): void {
     const { client, target, clock } = this.#options;
     if (!this.#isCounted || !target.holder) return;
+    // One that was not free is asked for again after a while, however often it is wanted meanwhile.
+    if (this.#spare && !this.#hasSpare) return;
     this.#cancelSpare();
     this.#cancelSpare = clock.after(SPARE_MS, () => this.#releaseSpare());
     if (this.#spare) return;
     const holder = { ...target.holder, beside: true, end: () => this.#releaseSpare() };
     const taking = client.reserve?.({ ...target, holder }, this.#closing.signal);
-    this.#spare = taking?.then(
+    const spare = taking?.then(
       (slot) => {
+        // It may have been given up before it came.
+        if (this.#spare !== spare) return slot;
+        this.#hasSpare = true;
         this.#fetcher.maxConnections = CONNECTIONS;
         return slot;
       },
       // None is free: one connection has to do.
       () => undefined,
     );
+    this.#spare = spare;
   }
 
   #releaseSpare(): void {
@@ -172,6 +179,7 @@ export class ProviderConnection {
     if (!spare) return;
     this.#cancelSpare();
     this.#spare = undefined;
+    this.#hasSpare = false;
     this.#fetcher.maxConnections = 1;
     this.#fetcher.closeIdle();
     void spare.then((slot) => slot?.release());
