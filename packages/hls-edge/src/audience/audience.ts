@@ -150,15 +150,13 @@ export class HlsAudience {
     if (!isPlaylist) return;
     const wallMs = clock.wallNow();
     const come: Presence = {
-      ...{
-        viewer,
-        connectedAt: wallMs,
-        heardMs: clock.now(),
-        lastActive: wallMs,
-        silenceMs: least,
-        bytes: 0,
-        segments: 0,
-      },
+      viewer,
+      connectedAt: wallMs,
+      heardMs: clock.now(),
+      lastActive: wallMs,
+      silenceMs: least,
+      bytes: 0,
+      segments: 0,
     };
     const presences = this.#streams.get(viewer.streamId) ?? new Map<string, Presence>();
     this.#streams.set(viewer.streamId, presences);
