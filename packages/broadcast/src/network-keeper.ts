@@ -4,6 +4,9 @@ import type { Logger } from 'pino';
 /** The label by which streams of networks are found. */
 export const NETWORK_LABEL = { field: 'broadcast', value: 'true' } as const;
 
+/** Nobody waits any more to be told of a programme that was over so long ago. */
+const LATE_MS = 3_600_000;
+
 export interface NetworkKeeperOptions {
   readonly state: Pick<ClusterState, 'findByMetadata' | 'getDefinition' | 'listWorkers'>;
   /** Whether this process plays it already. */
@@ -55,6 +58,8 @@ export class NetworkKeeper {
   #isOn({ programme }: StreamDefinition): boolean {
     if (!programme || programme.stoppedAtMs !== undefined) return false;
     const nowMs = (this.#options.now ?? Date.now)();
-    return programme.durationMs === undefined || nowMs < programme.startedAtMs + programme.durationMs;
+    const { startedAtMs, durationMs } = programme;
+    // Where its owner died in its last moments, its end has yet to be told.
+    return durationMs === undefined || nowMs < startedAtMs + durationMs + LATE_MS;
   }
 }

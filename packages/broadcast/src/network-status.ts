@@ -19,6 +19,8 @@ export type ProgrammeEnd = 'programme_ended' | 'broadcast_failed';
 /** What a network's owner is told when a programme is over by itself. */
 export interface Callback {
   readonly url: string;
+  /** Names the programme among those of its network: its end is told once, whoever saw it. */
+  readonly programmeStartedAtMs: number;
   readonly body: {
     readonly network_id: string;
     readonly event: ProgrammeEnd;

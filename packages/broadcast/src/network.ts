@@ -191,9 +191,14 @@ export class Network implements HlsOrigin {
     const over =
       programme.durationMs !== undefined &&
       this.#clock.wallNow() >= programme.startedAtMs + programme.durationMs;
-    if (programme.stoppedAtMs !== undefined || over) {
+    if (programme.stoppedAtMs !== undefined) {
       await folder.finish();
       this.#set('stopped');
+      return;
+    }
+    // Nobody has said so: who played it died in its last moments.
+    if (over) {
+      await this.#onEnded(programme, { reason: 'ended' });
       return;
     }
     this.#outlivesPool = false;
@@ -301,7 +306,7 @@ export class Network implements HlsOrigin {
     if (url === undefined) return;
     const nowMs = clock.wallNow();
     callback({
-      url,
+      ...{ url, programmeStartedAtMs: startedAtMs },
       body: {
         network_id: network,
         event,

@@ -5,6 +5,7 @@ import type { Programme } from '@streampool/state';
 import type { StreamSpec, Tap, TapSink } from '@streampool/streaming';
 import { pino } from 'pino';
 import { Network } from '../src/network.ts';
+import type { Callback } from '../src/network-status.ts';
 
 let path: string;
 beforeEach(async () => {
@@ -103,4 +104,31 @@ test('a programme whose source has ended stays this node’s until its time is o
   await settled();
   expect(told).toEqual(['waits', { over: true }, { state: 'stopped', isPlaying: false }, 'programme_ended']);
   await network.close();
+});
+
+test('the end of a programme that nobody told is told by whoever finds it, as of the same programme', async () => {
+  const told: unknown[] = [];
+  const shown = { ...programme(1_000), durationMs: 6_000 };
+  const options = {
+    ...{ spec, folderOf: () => path, startTimeoutMs: 1_000, keptMs: 1_000 },
+    engine: {
+      tap: () => Promise.reject(new Error('it is not played again')),
+      endPools: async () => {},
+      pools: () => [],
+    },
+    callback: ({ body, programmeStartedAtMs }: Callback) => told.push([body.event, programmeStartedAtMs]),
+    onOver: async ({ startedAtMs }: Programme) => void told.push(startedAtMs),
+    onQuiet: () => {},
+    log: pino({ level: 'silent' }),
+    clock: { now: () => 0, wallNow: () => 9_000, after: () => () => {} },
+  };
+  const request = { path: 'status.json', query: new URLSearchParams() };
+  const signal = new AbortController().signal;
+  for (const more of [{}, { stoppedAtMs: 8_000 }]) {
+    const network = new Network({ ...options, programme: { ...shown, ...more } });
+    const { body } = await network.answer(request, signal);
+    expect(JSON.parse(String(body))).toMatchObject({ status: 'stopped' });
+    await network.close();
+  }
+  expect(told).toEqual([1_000, ['programme_ended', 1_000]]);
 });

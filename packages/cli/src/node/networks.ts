@@ -75,8 +75,8 @@ export class Networks {
     });
   }
 
-  #tell({ url, body }: Callback): void {
-    const id = `programme.${body.network_id}.${Date.parse(body.timestamp)}`;
+  #tell({ url, body, programmeStartedAtMs }: Callback): void {
+    const id = `programme.${body.network_id}.${programmeStartedAtMs}`;
     this.#options.tell(id, { url, body });
   }
 
