@@ -225,11 +225,11 @@ export class HlsDoor {
       res.end();
       return;
     }
-    await sendBody(res, body, {
+    const isSent = await sendBody(res, body, {
       stuckMs: this.#services.config.facts.clientTimeoutMs,
       onSent: (bytes) => this.#edge.sent(seen, bytes),
     });
-    if (answer.kind === 'media' && answer.status < 400 && !res.destroyed) this.#edge.served(seen);
+    if (answer.kind === 'media' && answer.status < 400 && isSent) this.#edge.served(seen);
     if (answer.kind === 'media') this.#look(definition, knock.path, answer);
   }
 
