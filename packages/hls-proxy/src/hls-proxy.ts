@@ -34,9 +34,9 @@ const IDLE_TARGETS = 3;
 const LOST_SEGMENTS = 2;
 /** How long a player waits for another source before it is given the playlist as it was, in target durations, ms at most. */
 const PATIENCE = { targets: 0.5, mostMs: 3_000, leastMs: 500 };
-/** So soon whoever was given an old playlist may ask again. */
+/** How soon whoever was given an old playlist may ask again; ms. */
 const STALE_AGE_MS = 250;
-/** Answers that cannot change are given to others for so long. */
+/** How long answers that cannot change are given to others; ms. */
 const LASTING_MS = 60_000;
 
 /**

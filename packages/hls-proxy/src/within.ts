@@ -1,7 +1,7 @@
 import type { Clock } from '@streampool/streaming';
 
 /**
- * Waits for `promise` for so long and no longer. Undefined: it has not settled by then; its rejection is nobody's affair any
+ * Waits for `promise` for `ms` at most. Undefined: it has not settled by then; its rejection is nobody's affair any
  * more. @throws what it rejects with; the signal's reason
  */
 export function within<T>(

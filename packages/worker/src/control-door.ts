@@ -34,7 +34,7 @@ const PATH =
  * - `POST /internal/streams/{id}/gaps?wish=start|take&key=…` measures what the viewers here get, for a drill: from `start` on,
  *   until it is taken; answers `{"gapsMs": …, "dropped": …}`.
  * - `GET /internal/streams/{id}/definition` is what the stream is made of, for a node that is asked to play it while the
- *   state is away. It goes where the state's secrets are at home: to who has the token.
+ *   state is away. It goes where the state's secrets are at home: to whoever has the token.
  *
  * An API call may come in through any gateway, while the socket it is about is somewhere else.
  */

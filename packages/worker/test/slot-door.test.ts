@@ -45,7 +45,7 @@ function peers(nodes: Partial<WorkerRecord>[], secret = token, lookMs = 20_000):
   return new SlotPeers({ state: { listWorkers }, self: 'self', token: secret, log, lookMs });
 }
 
-test('a node says what it has and who watches, to who has the token', async () => {
+test('a node says what it has and who watches, to whoever has the token', async () => {
   const seen = await peers([{ id: 'w1', url }]).look(['a', 'b c']);
   expect(seen).toEqual({
     nodes: [{ node: 'w1', leases: ['w1/a/1'], audiences: { 'b c': [] } }],

@@ -13,7 +13,7 @@ import type { Teardown } from '../serve/teardown.ts';
 const QUEUE = 'webhooks';
 /** Whoever gave an address for once is not asked how often. */
 const CALLBACK_ATTEMPTS = 5;
-/** For so long, and so often, a queue that is away is waited for. */
+/** How often a queue that is away is tried, and the time between two tries; ms. */
 const QUEUE_ATTEMPTS = 150;
 const QUEUE_RETRY_MS = 2_000;
 

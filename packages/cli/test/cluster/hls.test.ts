@@ -45,7 +45,7 @@ async function played(all: readonly HlsReader[], seconds: number): Promise<void>
 
 /**
  * Both gateways give the new owner what they have of the former one, and list the same then. But one that knows less may be
- * answered before the other one has noticed: to who asks both in turn, the list may begin earlier again, and be short.
+ * answered before the other one has noticed: to whoever asks both in turn, the list may begin earlier again, and be short.
  */
 const OF_TWO_GATEWAYS =
   /^(?:4\.3\.3\.2: the media sequence goes back|6\.2\.2: .* s are left of a live playlist)/;

@@ -1,6 +1,6 @@
 import type { ClusterState, StreamDefinition } from '@streampool/state';
 
-/** For so long what was read of a stream is good enough for the next request: a player asks several times a second. */
+/** How long what was read of a stream is good enough for the next request: a player asks several times a second; ms. */
 const VALID_MS = 1_000;
 const MOST = 10_000;
 

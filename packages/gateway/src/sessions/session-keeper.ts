@@ -39,9 +39,9 @@ const LOOK_MS = 500;
 const COALESCE_MS = 2_000;
 /** A viewer that has gone may be back in this time (players that seek in a file are), before its session ends; ms. */
 const LINGER_MS = 1_000;
-/** A player that was replaced by another one, or ended by an operator, is not let in again to the same stream for so long; ms. */
+/** A player that was replaced by another one, or ended by an operator, is not let in again to the same stream for this long; ms. */
 const QUIET_MS = 5_000;
-/** That a viewer's session is over is known to this node for so long after it was last heard of; then the store is asked anew. */
+/** How long after it was last heard of this node knows that a viewer's session is over; then the store is asked anew. */
 const REMEMBER_OVER_MS = 60_000;
 
 /**
@@ -324,7 +324,7 @@ export class SessionKeeper {
     return found !== undefined;
   }
 
-  /** Renews what is due, and lets go of who has gone. */
+  /** Renews what is due, and lets go of those who have gone. */
   #look(): void {
     this.#cancelLook = undefined;
     if (this.#closed) return;

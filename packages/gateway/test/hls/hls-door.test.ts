@@ -60,7 +60,7 @@ test('what is the viewer’s own is in every address of the playlist, and is not
   expect([...origins[0]!.asked[0]!.query]).toEqual([['ll', '1']]);
 });
 
-test('playlists are compressed for who accepts it', async () => {
+test('playlists are compressed for whoever accepts that', async () => {
   const { it, define } = await stage();
   const id = await define();
   const ask = (encoding: string) =>

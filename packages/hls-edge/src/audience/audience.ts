@@ -46,7 +46,7 @@ const SILENT_TARGETS = 3;
 const LOOK_EVERY_MS = 1_000;
 /** Somebody who was ended and has been quiet for this long before it asks for the stream's entry comes anew; ms. */
 const QUIET_MS = 5_000;
-/** For so long after its last request it is known that a viewer was ended; ms. */
+/** How long after its last request it is known that a viewer was ended; ms. */
 const REMEMBER_MS = 60_000;
 const MOST_REMEMBERED = 10_000;
 
@@ -131,7 +131,7 @@ export class HlsAudience {
 
   /**
    * A viewer was heard of. One that is not here yet comes with a playlist, and not with anything else: segments are also asked for
-   * by who only looks. `targetDurationMs`: of the playlist it got.
+   * by those who only look. `targetDurationMs`: of the playlist it got.
    */
   touch(
     viewer: HlsViewer,

@@ -61,7 +61,7 @@ export class GrowingBody implements HlsBody {
     const [only] = this.#chunks;
     if (only && this.#chunks.length === 1) return only;
     const whole = Buffer.concat(this.#chunks);
-    // Not under the feet of who reads it chunk by chunk.
+    // Not under the feet of whoever reads it chunk by chunk.
     if (this.#readings.size === 0) this.#chunks.splice(0, this.#chunks.length, whole);
     return whole;
   }

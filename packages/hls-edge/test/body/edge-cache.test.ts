@@ -24,7 +24,7 @@ test('what was used longest ago makes room', () => {
   expect(cache.bytes).toBe(200);
 });
 
-test('what is old is given only to who has nothing better', () => {
+test('what is old is given only to those who have nothing better', () => {
   const { cache, pass } = cacheOf(1_000);
   cache.put('a', answer(Buffer.from('x'), 500));
   pass(500);

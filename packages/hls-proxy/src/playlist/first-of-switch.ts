@@ -1,7 +1,7 @@
 import type { ReadSegment } from '@streampool/hls';
 
 export interface Missing {
-  /** For so long nothing new has been listed. */
+  /** How long nothing new has been listed. */
   readonly missingMs: number;
   /** Wall clock of the end of the last segment, where the playlist says so. */
   readonly endsAtMs: number | undefined;

@@ -28,7 +28,7 @@ const COMMAND_MS = 5_000;
 const MOST_RETRY_MS = 2_000;
 /** How long a closing process waits for Redis to take the end of what was under way, ms. */
 const LAST_WORD_MS = 2_000;
-/** So long a task that was done is known not to be done again, s. */
+/** How long a task that was done is remembered, so that it is not done again; s. */
 const REMEMBERED_S = 3_600;
 /** Tasks that one command adds. */
 const PER_STEP = 500;
@@ -66,7 +66,7 @@ export class QueueTasks<T> implements TaskQueue<T> {
       connection: forBullMq({ ...place, maxRetriesPerRequest: null }),
       concurrency: options.concurrency ?? 32,
       lockDuration: lockMs,
-      // So often it is looked for tasks whose lock has run out.
+      // How often tasks are looked for whose lock has run out.
       stalledInterval: Math.ceil(lockMs / 3),
       maxStalledCount: MOST_DEATHS,
       settings: { backoffStrategy: (attemptsMade: number) => pauseMs(attemptsMade) },

@@ -183,7 +183,7 @@ const STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX dead_letters_by_age ON dead_letters (failed_at_ms);
   `,
-  // Viewing sessions. How many a user has is kept by triggers; what ended not long ago is remembered for who goes on asking.
+  // Viewing sessions. How many a user has is kept by triggers; what ended not long ago is remembered for whoever goes on asking.
   `
   CREATE TABLE sessions (
     number INTEGER PRIMARY KEY,
