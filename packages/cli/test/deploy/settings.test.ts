@@ -7,7 +7,7 @@ import { shipped } from './shipped.ts';
 
 const KNOWN = new Set(SETTING_NAMES.map((name) => settingOf(name).env));
 /** Of Node, and of Kubernetes for use in other values. */
-const OTHERS = new Set(['NODE_ENV', 'POD_IP']);
+const OTHERS = new Set(['NODE_ENV', 'NODE_COMPILE_CACHE', 'POD_IP']);
 const REDIS = new Set(['REDIS_URL', 'REDIS_ENABLED']);
 
 /** From the end of an orderly stop to that of the process, on a busy machine. */
