@@ -122,7 +122,7 @@ export class HlsEdge implements StreamCarrier {
     return this.#streamOf(stream).inherit(request, answer);
   }
 
-  /** So much has gone out to that viewer. */
+  /** This many bytes have gone out to that viewer. */
   sent(viewer: Pick<HlsViewer, 'streamId' | 'clientId'>, bytes: number): void {
     this.audience.sent(viewer, bytes);
     const book = this.#books.get(viewer.streamId);

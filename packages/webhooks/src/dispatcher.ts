@@ -16,7 +16,7 @@ export interface DispatcherOptions {
   readonly node: string;
   /** Between two looks at whose turn it is, ms. */
   readonly intervalMs?: number;
-  /** For so long the turn is one's own, ms. A node that dies is followed by another one after this. */
+  /** How long the turn is one's own, ms: after a node has died another one follows it then. */
   readonly leaseMs?: number;
   /** Batches of events whose deliveries are not safe yet; beyond that it waits. */
   readonly mostPending?: number;

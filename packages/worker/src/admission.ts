@@ -11,7 +11,7 @@ export interface AdmissionOptions {
   readonly now?: () => number;
 }
 
-/** For so long what was read of the workers is good enough for the next viewer: they come in crowds. */
+/** How long what was read of the workers is good enough for the next viewer: they come in crowds; ms. */
 const VALID_MS = 500;
 
 /**

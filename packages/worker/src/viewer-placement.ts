@@ -12,7 +12,7 @@ export interface ViewerPlacementOptions {
   readonly now?: () => number;
 }
 
-/** For so long what was read of the workers, or found out about one, is good enough for the next viewer: they come in crowds. */
+/** How long what was read of the workers, or found out about one, is good enough for the next viewer: they come in crowds; ms. */
 const VALID_MS = 500;
 
 interface Seen<T> {

@@ -56,7 +56,7 @@ interface Pending {
 
 /** A body that its provider has said nothing of. */
 const DEFAULT_FRESH_MS = 10 * 60_000;
-/** So long even what is not to be kept: those who ask for it together are one viewer. */
+/** How long even what is not to be kept is kept: those who ask for it together are one viewer; ms. */
 const LEAST_FRESH_MS = 10_000;
 /** What nobody reads any more has this long to arrive, if nothing waits for its connection. */
 const LINGER_MS = 3_000;
