@@ -300,3 +300,11 @@ test('use_sticky_session is told to the data plane', () => {
   expect(streamSpec(definition, 'x').stickySession).toBe(true);
   expect(streamSpec({ ...definition, settings: {} }, 'x').stickySession).toBeUndefined();
 });
+
+test('who plays a stream knows its labels, which its events are told with', async () => {
+  const it = await GatewayUnderTest.start();
+  const id = await it.define({ url: URL_A, metadata: { name: 'one' } });
+  const definition = (await it.state.getDefinition(id))!;
+  expect(streamSpec(definition, 'x').metadata).toEqual({ name: 'one' });
+  expect(streamSpec({ ...definition, metadata: {} }, 'x')).not.toHaveProperty('metadata');
+});

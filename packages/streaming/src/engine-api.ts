@@ -18,7 +18,7 @@ export interface StreamSpec {
   readonly failoverUrls: readonly string[];
   /** Asked for the next source: POST `{current_url, metadata, current_failover_index, status_code, reason}` → `{next_url}`. */
   readonly resolverUrl?: string;
-  /** Labels of the stream, told to the resolver. */
+  /** Labels of the stream: told to the resolver, and with its events. */
   readonly metadata?: Readonly<Record<string, string>>;
   /** On an alternative for this long, the primary is tried again; 0: never. The engine's setting by default. */
   readonly failbackAfterMs?: number;

@@ -17,10 +17,8 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
       ...(definition.resolver && { resolver: definition.resolver as ResolverChoice }),
     },
     failoverUrls: definition.failoverUrls,
-    ...(definition.failoverResolverUrl !== undefined && {
-      resolverUrl: definition.failoverResolverUrl,
-      metadata: definition.metadata,
-    }),
+    ...(definition.failoverResolverUrl !== undefined && { resolverUrl: definition.failoverResolverUrl }),
+    ...(Object.keys(definition.metadata).length > 0 && { metadata: definition.metadata }),
     ...choiceOf(definition.settings),
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
     ...(definition.programme && { programme: definition.programme }),
