@@ -38,6 +38,8 @@ export interface SessionRequest extends SessionDescription {
    * the session began. Taken up whatever the limit, for it is there; but not in the place of another.
    */
   readonly resumes?: boolean;
+  /** The player has named itself: it is no two that look alike, however often it comes back. */
+  readonly isOnePlayer?: boolean;
 }
 
 export type SessionAnswer =
@@ -127,5 +129,8 @@ export interface SessionState {
 
 /** What ended not long ago is remembered per place, for those who go on asking; the newest of them, for so long. */
 export const ENDINGS = { most: 8, keptMs: 60_000 } as const;
-/** Who comes back to one stream more often than this while endings are remembered is two players, not one that zaps. */
-export const MOST_RETURNS = 4;
+/**
+ * Whoever comes back to one stream more often than this while endings are remembered is two players that look alike, not one that
+ * zaps. Endings that are closer to each other than `apartMs` count once: players poll more seldom than people press keys.
+ */
+export const RETURNS = { most: 4, apartMs: 1_000 } as const;

@@ -7,6 +7,8 @@ export interface Watching {
   readonly ip: string;
   readonly place: string;
   readonly player: string;
+  /** It chose what it is called. */
+  readonly isOnePlayer: boolean;
   readonly streamId: string;
   readonly clientId: string;
   readonly userAgent: string;
@@ -22,5 +24,5 @@ export function watchingOf(
   // An id that we made up is another one at each request; what a player calls itself stays.
   const player = chosen ? `id ${clientId}` : `as ${userAgent}`;
   const place = scope === 'player' ? `${ip}/${player}` : ip;
-  return { user: username, ip, place, player, streamId, clientId, userAgent };
+  return { user: username, ip, place, player, isOnePlayer: chosen, streamId, clientId, userAgent };
 }

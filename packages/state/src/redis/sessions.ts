@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Page } from '../cluster-state.ts';
 import { invalidCursor, pageLimit } from '../limits.ts';
 import {
-  MOST_RETURNS,
+  RETURNS,
   renewalOf,
   type SessionAnswer,
   type SessionEnd,
@@ -45,14 +45,14 @@ export class RedisSessions implements SessionState {
   }
 
   async startSession(request: SessionRequest): Promise<SessionAnswer> {
-    const { id, user, place, limit, quietMs, resumes = false } = request;
+    const { id, user, place, limit, quietMs, resumes = false, isOnePlayer = false } = request;
     const index = indexOf(user, place);
     const { ip, player, streamId, clientId, node, userAgent } = request;
     // The order of the first two is the touch's business: see include/sessions.lua.
     const described = { node, index, user, ip, place, player, streamId, clientId, userAgent };
     const row = (await this.#redis.run(
       ...['start-session' as const, JSON.stringify(described), id, index, limit, this.#lastsMs],
-      ...[this.#leaseMs, quietMs, resumes ? '1' : '', MOST_RETURNS],
+      ...[this.#leaseMs, quietMs, resumes ? '1' : '', isOnePlayer ? 0 : RETURNS.most, RETURNS.apartMs],
     )) as StartRow;
     if (row[0] === 'limit') return { granted: false, reason: 'limit', active: row[1], limit: row[2] };
     if (row[0] !== 'granted') return { granted: false, reason: row[0] };

@@ -4,7 +4,7 @@ import { invalidCursor, pageLimit } from '../limits.ts';
 import type { EventType } from '../records.ts';
 import {
   ENDINGS,
-  MOST_RETURNS,
+  RETURNS,
   renewalOf,
   type SessionAnswer,
   type SessionDescription,
@@ -229,7 +229,7 @@ export class SessionsTable {
 
   /** See {@link SessionRequest.quietMs}. */
   #whyNotYet(
-    { user, place, player, streamId }: SessionRequest,
+    { user, place, player, streamId, isOnePlayer = false }: SessionRequest,
     current: SessionRecord | undefined,
     quietMs: number,
     now: number,
@@ -243,7 +243,8 @@ export class SessionsTable {
     if (!last || last.at_ms <= now - quietMs) return undefined;
     if (last.reason === 'ended') return 'ended';
     // A player that took its own place is zapping, and may come back at once.
-    const isOther = current && (current.player !== player || endings.length >= MOST_RETURNS);
+    const isOften = !isOnePlayer && returnsOf(endings) >= RETURNS.most;
+    const isOther = current && (current.player !== player || isOften);
     return isOther ? 'replaced' : undefined;
   }
 
@@ -287,4 +288,15 @@ export class SessionsTable {
       lastActiveMs: Math.max(row.last_active_ms, this.#touches.lastActiveMs(row.id)),
     };
   }
+}
+
+/** How often somebody has come back, by what ended of it before, oldest first. */
+function returnsOf(endings: readonly { readonly at_ms: number }[]): number {
+  let [returns, countedMs] = [0, Number.NEGATIVE_INFINITY];
+  for (const { at_ms } of endings) {
+    if (at_ms < countedMs + RETURNS.apartMs) continue;
+    returns += 1;
+    countedMs = at_ms;
+  }
+  return returns;
 }

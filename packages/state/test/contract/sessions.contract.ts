@@ -130,6 +130,7 @@ export function describeSessions(store: () => Store): void {
     for (let i = 0; i < 12; i++) {
       const answer = await start(`s${i}`, { streamId: idOf(i % 2) });
       outcomes.push(answer.granted ? 'in' : answer.reason);
+      await pass(store(), 1_000);
     }
     expect(outcomes.slice(0, 8)).toEqual(Array(8).fill('in'));
     expect(outcomes.slice(8)).toContain('replaced');
@@ -137,6 +138,17 @@ export function describeSessions(store: () => Store): void {
     expect(await start('later', { streamId: idOf(outcomes.indexOf('replaced') % 2) })).toMatchObject({
       ...{ granted: true, sessionId: 'later' },
     });
+  });
+
+  test('one that zaps fast between two streams, or has named itself, is not taken for two', async () => {
+    for (let i = 0; i < 12; i++)
+      expect(await start(`fast${i}`, { streamId: idOf(i % 2) })).toMatchObject({ granted: true });
+    await pass(store(), QUIET_MS * 2);
+    for (let i = 0; i < 12; i++) {
+      const answer = await start(`named${i}`, { streamId: idOf(i % 2), player: 'id 7', isOnePlayer: true });
+      expect(answer).toMatchObject({ granted: true });
+      await pass(store(), 1_000);
+    }
   });
 
   test('an operator ends it: its viewer is told so, and may not come back at once', async () => {

@@ -8,7 +8,8 @@
 -- ARGV[6]  lease of a node, ms
 -- ARGV[7]  quiet time, ms
 -- ARGV[8]  '1' if the viewer has been served all along
--- ARGV[9]  how often one may come back before its quiet time begins
+-- ARGV[9]  how often one may come back before its quiet time begins, 0 for any number
+-- ARGV[10] endings closer to each other than this count once, ms
 -- returns  { 'granted', session id, active, limit, id of what was replaced or '', its JSON or '' },
 --          { 'limit', active, limit }, { 'replaced' } or { 'ended' }
 -- @include clock
@@ -39,16 +40,19 @@ if session and session.player == asked.player and session.streamId == asked.stre
 end
 if session and resumes then return { 'replaced' } end
 
-local returns, last = 0, nil
+local most_returns, apart_ms = tonumber(ARGV[9]), tonumber(ARGV[10])
+local returns, counted, last = 0, nil, nil
 for _, ending in ipairs(endings_of(index)) do
   if ending[2] == asked.player and ending[3] == asked.streamId and ending[5] > now - ENDINGS_MS then
-    returns, last = returns + 1, ending
+    if not counted or ending[5] >= counted + apart_ms then returns, counted = returns + 1, ending[5] end
+    last = ending
   end
 end
 if last and last[5] > now - quiet_ms then
   if last[4] == 'ended' then return { 'ended' } end
   -- A player that took its own place is zapping, and may come back at once.
-  if session and (session.player ~= asked.player or returns >= tonumber(ARGV[9])) then return { 'replaced' } end
+  local is_often = most_returns > 0 and returns >= most_returns
+  if session and (session.player ~= asked.player or is_often) then return { 'replaced' } end
 end
 
 -- Replacing makes them no more.
