@@ -1,4 +1,4 @@
-import type { ClusterState, StreamDefinition, StreamRecord } from '@streampool/state';
+import type { ClusterState, StreamDefinition } from '@streampool/state';
 import type { Logger } from 'pino';
 
 /** The label by which streams of networks are found. */
@@ -11,7 +11,7 @@ export interface NetworkKeeperOptions {
   readonly state: Pick<ClusterState, 'findByMetadata' | 'getDefinition' | 'listWorkers'>;
   /** Whether this process plays it already. */
   readonly has: (streamId: string) => boolean;
-  /** Sees that it is played, here or at its owner. */
+  /** Sees that it is played, here or at its owner; here, where its owner does not answer. */
   readonly play: (definition: StreamDefinition, signal: AbortSignal) => Promise<unknown>;
   readonly log: Logger;
   /** ms since the epoch. */
@@ -20,7 +20,8 @@ export interface NetworkKeeperOptions {
 
 /**
  * A network goes on whether or not somebody watches, so that nobody notices when its owner dies: what has a programme and no
- * living owner is claimed by whoever looks first.
+ * living owner is claimed by whoever looks first. Owners are asked, since the state knows of a death only when a lease is over:
+ * a recording would lack that long.
  */
 export class NetworkKeeper {
   readonly #options: NetworkKeeperOptions;
@@ -31,28 +32,28 @@ export class NetworkKeeper {
 
   /** One look. @throws StreampoolError STATE_UNAVAILABLE */
   async run(signal: AbortSignal): Promise<void> {
-    const { state, log, play } = this.#options;
+    const { state, log, play, has } = this.#options;
     const networks = await state.findByMetadata(NETWORK_LABEL.field, NETWORK_LABEL.value);
     if (networks.length === 0) return;
     const alive = new Set(
       (await state.listWorkers()).flatMap(({ id, alive: lives }) => (lives === false ? [] : [id])),
     );
-    for (const network of networks.filter((record) => this.#isLost(record, alive))) {
+    const answering = new Set<string>();
+    for (const network of networks.filter(({ id }) => !has(id))) {
+      const isLost = network.owner === '' || !alive.has(network.owner);
+      if (!isLost && answering.has(network.owner)) continue;
       const definition = await state.getDefinition(network.id);
       if (signal.aborted) return;
       if (!definition || !this.#isOn(definition)) continue;
-      log.info(
-        { streamId: network.id, network: definition.programme?.network },
-        'a network without an owner',
-      );
+      const { id: streamId, owner } = network;
+      if (isLost)
+        log.info({ streamId, network: definition.programme?.network }, 'a network without an owner');
       await play(definition, signal).catch((error: unknown) =>
-        log.warn({ err: error, streamId: network.id }, 'a network cannot be played'),
+        log.warn({ err: error, streamId }, 'a network cannot be played'),
       );
+      // One network per owner is asked for: where its owner is seen to be dead it is played here now, as are the others then.
+      if (!has(streamId)) answering.add(owner);
     }
-  }
-
-  #isLost({ id, owner }: StreamRecord, alive: ReadonlySet<string>): boolean {
-    return !this.#options.has(id) && (owner === '' || !alive.has(owner));
   }
 
   #isOn({ programme }: StreamDefinition): boolean {
