@@ -10,11 +10,23 @@ const OF_THE_VIEWER: ReadonlySet<string> = new Set([
   'api_token',
 ]);
 
+/**
+ * What of a stream can be asked for in more than one way, and what origins take a value for. All else that a player sends is
+ * nothing to them: each would be another question to the owner, and push out of the caches what others need.
+ */
+const OF_THE_STREAM: Readonly<Record<string, (value: string) => string | undefined>> = {
+  ll: (value) => (/^(?:1|true|yes)$/i.test(value) ? '1' : '0'),
+  from: (value) => (value === 'start' ? value : undefined),
+  _HLS_msn: (value) => value,
+  _HLS_part: (value) => value,
+  _HLS_skip: (value) => (/^(?:YES|v2)$/.test(value) ? value : undefined),
+};
+
 /** Never passed on in a playlist: it would open the API to whoever sees one. */
 const NEVER_CARRIED = 'api_token';
 
 export interface SplitQuery {
-  /** For the stream. */
+  /** For the stream: known names in one order, so that the same is always asked for in the same words. */
   readonly own: URLSearchParams;
   /** What every URI of a playlist needs, so that whoever asked for the playlist is known there too: without `?`, perhaps empty. */
   readonly carried: string;
@@ -26,8 +38,12 @@ export function splitQuery(query: URLSearchParams, pass?: URLSearchParams): Spli
   const own = new URLSearchParams();
   const carried = new URLSearchParams(pass);
   for (const [name, value] of query) {
-    if (!OF_THE_VIEWER.has(name)) own.append(name, value);
-    else if (name !== NEVER_CARRIED) carried.append(name, value);
+    if (OF_THE_VIEWER.has(name) && name !== NEVER_CARRIED) carried.append(name, value);
+  }
+  for (const [name, meant] of Object.entries(OF_THE_STREAM)) {
+    const value = query.get(name);
+    const known = value === null ? undefined : meant(value);
+    if (known !== undefined) own.set(name, known);
   }
   return { own, carried: carried.toString() };
 }
