@@ -59,12 +59,16 @@ export type NewEvent = Omit<ClusterEvent, 'id' | 'atMs'>;
 
 /**
  * A viewer without a socket of its own (HLS) asks any node, or several in turn, and is one viewer: of what the nodes say,
- * that it came to the first and went from the last is published, in one atomic step with knowing so.
+ * that it came to the first and went from the last is published, in one atomic step with knowing so. One with a socket goes
+ * once, too, also where its node was taken for dead before.
  */
 export interface Presence {
   readonly clientId: string;
-  /** `moves`: it went because the node ends. If others run, it has as long as a lease to go on there. */
-  readonly does: 'came' | 'went' | 'moves';
+  /**
+   * `moves`: it went because the node ends. If others run, it has as long as a lease to go on there. `closed`: it had a socket,
+   * which has closed.
+   */
+  readonly does: 'came' | 'went' | 'moves' | 'closed';
   /** Names this coming to this node: said again, because an answer was lost, it changes nothing. */
   readonly visit: string;
 }

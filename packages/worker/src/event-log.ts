@@ -122,10 +122,12 @@ export function detachEvent(viewer: ViewerSnapshot & { reason: DetachReason }, w
   };
 }
 
-/** Of a viewer that counts segments, which has no socket: other nodes may have it at the same time. */
+/** One that counts segments has no socket: other nodes may have it at the same time. One with a socket comes but once. */
 function presenceOf(
   { clientId, connectedAt, segments }: ViewerSnapshot,
   does: Presence['does'],
 ): Pick<NodeEvent, 'presence'> {
-  return segments === undefined ? {} : { presence: { clientId, does, visit: String(connectedAt) } };
+  const hasSocket = segments === undefined;
+  if (hasSocket && does === 'came') return {};
+  return { presence: { clientId, does: hasSocket ? 'closed' : does, visit: String(connectedAt) } };
 }

@@ -473,7 +473,7 @@ describe('events', () => {
     ]);
   });
 
-  test('of a viewer without a socket it is said which visit begins and ends, and whether it may go on elsewhere', async () => {
+  test('of a viewer it is said which visit ends, and of one without a socket also which begins, and whether it may go on elsewhere', async () => {
     const visit = String(store.clock.wallNow());
     for (const id of ['tv', 'box']) a.engine.attach(id, 's', { segments: 0 });
     a.engine.attach('socket', 's');
@@ -488,7 +488,7 @@ describe('events', () => {
       undefined,
       { clientId: 'tv', does: 'went', visit },
       { clientId: 'box', does: 'moves', visit },
-      undefined,
+      { clientId: 'socket', does: 'closed', visit },
     ]);
     expect(await types()).toHaveLength(6);
   });

@@ -20,9 +20,6 @@ interface ClientRow {
   readonly segments: number | null;
 }
 
-/** A viewer whose node did not say farewell. */
-export type LostClient = Pick<ClientRecord, 'id' | 'streamId' | 'node' | 'connectedAtMs' | 'userAgent'>;
-
 const COLUMNS =
   'stream_id, id, node, ip, user_agent, username, connected_at_ms, last_active_ms, bytes, lag_bytes, skips, segments';
 
@@ -54,7 +51,7 @@ export class ClientsTable {
     const one = 'DELETE FROM clients WHERE id = $clientId AND stream_id = $streamId';
     this.#gone = connection.prepare(`${one} AND node = $node`);
     this.#remove = connection.prepare(one);
-    const lost = 'RETURNING stream_id, id, node, connected_at_ms, user_agent';
+    const lost = `RETURNING ${COLUMNS}`;
     this.#removeExpired = connection.prepare(`${one} AND expires_ms <= $now ${lost}`);
     this.#removeNode = connection.prepare(`DELETE FROM clients WHERE node = $node ${lost}`);
     this.#removeStream = connection.prepare('DELETE FROM clients WHERE stream_id = $streamId');
@@ -105,16 +102,16 @@ export class ClientsTable {
   }
 
   /** Those that had expired at that time. */
-  removeExpired(clients: readonly { streamId: string; clientId: string }[], now: number): LostClient[] {
+  removeExpired(clients: readonly { streamId: string; clientId: string }[], now: number): ClientRecord[] {
     return clients.flatMap(({ streamId, clientId }) => {
       const rows = this.#removeExpired.all({ streamId, clientId, now }) as unknown as ClientRow[];
-      return rows.map(toLost);
+      return rows.map(toClient);
     });
   }
 
   /** Those it had not said farewell to. */
-  removeNode(node: string): LostClient[] {
-    return (this.#removeNode.all({ node }) as unknown as ClientRow[]).map(toLost);
+  removeNode(node: string): ClientRecord[] {
+    return (this.#removeNode.all({ node }) as unknown as ClientRow[]).map(toClient);
   }
 
   removeStream(streamId: string): void {
@@ -161,8 +158,4 @@ function toClient(row: ClientRow): ClientRecord {
     skips: row.skips,
     ...(row.segments !== null && { segments: row.segments }),
   };
-}
-
-function toLost({ id, stream_id, node, connected_at_ms, user_agent }: ClientRow): LostClient {
-  return { id, streamId: stream_id, node, connectedAtMs: connected_at_ms, userAgent: user_agent };
 }

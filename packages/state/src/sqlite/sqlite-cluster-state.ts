@@ -199,7 +199,7 @@ export class SqliteClusterState implements ClusterState {
       if (heardMs === undefined) return false;
       if (options.onlyExpired && heardMs > this.#deadBefore(now)) return false;
       this.#ownership.takeAwayAll(workerId, now);
-      this.#timeline.addLosses(this.#clients.removeNode(workerId), now);
+      this.#tellLosses(this.#clients.removeNode(workerId), now);
       this.#workers.remove(workerId);
       return true;
     });
@@ -226,7 +226,7 @@ export class SqliteClusterState implements ClusterState {
     return this.#connection.write((now) => {
       if (!options.onlyExpired) return this.#clients.remove(clients);
       const lost = this.#clients.removeExpired(clients, this.#listening.at(now));
-      this.#timeline.addLosses(lost, now);
+      this.#tellLosses(lost, now);
       return lost.length;
     });
   }
@@ -399,6 +399,17 @@ export class SqliteClusterState implements ClusterState {
     return this.#listening.at(now) - this.#leaseMs;
   }
 
+  /** Viewers whose nodes did not say farewell. Within a transaction. */
+  #tellLosses(lost: readonly ClientRecord[], now: number): void {
+    if (lost.length === 0) return;
+    this.#timeline.addLosses(lost, now);
+    this.#events.add(
+      lost.map((viewer) => lossEvent(viewer, now)),
+      now,
+    );
+    this.#eventWait.wake();
+  }
+
   #take(beat: Heartbeat, nowMs: number): HeartbeatReply {
     const { worker } = beat;
     const heard = this.#listening.hear(nowMs);
@@ -406,7 +417,7 @@ export class SqliteClusterState implements ClusterState {
     if (speaker === 'replaced') throw workerIdTaken(worker.id, this.#workers.get(worker.id) ?? worker);
     if (speaker === 'successor') {
       this.#ownership.takeAwayAll(worker.id, nowMs);
-      this.#timeline.addLosses(this.#clients.removeNode(worker.id), nowMs);
+      this.#tellLosses(this.#clients.removeNode(worker.id), nowMs);
     }
     const status = this.#workers.put(worker, nowMs, heard);
     const missing = new Set<string>();
@@ -433,4 +444,18 @@ export class SqliteClusterState implements ClusterState {
     });
     return { stale, moved, missing: [...missing], generation: this.#generation, status, nowMs };
   }
+}
+
+function lossEvent(
+  { id, streamId, ip, username, bytes, skips, connectedAtMs }: ClientRecord,
+  now: number,
+): NewEvent {
+  return {
+    type: 'client_disconnected',
+    streamId,
+    data: {
+      ...{ clientId: id, ip, ...(username !== undefined && { username }), reason: 'lost' },
+      ...{ bytes, skips, durationMs: Math.max(0, now - connectedAtMs) },
+    },
+  };
 }

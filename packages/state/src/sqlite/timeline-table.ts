@@ -1,9 +1,8 @@
 import type { StatementSync } from 'node:sqlite';
-import type { EventType } from '../records.ts';
+import type { ClientRecord, EventType } from '../records.ts';
 import { shownData } from '../shown-stream.ts';
 import type { NewTimelineEntry, TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import { complete, foldKey, isAgain, merged, TIMELINE } from '../timeline/fold.ts';
-import type { LostClient } from './clients-table.ts';
 import type { Connection } from './connection.ts';
 
 interface EntryRow {
@@ -53,7 +52,7 @@ export class TimelineTable {
   }
 
   /** Viewers whose nodes did not say farewell: it is in their timelines, and counted in their streams'. Within a transaction. */
-  addLosses(clients: readonly LostClient[], now: number): void {
+  addLosses(clients: readonly ClientRecord[], now: number): void {
     const loss = { type: 'client_disconnected', atMs: now } as const;
     this.add(
       clients.flatMap(({ id: clientId, streamId, node, connectedAtMs, userAgent }) => {

@@ -168,6 +168,13 @@ export function describeTimelines(store: () => Store): void {
     const counted = await ofStream();
     expect(counted.reduce((sum, { count }) => sum + count, 0)).toBe(3);
     expect(counted.every(({ data }) => data.reason === 'lost')).toBe(true);
+    const events = await state.readEvents();
+    const told = events.filter(({ type }) => type === 'client_disconnected').map(({ data }) => data);
+    expect(told.map(({ clientId }) => clientId).sort()).toEqual(['box', 'sofa', 'tv']);
+    const { ip, bytes, connectedAtMs } = client('sofa', '', '');
+    const sofa = events.find(({ data }) => data.clientId === 'sofa')!;
+    expect(sofa).toMatchObject({ streamId: idOf(1), data: { reason: 'lost', ip, bytes } });
+    expect(sofa.data.durationMs).toBeCloseTo(sofa.atMs - connectedAtMs, -2);
   });
 
   test('no credentials', async () => {

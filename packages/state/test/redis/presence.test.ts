@@ -171,10 +171,11 @@ test('its node was killed, and it does not come back: it is lost, once', async (
   await pass(leaseMs * 1.5, 'b');
   // The one with a socket went with it.
   expect((await state.listClients()).items.map(({ id }) => id)).toEqual(['tv']);
-  expect(await events()).toEqual(['client_connected']);
-  await pass(leaseMs * 1.5, 'b');
   expect(await events()).toEqual(['client_connected', 'client_disconnected lost']);
-  const [, lost] = await state.readEvents();
+  await pass(leaseMs * 1.5, 'b');
+  const [, socket, lost, ...others] = await state.readEvents();
+  expect(others).toEqual([]);
+  expect(socket?.data).toMatchObject({ clientId: 'socket', reason: 'lost' });
   expect(lost?.data).toMatchObject({ clientId: 'tv', ip: '192.0.2.7', labels: '{"group":"news"}' });
   await pass(leaseMs, 'b');
   await expectNothingLeft();
@@ -378,3 +379,52 @@ test('whatever becomes of its nodes, it comes and goes in turn, and in the end i
     { numRuns: 25 },
   );
 }, 120_000);
+
+describe('one with a socket', () => {
+  const socket = (node: string) => client('box', STREAM, node);
+  const event = (kind: 'connected' | 'disconnected') =>
+    kind === 'connected'
+      ? { type: 'client_connected' as const, streamId: STREAM, data: { clientId: 'box' } }
+      : { ...told('closed', '1', 0, 'box') };
+  const opens = (node: string) =>
+    state.heartbeat(beat(node, { events: [event('connected')], clients: [socket(node)] }));
+  const closes = (node: string) =>
+    state.heartbeat(
+      beat(node, { events: [event('disconnected')], gone: [{ streamId: STREAM, clientId: 'box' }] }),
+    );
+  const [came, lost, left] = ['client_connected', 'client_disconnected lost', 'client_disconnected left'];
+
+  test('is lost with its node, once', async () => {
+    await opens('a');
+    await pass(leaseMs + clientTtlMs, 'b');
+    await reap();
+    expect(await viewers()).toBe(0);
+    expect(await events()).toEqual([came, lost]);
+  });
+
+  test('has not gone twice where its node was only away while it left', async () => {
+    await opens('a');
+    await pass(leaseMs + clientTtlMs, 'b');
+    await closes('a');
+    expect(await events()).toEqual([came, lost]);
+    expect(await admin.keys('lost:*')).toEqual([]);
+  });
+
+  test('is back with its node, and goes as ever', async () => {
+    await opens('a');
+    await pass(leaseMs + clientTtlMs, 'b');
+    for (let i = 0; i < 2; i++) await state.heartbeat(beat('a', { clients: [socket('a')] }));
+    expect(await viewers()).toBe(1);
+    await closes('a');
+    expect(await events()).toEqual([came, lost, came, left]);
+  });
+
+  test('that has come to another node meanwhile has come there', async () => {
+    await opens('a');
+    await pass(leaseMs + clientTtlMs, 'b');
+    await opens('b');
+    await closes('a');
+    expect(await viewers()).toBe(1);
+    expect(await events()).toEqual([came, lost, came]);
+  });
+});

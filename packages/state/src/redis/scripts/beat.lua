@@ -1,8 +1,8 @@
 -- One beat of a node but for its viewers, which follow in steps (touch-clients, farewell-clients) of the same round trip.
 -- KEYS[1]  prefix
 -- ARGV[1]  JSON { worker, process, streams: [report, …], follows: [[stream id, epoch], …],
---                 events: [[type, stream id, data as JSON], or of a viewer without a socket also client id, what it does
---                 (came, went, moves), visit, …], timeline: [see include/timeline.lua, …] }
+--                 events: [[type, stream id, data as JSON], or of a viewer also client id, what it does (came, went,
+--                 moves; closed: of one with a socket), visit, …], timeline: [see include/timeline.lua, …] }
 -- ARGV[2]  lease, ms
 -- ARGV[3]  a name for this life of the data, used if it has none yet
 -- returns  { now, generation, status, { missing stream id, … }, { { stream id, owner, epoch } of a stale report, … },
@@ -55,6 +55,8 @@ end
 for _, event in ipairs(beat.events) do
   local kind, stream, data, client, does, visit = unpack(event)
   if not client then add_event(kind, stream, data, now)
+  elseif does == 'closed' then
+    if not was_told_lost(stream, client, beat.process) then add_event(kind, stream, data, now) end
   elseif does == 'came' then came(stream, client, id, visit, data, now, lease_ms)
   else went(stream, client, id, does == 'moves', data, now, heard, lease_ms) end
 end

@@ -36,7 +36,7 @@ for _, pair in ipairs(cjson.decode(ARGV[3])) do
       end_presence(stream, client, nodes, about, said or lost_data(stream, client, about, now), now)
     end
     holder = false
-    if not said then losses[#losses + 1] = { stream, client } end
+    if not said then losses[#losses + 1] = { stream, client, told = true } end
   else
     losses[#losses + 1] = { stream, client }
   end

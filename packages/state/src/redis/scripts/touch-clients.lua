@@ -29,6 +29,8 @@ for _, client in ipairs(cjson.decode(ARGV[5])) do
       is_new = is_there(stream, id, node, ttl_ms, client.set, now) or not holder
     elseif is_new and holder then
       redis.call('SREM', worker_clients_key(holder), member)
+    elseif is_new and was_told_lost(stream, id, record.process) then
+      tell_return(stream, id, client.set, now)
     end
     if is_new then
       redis.call('SADD', worker_clients_key(node), member)

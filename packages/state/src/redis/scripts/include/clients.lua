@@ -40,7 +40,8 @@ local function remove_clients(viewers)
   return removed
 end
 
--- Viewers, as above, whose nodes did not say farewell: it is in their timelines, and counted in their streams'.
+-- Viewers, as above, whose nodes did not say farewell: it is in their timelines, and counted in their streams'. Of those that
+-- are not `told` already it is an event.
 local function note_losses(viewers, now)
   local of_stream = {}
   local function note(stream, client, node, fold, fold_ms, count, data)
@@ -54,6 +55,7 @@ local function note_losses(viewers, now)
     if row[1] then
       local data = { reason = 'lost', connectedAt = row[2], userAgent = row[3] or nil }
       note(stream, client, row[1], 'lost', 0, 1, data)
+      if not viewer.told then tell_lost(stream, client, row[1], row[2], now) end
       local lost = of_stream[stream] or { count = 0, node = row[1] }
       lost.count, lost.node = lost.count + 1, lost.node == row[1] and row[1] or ''
       of_stream[stream] = lost

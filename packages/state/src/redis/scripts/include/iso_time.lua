@@ -16,3 +16,17 @@ local function iso(ms)
   return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%03dZ', year, month, day,
     math.floor(rest / 3600), math.floor(rest / 60) % 60, rest % 60, ms - seconds * 1000)
 end
+
+-- The same backwards; nil for anything else.
+local function iso_ms(text)
+  local year, month, day, hour, minute, second = string.match(text or '', '^(%d+)-(%d%d)-(%d%d)T(%d%d):(%d%d):([%d.]+)Z$')
+  if not year then return nil end
+  local y, m = tonumber(year), tonumber(month)
+  if m <= 2 then y = y - 1 end
+  local era = math.floor(y / 400)
+  local year_of_era = y - era * 400
+  local day_of_year = math.floor((153 * (m > 2 and m - 3 or m + 9) + 2) / 5) + tonumber(day) - 1
+  local day_of_era = year_of_era * 365 + math.floor(year_of_era / 4) - math.floor(year_of_era / 100) + day_of_year
+  local seconds = (era * 146097 + day_of_era - 719468) * 86400 + tonumber(hour) * 3600 + tonumber(minute) * 60
+  return math.floor((seconds + tonumber(second)) * 1000 + 0.5)
+end

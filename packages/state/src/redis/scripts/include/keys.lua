@@ -14,6 +14,7 @@ local function definition_key(id) return P .. 'definition:' .. id end
 local function stream_clients_key(id) return P .. 'stream:' .. id .. ':clients' end
 local function client_key(stream, client) return P .. 'client:' .. stream .. ':' .. client end
 local function presence_key(stream, client) return P .. 'presence:' .. stream .. ':' .. client end
+local function lost_key(stream, client) return P .. 'lost:' .. stream .. ':' .. client end
 local function worker_streams_key(id) return P .. 'worker:' .. id .. ':streams' end
 local function worker_clients_key(id) return P .. 'worker:' .. id .. ':clients' end
 local function orphans_key(host) return P .. 'host:' .. host .. ':orphans' end

@@ -36,8 +36,32 @@ local function lost_data(stream, client, about, now)
   return cjson.encode({
     clientId = client, reason = 'lost', ip = row[1] or nil, username = row[2] or nil, labels = labels_of(stream),
     -- Where nodes have said farewell, the record may have the figures of one of those.
-    bytes = about.bytes and 0 or tonumber(row[3] or 0), skips = tonumber(row[4] or 0), durationMs = about.since and now - about.since or 0,
+    bytes = about.bytes and 0 or tonumber(row[3] or 0), skips = tonumber(row[4] or 0), durationMs = about.since and math.max(0, now - about.since) or 0,
   })
+end
+
+-- A viewer with a socket was taken for lost with its node, which may be there again and know better: the process of that node.
+local function tell_lost(stream, client, node, connected_at, now)
+  add_event('client_disconnected', stream, lost_data(stream, client, { since = iso_ms(connected_at) }, now), now)
+  local record = worker_record(node)
+  if record and record.process then redis.call('SET', lost_key(stream, client), record.process, 'PX', OVER_MS) end
+end
+
+-- Whether it was told that this process has lost it; from now on it was not.
+local function was_told_lost(stream, client, process)
+  local key = lost_key(stream, client)
+  if redis.call('GET', key) ~= process then return false end
+  redis.call('DEL', key)
+  return true
+end
+
+-- What its node has of it (fields of its record) says that it never went.
+local function tell_return(stream, client, set, now)
+  local record = {}
+  for i = 1, #set, 2 do record[set[i]] = set[i + 1] end
+  add_event('client_connected', stream, cjson.encode({
+    clientId = client, ip = record.ip, userAgent = record.user_agent, username = record.username, labels = labels_of(stream),
+  }), now)
 end
 
 -- It has gone. `nodes`: those that had it and were not heard.
@@ -118,12 +142,8 @@ local function is_there(stream, client, node, ttl_ms, set, now)
   if not is_news then return false end
   redis.call('HDEL', key, 'said')
   if redis.call('HDEL', key, 'over') == 1 then
-    local record = {}
-    for i = 1, #set, 2 do record[set[i]] = set[i + 1] end
     redis.call('HSET', key, 'since', now)
-    add_event('client_connected', stream, cjson.encode({
-      clientId = client, ip = record.ip, userAgent = record.user_agent, username = record.username, labels = labels_of(stream),
-    }), now)
+    tell_return(stream, client, set, now)
   end
   return true
 end
