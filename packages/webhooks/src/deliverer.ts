@@ -36,7 +36,7 @@ export class Deliverer {
   readonly attempt = async (delivery: Delivery, how: Attempt): Promise<void> => {
     if ('callback' in delivery) return this.#call(delivery.id, delivery.callback, how);
     const { id, webhookId, event, metadata } = delivery;
-    const webhook = (await this.#list()).find((each) => each.id === webhookId);
+    const webhook = await this.#find(webhookId);
     if (!webhook) {
       this.#options.onOutcome?.('gone', 0);
       return;
@@ -82,10 +82,16 @@ export class Deliverer {
     }
   }
 
+  /** That a webhook is there is believed for a while. That it is not, is asked: it may be younger than what is believed. */
+  async #find(webhookId: string): Promise<WebhookRecord | undefined> {
+    const isIt = ({ id }: WebhookRecord): boolean => id === webhookId;
+    return (await this.#list(BELIEVED_MS)).find(isIt) ?? (await this.#list(0)).find(isIt);
+  }
+
   /** One question for all that are delivered at the same time. */
-  #list(): Promise<WebhookRecord[]> {
+  #list(believedMs: number): Promise<WebhookRecord[]> {
     const now = this.#now();
-    if (!this.#webhooks || now - this.#webhooks.atMs > BELIEVED_MS) {
+    if (!this.#webhooks || now - this.#webhooks.atMs >= believedMs) {
       const asked = this.#options.state.listWebhooks();
       this.#webhooks = { asked, atMs: now };
       asked.catch(() => {

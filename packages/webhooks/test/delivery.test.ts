@@ -99,6 +99,18 @@ describe('one process', () => {
     expect(it.dispatcher.figures().dispatching).toBe(true);
   });
 
+  test('a webhook is told at once, though what others are there was asked a moment before it was', async () => {
+    const it = node(state, 'a', inProcess);
+    await state.putWebhook(hook('first'));
+    await state.publish(started(1));
+    await receiver.until(({ length }) => length === 1);
+    await state.putWebhook(hook('second'));
+    await state.publish(started(2));
+    await receiver.until(({ length }) => length === 3);
+    expect(receiver.received.map(({ path }) => path).sort()).toEqual(['/first', '/first', '/second']);
+    expect(it.outcomes).not.toContain('gone');
+  });
+
   test('the state is not asked for the labels of streams whose events nobody wants', async () => {
     const asked: string[] = [];
     const getStream = state.getStream.bind(state);
