@@ -64,6 +64,7 @@ test('what a dead worker left is gone after one run, the rest is untouched', asy
   expect(await state.getStream('kept')).toMatchObject({ owner: 'alive', epoch: 1 });
   const events = await state.readEvents();
   expect(events).toMatchObject([
+    { type: 'client_disconnected', streamId: 'watched', data: { clientId: 'lost', reason: 'lost' } },
     { type: 'worker_lost', data: { workerId: 'dead', host: 'here' } },
     {
       type: 'reaped',
@@ -71,7 +72,7 @@ test('what a dead worker left is gone after one run, the rest is untouched', asy
     },
   ]);
   await reaper.run();
-  expect(await state.readEvents()).toHaveLength(2);
+  expect(await state.readEvents()).toHaveLength(3);
   expect(reaper.total).toMatchObject({ streamsReleased: 1, workersRemoved: 1 });
 });
 
@@ -82,7 +83,9 @@ test('two reapers at once do everything once', async () => {
   expect(a.clientsRemoved + b.clientsRemoved).toBe(1);
   expect(a.streamsReleased + b.streamsReleased).toBe(1);
   expect(a.superseded + b.superseded).toBe(3);
-  expect((await state.readEvents()).filter(({ type }) => type === 'worker_lost')).toHaveLength(1);
+  const told = (await state.readEvents()).map(({ type }) => type);
+  for (const once of ['worker_lost', 'client_disconnected'])
+    expect(told.filter((type) => type === once)).toHaveLength(1);
 });
 
 test('a worker that came back between the look and the deed keeps everything', async () => {
