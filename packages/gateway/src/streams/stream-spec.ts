@@ -18,7 +18,8 @@ export function streamSpec(definition: StreamDefinition, defaultUserAgent: strin
     },
     failoverUrls: definition.failoverUrls,
     ...(definition.failoverResolverUrl !== undefined && { resolverUrl: definition.failoverResolverUrl }),
-    ...(Object.keys(definition.metadata).length > 0 && { metadata: definition.metadata }),
+    // Also where there are none: a stream of the same id may have had some before.
+    metadata: definition.metadata,
     ...choiceOf(definition.settings),
     ...(definition.ffmpegArgs !== undefined && { ffmpegArgs: definition.ffmpegArgs }),
     ...(definition.programme && { programme: definition.programme }),
