@@ -26,6 +26,7 @@ test('the engine gets the stream, and the viewer as it is known', async () => {
     target: { url: LIVE, headers: { Referer: 'http://r/' }, userAgent: 'Streampool/test' },
     failoverUrls: ['http://b/'],
     contentType: 'video/mp2t',
+    metadata: {},
   });
   expect(watched!.viewer).toMatchObject({
     clientId: 'tv',
