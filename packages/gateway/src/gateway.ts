@@ -140,6 +140,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       eventStreams.close();
       closing ??= http.close(config.closeTimeoutMs).then(() => {
         unlisten();
+        door.close();
         sessions.close();
         metrics.close();
       });

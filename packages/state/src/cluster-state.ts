@@ -184,6 +184,8 @@ export interface ClusterState extends EventState, ProviderState, SessionState, S
 
   /** In an order that stays while pages are read. `limit` at most 1,000, 100 by default. */
   listClients(filter?: { streamId?: string; after?: string; limit?: number }): Promise<Page<ClientRecord>>;
+  /** All that is watched under one id, at most a hundred streams, in no order. */
+  clientsOf(clientId: string): Promise<ClientRecord[]>;
   /** Of several streams watched under one id, the one most recently active. */
   getClient(clientId: string): Promise<ClientRecord | undefined>;
   /** How many there were. */

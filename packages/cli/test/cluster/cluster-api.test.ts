@@ -162,6 +162,20 @@ test('a player that zaps from one node to another is one viewer', async () => {
     await waitFor(isIt, { what: 'the viewer in the records' });
     former = player;
   }
+  // Back before any record tells where it has been meanwhile.
+  const [a, b] = ids.map((id) => `${id}?client_id=tv`);
+  const zaps: Player[] = [];
+  for (const [gateway, path] of [
+    [0, a],
+    [1, b],
+    [0, a],
+  ] as const) {
+    const player = stage.play(stage.gateways[gateway]!, path!);
+    await player.waitForBytes(1);
+    zaps.push(player);
+  }
+  await waitFor(() => zaps[0]!.end !== undefined && zaps[1]!.end !== undefined, { timeoutMs: PROMPT_MS });
+  expect(zaps[2]!.end).toBeUndefined();
   // The node that it has left last says so with its next beat, at the latest.
   const isOne = async (): Promise<boolean> =>
     (await stage.state.listClients({})).items.filter((client) => client.id === 'tv').length === 1;

@@ -13,6 +13,7 @@ import { streamNotFound } from '../routes/read-streams.ts';
 import type { Services } from '../routes/services.ts';
 import { streamSpec } from '../streams/stream-spec.ts';
 import { contentTypeOf, isFile } from '../streams/stream-type.ts';
+import { LeftBehind } from './left-behind.ts';
 import { PresentViewers } from './present-viewers.ts';
 import { type AddressOf, addressReader, type ViewerIdentity, viewerIdentity } from './viewer-identity.ts';
 
@@ -36,6 +37,8 @@ export class ViewerDoor {
   readonly #log: Logger;
   readonly #addressOf: AddressOf;
   readonly #present: PresentViewers;
+  /** Undefined: there are no other nodes. */
+  readonly #leftBehind: LeftBehind | undefined;
   /** Viewers whose response has not begun, by the id their player chose. */
   readonly #starting = new Map<string, IncomingMessage>();
   readonly #path: RegExp;
@@ -45,6 +48,8 @@ export class ViewerDoor {
     this.#log = log;
     this.#addressOf = addressReader(services.config.trustedProxies);
     this.#present = new PresentViewers(services.engine);
+    const { state, peers, nodeId } = services;
+    this.#leftBehind = peers && new LeftBehind({ state, peers, nodeId, present: this.#present });
     const prefix = services.config.rootPath.replace(/[^\w/~-]/g, '\\$&');
     this.#path = new RegExp(`^(?:${prefix})?/stream/([^/?#]+)/?(?:\\?(.*))?$`, 's');
   }
@@ -67,6 +72,11 @@ export class ViewerDoor {
       this.#watch(req, res, context, { streamId, query: new URLSearchParams(query) }),
     ).catch((error) => sendError(res, error));
     return true;
+  }
+
+  /** Idempotent. Its viewers are the engine's. */
+  close(): void {
+    this.#leftBehind?.close();
   }
 
   async #watch(
@@ -141,6 +151,7 @@ export class ViewerDoor {
     res.setHeader('X-Client-ID', viewer.clientId);
     // Who asks for the head does not watch; without a name nobody has a session.
     const hasSession = req.method !== 'HEAD' && viewer.username !== undefined;
+    const askedAtMs = Date.now();
     let isLetIn = false;
     let outcome = 'ok';
     try {
@@ -149,11 +160,14 @@ export class ViewerDoor {
         await sessions.start(viewer, definition.id);
         isLetIn = true;
       }
-      if (chosen && !readsInPlaces) this.#replaceOlder(viewer, req);
+      const isOnePlayer = chosen && !readsInPlaces;
+      if (isOnePlayer) this.#replaceOlder(viewer, req);
       await admission?.check(definition);
       const spec = streamSpec(definition, config.defaultUserAgent);
       await engine.watch(spec, { ...identity, requestId: context.id, req, res });
       if (!res.headersSent) outcome = 'left';
+      else if (isOnePlayer)
+        this.#leftBehind?.came({ clientId: viewer.clientId, streamId: definition.id, askedAtMs });
     } catch (error) {
       outcome = req.socket.destroyed ? 'left' : isStreampoolError(error) ? error.code : 'INTERNAL';
       if (isUnknownPlaylist(error, definition) && !res.headersSent) {

@@ -10,7 +10,7 @@ interface Ids {
   readonly clientId: string;
 }
 
-/** How many streams one client id may watch for `getClient` to compare them all. */
+/** How many streams of one client id are looked at. */
 const MOST_STREAMS_OF_ONE_CLIENT = 100;
 
 /** Of a presence, before the id of a node that has it (presence.lua). */
@@ -33,8 +33,7 @@ export async function listClients(
   return found.length <= limit || !last ? { items } : { items, next: writeClientCursor(last) };
 }
 
-/** Of several streams watched under one id, the one most recently active. */
-export async function getClient(redis: Connection, clientId: string): Promise<ClientRecord | undefined> {
+export async function clientsOf(redis: Connection, clientId: string): Promise<ClientRecord[]> {
   // All members that begin with the id and a colon; `;` is the character after the colon.
   const members = await redis.command((client) =>
     client.zrangebylex(
@@ -47,7 +46,12 @@ export async function getClient(redis: Connection, clientId: string): Promise<Cl
     ),
   );
   const mine = members.map(readMember).filter((ids) => ids.clientId === clientId);
-  const found = await records(redis, mine);
+  return records(redis, mine);
+}
+
+/** Of several streams watched under one id, the one most recently active. */
+export async function getClient(redis: Connection, clientId: string): Promise<ClientRecord | undefined> {
+  const found = await clientsOf(redis, clientId);
   const [newest] = found.sort((a, b) => b.lastActiveMs - a.lastActiveMs);
   if (newest?.segments === undefined) return newest;
   const alsoAt = await otherNodes(redis, newest);

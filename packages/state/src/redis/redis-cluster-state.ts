@@ -38,7 +38,7 @@ import { shownData } from '../shown-stream.ts';
 import { MOST_SOURCES, SOURCE_MEMORY_MS, type SourceExchange, type SourceExchangeReply } from '../sources.ts';
 import type { TimelineEntry, TimelineSubject } from '../timeline/entry.ts';
 import type { DeadLetter, NewWebhook } from '../webhooks.ts';
-import { getClient, listClients } from './clients.ts';
+import { clientsOf, getClient, listClients } from './clients.ts';
 import { Connection, redisPlace, type ScriptCall } from './connection.ts';
 import { EventWait } from './event-wait.ts';
 import { checkPlace, eventsEnd, readEvents, toEvent } from './events.ts';
@@ -268,6 +268,10 @@ export class RedisClusterState implements ClusterState {
     filter: { streamId?: string; after?: string; limit?: number } = {},
   ): Promise<Page<ClientRecord>> {
     return listClients(this.#redis, filter);
+  }
+
+  async clientsOf(clientId: string): Promise<ClientRecord[]> {
+    return clientsOf(this.#redis, clientId);
   }
 
   async getClient(clientId: string): Promise<ClientRecord | undefined> {

@@ -168,6 +168,7 @@ export class RememberingState implements ClusterState {
   readonly setWorkerStatus: ClusterState['setWorkerStatus'] = (...args) =>
     this.#state.setWorkerStatus(...args);
   readonly listClients: ClusterState['listClients'] = (...args) => this.#state.listClients(...args);
+  readonly clientsOf: ClusterState['clientsOf'] = (...args) => this.#state.clientsOf(...args);
   readonly getClient: ClusterState['getClient'] = (...args) => this.#state.getClient(...args);
   readonly removeClients: ClusterState['removeClients'] = (...args) => this.#state.removeClients(...args);
   readonly publish: ClusterState['publish'] = (...args) => this.#state.publish(...args);

@@ -23,6 +23,8 @@ interface ClientRow {
 const COLUMNS =
   'stream_id, id, node, ip, user_agent, username, connected_at_ms, last_active_ms, bytes, lag_bytes, skips, segments';
 
+const MOST_STREAMS_OF_ONE_CLIENT = 100;
+
 /** Viewers of all nodes. A row's stream exists, and its `viewers` counts it (triggers of the schema). */
 export class ClientsTable {
   readonly #ttlMs: number;
@@ -34,7 +36,7 @@ export class ClientsTable {
   readonly #removeStream: StatementSync;
   readonly #page: StatementSync;
   readonly #pageOfStream: StatementSync;
-  readonly #newest: StatementSync;
+  readonly #of: StatementSync;
   readonly #expired: StatementSync;
 
   constructor(connection: Connection, ttlMs: number) {
@@ -59,8 +61,8 @@ export class ClientsTable {
       SELECT ${COLUMNS} FROM clients WHERE (id, stream_id) > ($clientId, $streamId) ORDER BY id, stream_id LIMIT $limit`);
     this.#pageOfStream = connection.prepare(`
       SELECT ${COLUMNS} FROM clients WHERE stream_id = $streamId AND id > $clientId ORDER BY id LIMIT $limit`);
-    this.#newest = connection.prepare(
-      `SELECT ${COLUMNS} FROM clients WHERE id = $clientId ORDER BY last_active_ms DESC LIMIT 1`,
+    this.#of = connection.prepare(
+      `SELECT ${COLUMNS} FROM clients WHERE id = $clientId ORDER BY last_active_ms DESC LIMIT $limit`,
     );
     this.#expired = connection.prepare(
       'SELECT stream_id, id, node FROM clients WHERE expires_ms <= $now ORDER BY expires_ms LIMIT $limit',
@@ -133,8 +135,12 @@ export class ClientsTable {
   }
 
   newest(clientId: string): ClientRecord | undefined {
-    const row = this.#newest.get({ clientId }) as unknown as ClientRow | undefined;
-    return row && toClient(row);
+    return this.of(clientId, 1)[0];
+  }
+
+  /** The most recently active ones first. */
+  of(clientId: string, limit = MOST_STREAMS_OF_ONE_CLIENT): ClientRecord[] {
+    return (this.#of.all({ clientId, limit }) as unknown as ClientRow[]).map(toClient);
   }
 
   expired(now: number, limit: number): { streamId: string; clientId: string; node: string }[] {

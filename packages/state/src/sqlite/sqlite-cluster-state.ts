@@ -215,6 +215,10 @@ export class SqliteClusterState implements ClusterState {
     return this.#connection.read(() => this.#clients.list(filter));
   }
 
+  async clientsOf(clientId: string): Promise<ClientRecord[]> {
+    return this.#connection.read(() => this.#clients.of(clientId));
+  }
+
   async getClient(clientId: string): Promise<ClientRecord | undefined> {
     return this.#connection.read(() => this.#clients.newest(clientId));
   }

@@ -110,6 +110,7 @@ class ThreadedState implements ClusterState {
   readonly setWorkerStatus: ClusterState['setWorkerStatus'] = (...args) =>
     this.#call('setWorkerStatus', args);
   readonly listClients: ClusterState['listClients'] = (...args) => this.#call('listClients', args);
+  readonly clientsOf: ClusterState['clientsOf'] = (...args) => this.#call('clientsOf', args);
   readonly getClient: ClusterState['getClient'] = (...args) => this.#call('getClient', args);
   readonly removeClients: ClusterState['removeClients'] = (...args) => this.#call('removeClients', args);
   readonly publish: ClusterState['publish'] = (...args) => this.#call('publish', args);

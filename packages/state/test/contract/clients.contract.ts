@@ -43,6 +43,9 @@ export function describeClients(store: () => Store): void {
     expect(await state.getClient('tv')).toMatchObject({ streamId: idOf(1) });
     expect(await state.getClient('tv:2')).toMatchObject({ streamId: idOf(2) });
     expect((await state.listClients({ streamId: idOf(2) })).items).toHaveLength(2);
+    const all = (await state.clientsOf('tv')).map(({ id, streamId }) => `${id} ${streamId}`);
+    expect(all.sort()).toEqual([`tv ${idOf(1)}`, `tv ${idOf(2)}`].sort());
+    expect(await state.clientsOf('nobody')).toEqual([]);
     await state.heartbeat(beat('w1', { gone: [{ streamId: idOf(1), clientId: 'tv' }] }));
     expect(await state.getClient('tv')).toMatchObject({ streamId: idOf(2) });
   });
