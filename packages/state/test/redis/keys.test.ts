@@ -1,29 +1,15 @@
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import { RedisServer } from '@streampool/testkit';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import { loadScripts } from '../../src/redis/scripts.ts';
 import { RedisClusterState } from '../../src/redis.ts';
 import { beat, client, definition, idOf, worker } from '../contract/records.ts';
+import { useRedis } from './use-redis.ts';
 
-let server: RedisServer;
-let admin: Redis;
+const redis = useRedis();
 let state: RedisClusterState;
 
-beforeAll(async () => {
-  server = await RedisServer.start();
-  admin = new Redis(join(server.directory, 'redis.sock'));
-});
-
-afterAll(async () => {
-  await admin?.quit();
-  await server?.close();
-});
-
-beforeEach(async () => {
-  await admin.flushall();
-  state = new RedisClusterState({ url: server.url });
+beforeEach(() => {
+  state = new RedisClusterState({ url: redis.url });
 });
 
 afterEach(() => state.close());
@@ -56,7 +42,7 @@ const iso = expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 
 test('what operators find under the documented keys', async () => {
   await liveStream();
-  expect(await admin.hgetall(`stream:${idOf(1)}`)).toEqual({
+  expect(await redis.admin.hgetall(`stream:${idOf(1)}`)).toEqual({
     kind: 'transcode',
     stream_type: 'direct',
     url: 'http://provider.example/live/***/***/1.ts',
@@ -78,7 +64,7 @@ test('what operators find under the documented keys', async () => {
     created_at: '2023-11-14T22:13:20.000Z',
     last_access: iso,
   });
-  const shown = (await admin.hget('workers', 'w1')) as string;
+  const shown = (await redis.admin.hget('workers', 'w1')) as string;
   expect(shown).toMatch(
     /^\{"id":"w1","status":"ready","host":"host-of-w1","pid":100,"url":"http:\/\/w1\.example:8085","ownedStreams":0,"capacity":0,"viewers":0,"load":0.5,"version":"0\.1\.0","heartbeatMs":\d{13},"startedAtMs":1700000000000,/,
   );
@@ -92,13 +78,13 @@ test('what operators find under the documented keys', async () => {
     load: 0.5,
     heartbeatMs: expect.any(Number),
   });
-  expect(await admin.smembers('worker:w1:streams')).toEqual([idOf(1)]);
-  const [streamId, score] = await admin.zrange('streams', 0, '-1', 'WITHSCORES');
+  expect(await redis.admin.smembers('worker:w1:streams')).toEqual([idOf(1)]);
+  const [streamId, score] = await redis.admin.zrange('streams', 0, '-1', 'WITHSCORES');
   expect(streamId).toBe(idOf(1));
   expect(Math.abs(Number(score) - Date.now())).toBeLessThan(60_000);
-  expect(await admin.smembers(`stream:${idOf(1)}:clients`)).toEqual(['c1']);
+  expect(await redis.admin.smembers(`stream:${idOf(1)}:clients`)).toEqual(['c1']);
   const clientKey = `client:${idOf(1)}:c1`;
-  expect(await admin.hgetall(clientKey)).toEqual({
+  expect(await redis.admin.hgetall(clientKey)).toEqual({
     node: 'w1',
     ip: '192.0.2.7',
     user_agent: 'VLC/3.0.20 LibVLC/3.0.20',
@@ -109,8 +95,8 @@ test('what operators find under the documented keys', async () => {
     lag_bytes: '0',
     skips: '0',
   });
-  expect(await admin.pttl(clientKey)).toBeGreaterThan(0);
-  const events = await admin.xrange('events', '-', '+');
+  expect(await redis.admin.pttl(clientKey)).toBeGreaterThan(0);
+  const events = await redis.admin.xrange('events', '-', '+');
   expect(events).toHaveLength(1);
 });
 
@@ -126,20 +112,20 @@ test('nothing is left when everything is removed, whatever order it goes in', as
   await state.removeStream(idOf(1));
   await state.removeStream(idOf(2));
   await state.removeWorker('w1');
-  await admin.del('events');
+  await redis.admin.del('events');
   // What happened is kept for the rest of its hour.
-  const keys = (await admin.keys('*')).filter((key) => key !== 'meta').sort();
+  const keys = (await redis.admin.keys('*')).filter((key) => key !== 'meta').sort();
   const timelines = keys.filter((key) => key.includes('timeline'));
   // Nodes may come back and know better than that a viewer was lost with them.
   const losses = keys.filter((key) => !timelines.includes(key));
   expect(losses).toEqual([`lost:${idOf(1)}:c2`, `lost:${idOf(2)}:c1`]);
-  for (const key of losses) expect(await admin.pttl(key)).toBeGreaterThan(500_000);
+  for (const key of losses) expect(await redis.admin.pttl(key)).toBeGreaterThan(500_000);
   expect(timelines).toEqual([
     `stream:${idOf(1)}:timeline`,
     `stream:${idOf(2)}:timeline`,
     ...['c1', 'c2'].map((id) => `timeline:viewers:${sha1(id).slice(0, 3)}`).sort(),
   ]);
-  for (const key of timelines) expect(await admin.pttl(key)).toBeGreaterThan(3_500_000);
+  for (const key of timelines) expect(await redis.admin.pttl(key)).toBeGreaterThan(3_500_000);
 });
 
 test('what a worker says of itself is JSON whatever it holds', async () => {
@@ -149,7 +135,7 @@ test('what a worker says of itself is JSON whatever it holds', async () => {
 });
 
 test('a prefix keeps two clusters in one Redis apart', async () => {
-  const other = new RedisClusterState({ url: server.url, prefix: 'other:' });
+  const other = new RedisClusterState({ url: redis.url, prefix: 'other:' });
   await liveStream();
   expect((await other.listStreams()).items).toEqual([]);
   expect(await other.listWorkers()).toEqual([]);
@@ -163,7 +149,7 @@ test('a prefix keeps two clusters in one Redis apart', async () => {
 test('a store that was emptied has another generation, and takes over the epochs it is told', async () => {
   await liveStream();
   const before = (await state.heartbeat(beat('w1'))).generation;
-  await admin.flushall();
+  await redis.admin.flushall();
   const after = await state.heartbeat(
     beat('w1', {
       streams: [{ streamId: idOf(1), epoch: 1, state: 'live' }],
@@ -183,7 +169,7 @@ test('a store that was emptied has another generation, and takes over the epochs
 
 test('scripts that Redis has forgotten are loaded again', async () => {
   await liveStream();
-  await admin.script('FLUSH');
+  await redis.admin.script('FLUSH');
   const reply = await state.heartbeat(
     beat('w1', {
       streams: [{ streamId: idOf(1), epoch: 1, fps: 50 }],
@@ -196,7 +182,7 @@ test('scripts that Redis has forgotten are loaded again', async () => {
 
 test('a record that nobody sweeps ends by itself, and is not shown meanwhile', async () => {
   await liveStream();
-  await admin.del(`client:${idOf(1)}:c1`);
+  await redis.admin.del(`client:${idOf(1)}:c1`);
   expect((await state.listClients()).items).toEqual([]);
   expect((await state.listClients({ streamId: idOf(1) })).items).toEqual([]);
   expect(await state.getClient('c1')).toBeUndefined();
@@ -206,7 +192,7 @@ test('a record that nobody sweeps ends by itself, and is not shown meanwhile', a
 
 test('a record that ended by itself and came back at another node is not the first one’s to take away', async () => {
   await liveStream();
-  await admin.del(`client:${idOf(1)}:c1`);
+  await redis.admin.del(`client:${idOf(1)}:c1`);
   await state.heartbeat(beat('w2', { clients: [client('c1', idOf(1), 'w2')] }));
   await state.removeWorker('w1');
   expect(await state.getClient('c1')).toMatchObject({ node: 'w2' });
@@ -233,7 +219,7 @@ test('times are written as JavaScript would', async () => {
     fc.asyncProperty(
       fc.date({ min: new Date(0), max: new Date('2999-12-31'), noInvalidDate: true }),
       async (date) => {
-        expect(await admin.eval(lua, 1, '', date.getTime())).toBe(date.toISOString());
+        expect(await redis.admin.eval(lua, 1, '', date.getTime())).toBe(date.toISOString());
       },
     ),
   );

@@ -1,40 +1,18 @@
-import { join } from 'node:path';
-import { RedisServer } from '@streampool/testkit';
 import fc from 'fast-check';
-import { Redis } from 'ioredis';
 import type { ClientRecord, Presence } from '../../src/index.ts';
 import { RedisClusterState } from '../../src/redis.ts';
 import { beat, client, definition, idOf } from '../contract/records.ts';
+import { MOVED_CLOCK, useRedis } from './use-redis.ts';
 
 const leaseMs = 10_000;
 const clientTtlMs = 30_000;
 const STREAM = idOf(1);
 
-/** Redis TIME, moved by what the test has let pass. */
-const clock = `
-local function now_ms()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000) + tonumber(redis.call('GET', 'test-offset') or 0)
-end
-`;
-
-let server: RedisServer;
-let admin: Redis;
+const redis = useRedis();
 let state: RedisClusterState;
 
-beforeAll(async () => {
-  server = await RedisServer.start();
-  admin = new Redis(join(server.directory, 'redis.sock'));
-});
-
-afterAll(async () => {
-  await admin?.quit();
-  await server?.close();
-});
-
 beforeEach(async () => {
-  await admin.flushall();
-  state = new RedisClusterState({ url: server.url, leaseMs, clientTtlMs, includes: { clock } });
+  state = new RedisClusterState({ url: redis.url, leaseMs, clientTtlMs, includes: { clock: MOVED_CLOCK } });
   await state.putStream(definition(1, { metadata: { group: 'news' } }));
   for (const node of ['a', 'b']) await state.heartbeat(beat(node));
 });
@@ -64,7 +42,7 @@ const went = (node: string, { bytes = 0, does = 'went' as Presence['does'] } = {
 /** Lets time pass while those nodes go on beating, and those who have died are reaped. */
 async function pass(ms: number, ...alive: string[]): Promise<void> {
   for (let left = ms; left > 0; left -= leaseMs / 8) {
-    await admin.incrby('test-offset', Math.ceil(Math.min(left, leaseMs / 8)));
+    await redis.pass(Math.min(left, leaseMs / 8));
     for (const node of alive) await state.heartbeat(beat(node));
   }
   await reap();
@@ -87,11 +65,11 @@ const viewers = async () => (await state.getStream(STREAM))?.viewers;
 async function expectNothingLeft(): Promise<void> {
   expect(await viewers()).toBe(0);
   expect((await state.listClients()).items).toEqual([]);
-  expect((await admin.keys('*')).filter((key) => /:clients$|^clients:/.test(key))).toEqual([]);
+  expect((await redis.admin.keys('*')).filter((key) => /:clients$|^clients:/.test(key))).toEqual([]);
   // But that it was taken for gone in the absence of its node, which may come back and know better.
-  for (const key of await admin.keys('presence:*')) {
-    expect(await admin.hgetall(key)).toEqual({ over: '1' });
-    expect(await admin.pttl(key)).toBeGreaterThan(0);
+  for (const key of await redis.admin.keys('presence:*')) {
+    expect(await redis.admin.hgetall(key)).toEqual({ over: '1' });
+    expect(await redis.admin.pttl(key)).toBeGreaterThan(0);
   }
 }
 
@@ -188,7 +166,7 @@ test('the node that has it too is dead, though not reaped yet: who says farewell
   await pass(leaseMs / 2, 'b');
   // Not through `pass`: nobody reaps.
   for (let n = 0; n < 10; n++) {
-    await admin.incrby('test-offset', leaseMs / 8);
+    await redis.pass(leaseMs / 8);
     await state.heartbeat(beat('b'));
   }
   await went('b');
@@ -214,7 +192,7 @@ test('a node that was taken for dead is back: the viewer it had all the time is 
 test('a store that lost its memory is told who is there, and makes no news of it', async () => {
   await came('a');
   await came('b');
-  await admin.flushall();
+  await redis.admin.flushall();
   await state.putStream(definition(1));
   for (const node of ['a', 'b']) await state.heartbeat(beat(node));
   await touch('a');
@@ -260,7 +238,9 @@ test.each(['its record', 'its stream'])('%s is removed: both nodes say so, one i
   await went('a');
   await went('b');
   expect(await events()).toEqual(['client_connected', 'client_disconnected left']);
-  expect((await admin.keys('presence:*')).concat(await admin.keys('worker:*:clients'))).toEqual([]);
+  expect((await redis.admin.keys('presence:*')).concat(await redis.admin.keys('worker:*:clients'))).toEqual(
+    [],
+  );
 });
 
 test('its record is removed, and its node is dead: it is lost all the same', async () => {
@@ -293,7 +273,7 @@ test('who watches two streams is at each by itself; a viewer with a socket needs
   expect(await events()).toEqual(['client_connected', 'client_connected', 'client_disconnected left']);
   expect(await state.getClient('tv')).toMatchObject({ streamId: idOf(2), node: 'b' });
   await state.heartbeat(beat('a', { clients: [client('socket', STREAM, 'a')] }));
-  expect(await admin.keys('presence:*')).toEqual([`presence:${idOf(2)}:tv`]);
+  expect(await redis.admin.keys('presence:*')).toEqual([`presence:${idOf(2)}:tv`]);
 });
 
 const NODES = ['a', 'b', 'c'];
@@ -321,7 +301,7 @@ const step = fc.record({
 test('whatever becomes of its nodes, it comes and goes in turn, and in the end it has gone', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-      await admin.flushall();
+      await redis.admin.flushall();
       await state.putStream(definition(1));
       const nodes = new Map(NODES.map((id) => [id, { id, pid: 1, visit: 0, has: false, isHeard: true }]));
       type Node = NonNullable<ReturnType<typeof nodes.get>>;
@@ -344,7 +324,7 @@ test('whatever becomes of its nodes, it comes and goes in turn, and in the end i
       };
       const passOn = async (ms: number): Promise<void> => {
         for (let left = ms; left > 0; left -= leaseMs / 4) {
-          await admin.incrby('test-offset', leaseMs / 4);
+          await redis.pass(leaseMs / 4);
           await state.heartbeat(beat('bystander'));
           for (const node of nodes.values()) if (node.isHeard) await say(node);
           await reap();
@@ -407,7 +387,7 @@ describe('one with a socket', () => {
     await pass(leaseMs + clientTtlMs, 'b');
     await closes('a');
     expect(await events()).toEqual([came, lost]);
-    expect(await admin.keys('lost:*')).toEqual([]);
+    expect(await redis.admin.keys('lost:*')).toEqual([]);
   });
 
   test('is back with its node, and goes as ever', async () => {
