@@ -33,6 +33,11 @@ const stream = {
   state: 'live',
   client_count: 12,
   bitrate_kbps: 4012.6,
+  output_media_info: {
+    ...{ resolution: '1280x720', video_codec: 'h264', fps: 25, bitrate_kbps: 4012.6 },
+    ...{ audio_codec: 'aac', audio_channels: 'stereo', container: 'MPEGTS', speed: 1.01 },
+  },
+  media_info: null,
   speed: 1.01,
   profile: 'default',
   owner: 'w1',
@@ -44,8 +49,8 @@ test('streams as a table, and as JSON', async () => {
   answers = { '/streams': { streams: [stream], total: 1 } };
   expect(await show(streams, { url: `${url}/`, token: 'tok' })).toBe(
     [
-      'STREAM  KIND       STATE  VIEWERS  KBIT/S  SPEED  PROFILE  OWNER  URL                LAST ERROR',
-      'abc     transcode  live        12    4013   1.01  default  w1     http://***@h/a.ts  -',
+      'STREAM  KIND       STATE  VIEWERS  KBIT/S  MEDIA                         SPEED  PROFILE  OWNER  URL                LAST ERROR',
+      'abc     transcode  live        12    4013  h264 1280x720 25, aac stereo   1.01  default  w1     http://***@h/a.ts  -',
     ].join('\n'),
   );
   expect(seen[0]!.headers['x-api-token']).toBe('tok');

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { UpstreamTarget } from '@streampool/upstream';
 import type { DetectionOverrides } from './detection/detection-settings.ts';
 import type { DrillRequest, DrillResult, GapMeasurement } from './drill/drill-api.ts';
+import type { FoundMedia } from './media-finder.ts';
 import type { StreamNote } from './notes.ts';
 
 /**
@@ -87,6 +88,10 @@ export interface PoolSnapshot {
   readonly fps?: number;
   readonly speed?: number;
   readonly bitrateKbps?: number;
+  /** What viewers get. */
+  readonly media?: FoundMedia;
+  /** Of a transcoded stream: what FFmpeg is given, where it is a transport stream. */
+  readonly inputMedia?: FoundMedia;
   readonly bytesIn: number;
   /** To viewers and other nodes. */
   readonly bytesOut: number;

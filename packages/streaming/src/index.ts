@@ -24,6 +24,7 @@ export {
 export * from './drill/drill-api.ts';
 export type * from './engine-api.ts';
 export { DEFAULT_ENGINE_SETTINGS, type EngineSettings } from './engine-settings.ts';
+export type { FoundMedia } from './media-finder.ts';
 export type * from './notes.ts';
 export { PoolStateMachine } from './pool-state.ts';
 export type * from './relay/ownership.ts';

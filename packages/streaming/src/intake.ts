@@ -4,6 +4,7 @@ import { BitrateMeter } from './bitrate-meter.ts';
 import type { ChainEvents, ChainOptions, LaneReports, Replacement } from './chain-options.ts';
 import type { Clock } from './clock.ts';
 import { LaneWatches, type MakeWatch } from './detection/lane-watches.ts';
+import { type FoundMedia, MediaFinder } from './media-finder.ts';
 import { Pacer } from './pacer.ts';
 import { Ring, type RingOptions } from './ring.ts';
 import { SlateFiller, type SlateFillerOptions } from './slate/index.ts';
@@ -53,6 +54,7 @@ export class Intake {
   readonly #bitrate: BitrateMeter;
   readonly #watches: LaneWatches;
   readonly #slate: SlateFiller | undefined;
+  readonly #media: MediaFinder;
   #started = false;
   #lastEmitMs = 0;
   /** Before the current source's first packet nothing went out for this long. */
@@ -64,6 +66,7 @@ export class Intake {
     this.#options = options;
     const { clock, events } = options;
     this.ring = new Ring(options.ring);
+    this.#media = new MediaFinder(this.ring);
     this.#bitrate = new BitrateMeter(clock.now());
     this.#watches = new LaneWatches(options.watch);
     this.#chain = new SourceChain({
@@ -158,6 +161,11 @@ export class Intake {
 
   get lastError(): StreampoolError | undefined {
     return this.#chain.lastError;
+  }
+
+  /** What is in it, soon after a source's first pictures; a slate is not told. */
+  get media(): FoundMedia | undefined {
+    return this.#media.found;
   }
 
   get bitrateKbps(): number {
@@ -257,6 +265,7 @@ export class Intake {
     this.#lastEmitMs = now;
     if (this.#slate?.isPushing) return;
     this.#slate?.noteOutput(marks);
+    this.#media.note(marks, now);
     this.#hasNews ||= marks.accessPoints.length > 0;
   }
 

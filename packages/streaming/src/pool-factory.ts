@@ -215,7 +215,12 @@ export class PoolFactory {
       closeInput: () => input.close(),
       idleInput: () => input.release(),
       switchInput: (replacement) => input.replace(replacement),
-      inputStatus: () => ({ index: input.index, restarts: input.restarts, lastError: input.lastError }),
+      inputStatus: () => ({
+        index: input.index,
+        restarts: input.restarts,
+        lastError: input.lastError,
+        media: input.media,
+      }),
     });
     return pool;
   }

@@ -4,6 +4,7 @@ import type { DeliveryClock } from './delivery-clock.ts';
 import type { SourceFaults } from './drill/index.ts';
 import type { DetachReason, PoolState, StreamSpec, ViewerSnapshot } from './engine-api.ts';
 import type { IntakeOptions } from './intake.ts';
+import type { FoundMedia } from './media-finder.ts';
 import type { StreamNote } from './notes.ts';
 import type { PoolPlacement } from './relay/placements.ts';
 
@@ -56,5 +57,10 @@ export interface PoolOptions {
   /** The same for what detectors say of an input; of the pool's own sources by default. */
   readonly drillInput?: { isPossible(): boolean; report(error: StreampoolError): void };
   /** Which URL the input plays, where that is not the intake's own affair. */
-  readonly inputStatus?: () => { index: number; restarts: number; lastError: string | undefined };
+  readonly inputStatus?: () => {
+    index: number;
+    restarts: number;
+    lastError: string | undefined;
+    media: FoundMedia | undefined;
+  };
 }

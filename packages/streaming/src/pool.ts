@@ -231,7 +231,7 @@ export class Pool {
   snapshot(): PoolSnapshot {
     const input = this.#options.inputStatus?.();
     const lastError = this.#lastError ?? input?.lastError;
-    const pid = this.#intake.pid;
+    const { pid, media } = this.#intake;
     const failoverIndex = input?.index ?? this.#intake.index;
     const namedUrl = this.#options.intake.choice?.urlOf(failoverIndex);
     const { id: streamId, kind, metadata } = this.#options.spec;
@@ -250,6 +250,8 @@ export class Pool {
       ringBytes: this.#intake.ring.memoryBytes,
       slateMs: this.#intake.slateMs,
       bitrateKbps: this.#intake.bitrateKbps,
+      ...(media && { media }),
+      ...(input?.media && { inputMedia: input.media }),
       ...(this.#startedAt === undefined ? {} : { startedAt: this.#startedAt }),
       ...(pid === undefined ? {} : { pid }),
       ...(this.#progress.fps === undefined ? {} : { fps: this.#progress.fps }),

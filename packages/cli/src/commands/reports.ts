@@ -41,12 +41,24 @@ const STREAM_COLUMNS: readonly Column<ShownStream>[] = [
   { title: 'STATE', cell: (stream) => stream.state },
   { title: 'VIEWERS', cell: (stream) => stream.client_count, align: 'right' },
   { title: 'KBIT/S', cell: (stream) => rounded(stream.bitrate_kbps), align: 'right' },
+  { title: 'MEDIA', cell: mediaOf },
   { title: 'SPEED', cell: (stream) => stream.speed, align: 'right' },
   { title: 'PROFILE', cell: (stream) => stream.profile },
   { title: 'OWNER', cell: (stream) => stream.owner },
   { title: 'URL', cell: (stream) => stream.current_url },
   { title: 'LAST ERROR', cell: (stream) => stream.last_error },
 ];
+
+/** What viewers get, shortly: `h264 1280x720 25, aac stereo`. */
+function mediaOf({ media_info: given, output_media_info: made }: ShownStream): string | null {
+  const media = made ?? given;
+  if (!media) return null;
+  const known = (...words: readonly (string | number | null)[]): string =>
+    words.filter((word) => word !== null).join(' ');
+  const { resolution, video_codec, fps, audio_codec, audio_channels } = media;
+  const tracks = [known(video_codec, resolution, fps), known(audio_codec, audio_channels)];
+  return tracks.filter((track) => track !== '').join(', ') || null;
+}
 
 export const streams: Ask = async (api) => {
   const answer = await api.get('/streams');

@@ -118,6 +118,26 @@ export function describeEditor(name: string, site: () => Site): void {
       await waitFor(async () => (await tv())?.bytes_served >= bytes, { what: 'the viewer’s bytes to count' });
     });
 
+    test('what is in a stream, and what FFmpeg makes of it', async () => {
+      const shared = await create({ url: live('/editor-found.ts'), shared: true });
+      const made = await create({ url: live('/editor-made.ts'), profile: 'default' }, '/transcode');
+      expect(await streamIn(shared)).toMatchObject({ media_info: null, output_media_info: null });
+      await Promise.all([watch(shared), watch(made)]);
+      const found = {
+        resolution: expect.stringMatching(/^\d+x\d+$/),
+        ...{ video_codec: 'h264', fps: expect.any(Number), container: 'MPEGTS' },
+        ...{ audio_codec: 'aac', audio_channels: expect.stringMatching(/^(mono|stereo)$/) },
+      };
+      await waitFor(async () => (await streamIn(shared)).media_info !== null, {
+        what: 'what is in the stream',
+      });
+      await waitFor(async () => (await streamIn(made)).output_media_info?.speed > 0, {
+        what: 'what FFmpeg makes of it, and how fast',
+      });
+      expect(await streamIn(shared)).toMatchObject({ media_info: found, output_media_info: null });
+      expect(await streamIn(made)).toMatchObject({ media_info: found, output_media_info: found });
+    });
+
     test('whether a file of cookies could be used, and why not', async () => {
       expect(await ask('GET', '/validate-cookies-file?path=/etc/passwd')).toEqual({
         status: 200,

@@ -1,5 +1,5 @@
 import { redactUrl } from '@streampool/redaction';
-import type { StreamEngineApi } from '@streampool/streaming';
+import type { FoundMedia, StreamEngineApi } from '@streampool/streaming';
 import type { Metrics } from '../metrics/metrics.ts';
 
 /** What one process has done since it started, and how it is; as nodes tell each other. Sizes in bytes. */
@@ -35,6 +35,9 @@ export interface StreamReport {
   readonly url?: string;
   /** When another of its URLs took over last; ms since the epoch. */
   readonly failedOverAtMs?: number;
+  /** What viewers get, and what FFmpeg is given. */
+  readonly media?: FoundMedia;
+  readonly inputMedia?: FoundMedia;
 }
 
 export interface NodeReportOptions {
@@ -51,7 +54,7 @@ export function nodeReport({ engine, metrics, startedAtMs }: NodeReportOptions):
   const pools = engine.pools();
   const streams: Record<string, StreamReport> = {};
   for (const pool of pools) {
-    const { streamId, namedUrl, segmentsOut } = pool;
+    const { streamId, namedUrl, segmentsOut, media, inputMedia } = pool;
     const { in: bytesIn, out, segments = 0, ...known } = streams[streamId] ?? { in: 0, out: 0 };
     const failedOverAtMs = metrics.engine.failedOverAtMs(streamId);
     streams[streamId] = {
@@ -62,6 +65,8 @@ export function nodeReport({ engine, metrics, startedAtMs }: NodeReportOptions):
       ...(segmentsOut !== undefined && { segments: segments + segmentsOut }),
       ...(namedUrl !== undefined && { url: redactUrl(namedUrl) }),
       ...(failedOverAtMs !== undefined && { failedOverAtMs }),
+      ...(media && { media }),
+      ...(inputMedia && { inputMedia }),
     };
   }
   const { user, system } = process.cpuUsage();

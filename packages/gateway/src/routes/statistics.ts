@@ -81,6 +81,9 @@ export function statistics({ live, clusterFigures, startedAtMs }: Services) {
           if (report.url !== undefined) figures.url = report.url;
           if (report.failedOverAtMs !== undefined)
             figures.failedOverAtMs = Math.max(figures.failedOverAtMs ?? 0, report.failedOverAtMs);
+          // Nodes that relay the stream have found the same in it.
+          if (report.media) figures.media = report.media;
+          if (report.inputMedia) figures.inputMedia = report.inputMedia;
         }
         return figures;
       };

@@ -76,6 +76,18 @@ export const drilled = z
 
 export const streamState = z.enum(['idle', 'starting', 'live', 'switching', 'draining', 'stopped', 'failed']);
 
+export const mediaInfo = z
+  .object({
+    resolution: z.string().nullable().describe('`1280x720`'),
+    video_codec: z.string().nullable().describe('As FFmpeg names it'),
+    fps: z.number().nullable().describe('Pictures a second, on average'),
+    bitrate_kbps: z.number().nullable(),
+    audio_codec: z.string().nullable().describe('Of the first track'),
+    audio_channels: z.string().nullable().describe('`mono`, `stereo`, `5.1`, …'),
+    container: z.string().describe('`MPEGTS`'),
+  })
+  .meta({ id: 'MediaInfo' });
+
 export const shownStream = z
   .object({
     stream_id: z.string(),
@@ -97,6 +109,13 @@ export const shownStream = z
     created_at: time,
     last_access: time,
     metadata: labels,
+    media_info: mediaInfo
+      .nullable()
+      .describe('What the provider sends, as found in it; null: not known, or the stream does not play'),
+    output_media_info: mediaInfo
+      .extend({ speed: z.number().nullable().describe('Of the encoder; 1 is real time') })
+      .nullable()
+      .describe('What FFmpeg makes of it'),
     playlist_url: z
       .string()
       .nullable()

@@ -1,9 +1,11 @@
 import { redactHeaders, redactText, redactUrl } from '@streampool/redaction';
 import type { ClientRecord, StreamDefinition } from '@streampool/state';
+import type { FoundMedia } from '@streampool/streaming';
 import type { z } from 'zod';
 import { hasPlaylist } from '../hls/hls-stream.ts';
 import type { shownClient, shownStream, streamDetail } from '../schemas/stream-responses.ts';
 import type { LiveStream } from './live-view.ts';
+import { mediaInfos } from './media-info.ts';
 import type { UrlSigner } from './signed-url.ts';
 import { shownStreamType } from './stream-type.ts';
 
@@ -23,6 +25,10 @@ export interface StreamFigures {
   url?: string;
   /** ms since the epoch. */
   failedOverAtMs?: number;
+  /** What viewers get. */
+  media?: FoundMedia;
+  /** What FFmpeg is given. */
+  inputMedia?: FoundMedia;
 }
 
 /**
@@ -55,6 +61,7 @@ export function showStream(
     created_at: iso(record.createdAtMs),
     last_access: iso(record.lastAccessMs),
     metadata: redactLabels(record.metadata),
+    ...mediaInfos(record, figures),
     playlist_url: hasPlaylist(record) ? `/hls/${record.id}/playlist.m3u8${signer.query(record.id)}` : null,
     kind: record.kind,
     state: record.state,

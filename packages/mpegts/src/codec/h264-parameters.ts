@@ -1,12 +1,10 @@
 import { BitReader, withoutEmulation } from './bit-reader.ts';
+import { type PictureSize, plausibleSize } from './picture-size.ts';
 
 /** What a sequence parameter set of H.264 says of the picture (ISO/IEC 14496-10 §7.3.2.1.1). */
-export interface H264Parameters {
+export interface H264Parameters extends PictureSize {
   /** profile_idc, constraint flags and level_idc: what RFC 6381 §3.3 writes behind `avc1.`. */
   readonly profile: string;
-  /** Of the picture that is shown, in pixels. */
-  readonly width: number;
-  readonly height: number;
 }
 
 /** Profiles whose parameter sets tell of colours and scaling. */
@@ -37,8 +35,8 @@ export function readH264Parameters(nal: Uint8Array): H264Parameters | undefined 
   const [unitX, unitY] = [chroma === 1 || chroma === 2 ? 2 : 1, (chroma === 1 ? 2 : 1) * fields];
   const width = 16 * columns - unitX * (left + right);
   const height = 16 * rows * fields - unitY * (top + bottom);
-  if (!reader.isInside || width < 16 || height < 16 || width > 16_384 || height > 16_384) return undefined;
-  return { profile: Buffer.from(bytes.subarray(0, 3)).toString('hex'), width, height };
+  const size = reader.isInside ? plausibleSize(width, height) : undefined;
+  return size && { profile: Buffer.from(bytes.subarray(0, 3)).toString('hex'), ...size };
 }
 
 /** Returns chroma_format_idc. */

@@ -9,8 +9,8 @@ import {
 } from '@streampool/mpegts';
 import type { Clock } from '../clock.ts';
 import type { Ring } from '../ring.ts';
+import { SampleTaker } from '../sample-taker.ts';
 import { mediaStreams } from './media-format.ts';
-import { SampleTaker } from './sample-taker.ts';
 import { type ReelTrack, SlateReel } from './slate-reel.ts';
 import type { FittingSlate, SlateStore } from './slate-store.ts';
 

@@ -11,6 +11,7 @@ import type { DeliveryClock } from '../delivery-clock.ts';
 import type { MakeWatch } from '../detection/lane-watches.ts';
 import { faultError, type SourceFaults } from '../drill/index.ts';
 import { Intake } from '../intake.ts';
+import type { FoundMedia } from '../media-finder.ts';
 import type { StreamNote } from '../notes.ts';
 import { type OpenedMedia, openMedia } from '../open-media.ts';
 import type { RingOptions } from '../ring.ts';
@@ -110,6 +111,11 @@ export class TranscodeInput {
 
   get lastError(): string | undefined {
     return this.#intake?.lastError?.message ?? this.#lastError;
+  }
+
+  /** What the provider sends, where FFmpeg reads it through the ring. */
+  get media(): FoundMedia | undefined {
+    return this.#intake?.media;
   }
 
   /** See `Source.hungryUntilMs`. Of a file or a playlist, which FFmpeg reads as it likes, nothing is known. */

@@ -1,5 +1,5 @@
 import type { OutputMarks } from '@streampool/mpegts';
-import type { Ring } from '../ring.ts';
+import type { Ring } from './ring.ts';
 
 /** Enough to tell a frame rate by. */
 const SAMPLE_MS = 800;
@@ -10,11 +10,13 @@ const SAMPLE_BYTES = 2 * 1024 * 1024;
 /** Takes one sample out of a ring: tables, and what follows a keyframe for about a second. */
 export class SampleTaker {
   readonly #ring: Ring;
+  readonly #mostBytes: number;
   #start: { readonly offset: number; readonly tables: Buffer; readonly sinceMs: number } | undefined;
   #isDone = false;
 
-  constructor(ring: Ring) {
+  constructor(ring: Ring, mostBytes = SAMPLE_BYTES) {
     this.#ring = ring;
+    this.#mostBytes = mostBytes;
   }
 
   /** What goes out from here on may be another thing: a new sample is wanted. */
@@ -41,7 +43,7 @@ export class SampleTaker {
 
   #slices(from: number): Buffer[] {
     const slices: Buffer[] = [];
-    const to = Math.min(this.#ring.head, from + SAMPLE_BYTES);
+    const to = Math.min(this.#ring.head, from + this.#mostBytes);
     for (let at = from; at < to; ) {
       const block = this.#ring.blockAt(at);
       if (!block) break;
