@@ -212,6 +212,12 @@ export class HlsNode {
     return origin;
   }
 
+  /** What it has is not given out any more: who asks for the playlist has it fetched. */
+  get isListOld(): boolean {
+    const request = { path: 'playlist.m3u8', query: new URLSearchParams() };
+    return this.edge.current(STREAM_ID, request) === undefined;
+  }
+
   ask(path: string, signal = new AbortController().signal): Promise<Served> {
     return this.edge.answer(this.#stream, { path, query: new URLSearchParams() }, signal);
   }

@@ -76,7 +76,7 @@ test('who asks two nodes in turn sees one list, and can have all of it at both, 
   await waitFor(async () => (await gateway.playlist()).uris.length === 5, { what: 'the new segment' });
   for (const uri of (await gateway.playlist()).uris) await gateway.segment(uri);
   // The node that knows most asks first, once its list is too old to be given out.
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await waitFor(() => gateway.isListOld, { what: 'the list to be too old' });
   a.kill();
   const seen: { first: number; newest: number }[] = [];
   for (let turn = 0; ; turn++) {
@@ -90,7 +90,7 @@ test('who asks two nodes in turn sees one list, and can have all of it at both, 
     expect(uris.length).toBeGreaterThanOrEqual(4);
     // Each node is asked twice while the list stays as it is, longer than it is good for.
     if (turn % 4 === 3) b.origin.last += 1;
-    await new Promise((resolve) => setTimeout(resolve, 60));
+    await waitFor(() => gateway.isListOld && other.isListOld, { what: 'both lists to be too old' });
   }
   const ofNewOwner = seen.filter(({ newest }) => newest >= 15);
   expect(ofNewOwner.length).toBeGreaterThan(10);
