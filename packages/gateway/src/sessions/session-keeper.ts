@@ -75,6 +75,8 @@ export class SessionKeeper {
         attendance.isHere = true;
         // Replaced while it was on its way in.
         if (attendance.session.over !== undefined) this.#endHere(attendance);
+        // By another node, perhaps, which asked for the end of a viewer that nobody here had yet.
+        else if (options.peers && attendance.coming > 0) void this.#askOnce(attendance.session, true);
       }),
       engine.on('viewer_detached', ({ streamId, clientId }) => {
         const attendance = this.#attendances.get(keyOf(streamId, clientId));
@@ -147,10 +149,7 @@ export class SessionKeeper {
     const isFresh = now - Math.max(attendance.heardAt, session.renewedAt) < this.#options.settings.timeoutMs;
     attendance.heardAt = now;
     if (session.over === undefined && now - session.renewedAt >= COALESCE_MS) {
-      session.asking ??= this.#renew(session, isFresh).finally(() => {
-        delete session.asking;
-      });
-      await session.asking;
+      await this.#askOnce(session, isFresh);
     }
     return attendance.session.over ?? 'ok';
   }
@@ -232,6 +231,14 @@ export class SessionKeeper {
     session.attendances.add(attendance);
     this.#attendances.set(key, attendance);
     this.#latest.set(watching.clientId, attendance);
+  }
+
+  /** Whoever asks while the store is being asked waits for that answer. */
+  #askOnce(session: KeptSession, isFresh: boolean): Promise<void> {
+    session.asking ??= this.#renew(session, isFresh).finally(() => {
+      delete session.asking;
+    });
+    return session.asking;
   }
 
   /** One session. `isFresh`: its viewers were heard of within the timeout, so that if the store does not know it, it has forgotten. */

@@ -337,6 +337,23 @@ test('a viewer that is replaced on its way in is ended when it arrives', async (
   expect([...one.viewers.here.keys()]).toEqual(['phone']);
 });
 
+test('a viewer that is replaced at another node, or ended, while it is on its way in is ended when it arrives', async () => {
+  const [one, two] = [node('one'), node('two')];
+  await one.keeper.start(viewer('tv'), 'a');
+  await watch(two, viewer('phone'), 'b');
+  await settled();
+  one.viewers.attach('tv', 'a');
+  await settled();
+  expect([one.viewers.here.size, two.viewers.here.size]).toEqual([0, 1]);
+
+  await one.keeper.start(viewer('laptop', { username: 'bob' }), 'a');
+  const [session] = (await store.listSessions({ user: 'bob' })).items;
+  await two.keeper.end(session?.id ?? '');
+  one.viewers.attach('laptop', 'a');
+  await settled();
+  expect(one.viewers.here.size).toBe(0);
+});
+
 test('SESSION_SCOPE=player: two players at one address have a session each', async () => {
   const one = node('one', { scope: 'player', most: 2 });
   await watch(one, viewer('tv'), 'a');
