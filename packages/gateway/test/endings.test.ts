@@ -111,6 +111,20 @@ test('a stream is ended at its owner and wherever it has viewers, and all of the
   expect(it.engine.stopped).toEqual([id]);
 });
 
+test('a stream that is watched is ended at every node, also where no record tells of a viewer; one that nobody watches, at none', async () => {
+  const { it, peers, id } = await cluster();
+  const [idle, watched] = await Promise.all(
+    ['idle', 'watched'].map((name) => it.define({ url: `http://provider.example/${name}.ts` })),
+  );
+  // Of a viewer without a socket the records name one node of several.
+  await watchingElsewhere(it.state, id, 'w1', 'a');
+  await watchingElsewhere(it.state, watched!, 'w2', 'b');
+  expect((await it.send('DELETE', `/streams/${idle}`)).status).toBe(200);
+  expect(peers.asked).toEqual([]);
+  expect((await it.send('DELETE', `/streams/${watched}`)).status).toBe(200);
+  expect(peers.asked.sort()).toEqual([`w1 stop ${watched}`, `w2 stop ${watched}`]);
+});
+
 test('whoever leaves a stream at another node counts as gone, and only of that stream', async () => {
   const { it, peers, id } = await cluster();
   await watchingElsewhere(it.state, id, 'w1', 'me');

@@ -2,7 +2,7 @@ import type { ClientRecord, ClusterState } from '@streampool/state';
 import type { StreamEngineApi } from '@streampool/streaming';
 import { LADDER_LABEL } from '../hls/ladder.ts';
 import type { Peers } from '../options.ts';
-import type { LiveView } from './live-view.ts';
+import type { LiveStream, LiveView } from './live-view.ts';
 
 export interface EndingsOptions {
   readonly state: ClusterState;
@@ -88,7 +88,7 @@ export class Endings {
     const { state, engine, live, peers } = this.#options;
     const rungs = await this.#rungsOf(streamId);
     const before = peers && (await live.stream(streamId));
-    const nodes = before ? await this.nodesOf(streamId, before.record.owner) : [];
+    const nodes = before ? await this.#nodesToStop(before) : [];
     const existed = await state.removeStream(streamId);
     const [here] = await Promise.all([
       engine.stop(streamId),
@@ -96,6 +96,16 @@ export class Endings {
     ]);
     await Promise.all(rungs.map((rung) => this.stream(rung)));
     return existed ? Math.max(here, before?.viewers ?? 0) : undefined;
+  }
+
+  /**
+   * Every other node, if anybody plays it: viewers without a socket have more nodes than their records name, and one that came
+   * a moment ago has no record yet. A direct stream would go on there for as long as it is watched.
+   */
+  async #nodesToStop({ record: { owner }, viewers }: LiveStream): Promise<string[]> {
+    if (owner === '' && viewers === 0) return [];
+    const all = (await this.#options.state.listWorkers()).map(({ id }) => id);
+    return [...new Set([owner, ...all])].filter((node) => node !== '' && node !== this.#options.nodeId);
   }
 
   /** The streams that are there for a ladder only. */
