@@ -14,6 +14,12 @@ export const networkParams = z.object({
     .describe('The network’s name'),
 });
 export const networkSegmentParams = networkParams.extend({ file: z.string().max(64) });
+export const networkNumberParams = networkParams.extend({
+  number: z
+    .string()
+    .regex(/^\d{1,12}$/, { error: 'must be digits' })
+    .describe('The segment’s number as the playlist writes it, such as 000042'),
+});
 
 export const startBody = z
   .object(

@@ -48,6 +48,22 @@ test('who watches a network is a viewer, known by its address and player, or by 
   expect(asked).not.toContain('playlist.m3u8');
 });
 
+test('the description has all addresses of a network, also those that its playlist names', async () => {
+  const { it } = await stage();
+  const { paths } = (await (await it.get('/openapi.json')).json()) as Record<string, Record<string, object>>;
+  const query = [{ name: 'network' }, { name: 'number', in: 'path', required: true }, { name: 'client_id' }];
+  const content = { 'video/mp2t': {} };
+  expect(paths!['/broadcast/{network}/live{number}.ts']).toMatchObject({
+    get: {
+      parameters: expect.arrayContaining(query.map((one) => expect.objectContaining(one))),
+      responses: { 200: { content }, 404: { description: expect.stringContaining('BROADCAST_NOT_FOUND') } },
+    },
+  });
+  // The list of methods is that of the description.
+  const refused = await it.send('POST', '/broadcast/one/live000000.ts');
+  expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD, OPTIONS']);
+});
+
 test('a callback that may never be made is refused at the start, and the network goes on', async () => {
   const { it, asked } = await stage();
   const body = { stream_url: 'http://provider.example/b.ts', callback_url: 'http://169.254.169.254/' };
