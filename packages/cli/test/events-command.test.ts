@@ -61,6 +61,27 @@ test('a server that is not there, or wants a token, is said at once', async () =
   });
 });
 
+test('a token that is good for nothing any more is said at once, and not tried again', async () => {
+  let asked = 0;
+  const server = createServer((_req, res) => {
+    asked += 1;
+    res.setHeader('Connection', 'close');
+    if (asked > 1) res.statusCode = 403;
+    res.end(asked === 1 ? event(1) : JSON.stringify({ code: 'TOKEN_WRONG', detail: 'Invalid API token' }));
+    if (asked === 3) done.abort();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const done = new AbortController();
+  const surroundings = {
+    ...{ output: { write: () => true, on: () => undefined } as never, now: Date.now },
+    ...{ signal: done.signal, sleep: async () => {} },
+  };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await expect(eventsCommand({ url }, surroundings)).rejects.toMatchObject({ code: 'TOKEN_WRONG' });
+  expect(asked).toBe(2);
+  server.close();
+});
+
 test('messages are found however the body is cut', async () => {
   const text = `${event(1)}: x\n\nretry: 5\n\ndata: a\ndata: b\n\n${event(2)}`;
   for (const size of [1, 7, 1_000]) {

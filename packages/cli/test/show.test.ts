@@ -132,6 +132,12 @@ test('what cannot be asked is said in a sentence', async () => {
   const port = Number(new URL(url).port);
   statusCode = 401;
   await expect(show(streams, { url })).rejects.toThrow('asks for its API token');
+  statusCode = 403;
+  answers = { '/streams': { code: 'TOKEN_WRONG', detail: 'Invalid API token' } };
+  await expect(show(streams, { url, token: 'tok' })).rejects.toThrow('does not know this API token');
+  answers = { '/streams': { code: 'SCOPE_MISSING', detail: 'it lacks read' } };
+  await expect(show(streams, { url, token: 'tok' })).rejects.toThrow('403 SCOPE_MISSING: it lacks read');
+  answers = {};
   statusCode = 404;
   await expect(show(streams, { url })).rejects.toThrow('answered 404 NOT_FOUND: There is nothing');
   server.closeAllConnections();

@@ -128,17 +128,20 @@ export class ApiClient {
   #refused({ status }: Response, path: string, body: Refusal | undefined): CommandProblem {
     const { code, detail } = body ?? {};
     const shown = redactUrl(this.#base);
-    if (status === 401 || status === 403) {
-      return new CommandProblem(
-        `${shown} asks for its API token: give it with --token or as API_TOKEN.`,
-        code ?? 'TOKEN_MISSING',
-      );
-    }
+    const advice = tokenAdvice(status, code);
+    if (advice !== undefined) return new CommandProblem(`${shown} ${advice}`, code ?? 'TOKEN_MISSING');
     return new CommandProblem(
       `${shown}${path} answered ${status}${code ? ` ${code}` : ''}${detail ? `: ${detail}` : ''}`,
       code ?? `HTTP_${status}`,
     );
   }
+}
+
+/** What to do about a refusal that is about the token. Undefined: it is about something else, or says by itself what is wrong. */
+function tokenAdvice(status: number, code: string | undefined): string | undefined {
+  if (code === 'TOKEN_WRONG') return 'does not know this API token: look at --token or API_TOKEN.';
+  if (status === 401) return 'asks for its API token: give it with --token or as API_TOKEN.';
+  return undefined;
 }
 
 function reasonOf(error: unknown, timeoutMs: number): string {

@@ -23,6 +23,8 @@ interface ShownEvent {
 
 /** Between two attempts to come back, ms. */
 const RETRY_MS = 2_000;
+/** Asking again changes nothing about these. */
+const REFUSALS: ReadonlySet<string> = new Set(['TOKEN_MISSING', 'TOKEN_WRONG', 'SCOPE_MISSING']);
 
 /**
  * Prints what happens as it happens, until the signal: a line each, or with `json` the events themselves. A server that ends or
@@ -44,7 +46,7 @@ export async function eventsCommand(options: EventsOptions, surroundings: Surrou
     } catch (error) {
       if (signal.aborted) return;
       if (isFirst) throw error;
-      if (error instanceof CommandProblem && error.code === 'TOKEN_MISSING') throw error;
+      if (error instanceof CommandProblem && REFUSALS.has(error.code)) throw error;
     }
     isFirst = false;
     await sleep(RETRY_MS, signal);
