@@ -1,5 +1,6 @@
 import { runToEnd } from '@streampool/processes';
 import type { ResolverName } from '@streampool/upstream';
+import type { FoundPrograms } from './known-programs.ts';
 
 /** Both are written in Python, which takes its time on a small machine. */
 const DEADLINE_MS = 20_000;
@@ -9,7 +10,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024;
 export async function findPrograms(
   programs: Readonly<Partial<Record<ResolverName, string>>>,
   signal?: AbortSignal,
-): Promise<Partial<Record<ResolverName, string>>> {
+): Promise<FoundPrograms> {
   const found: Partial<Record<ResolverName, string>> = {};
   const look = async (name: ResolverName, program: string): Promise<void> => {
     const { outcome, stdout } = await runToEnd({

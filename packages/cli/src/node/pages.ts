@@ -3,6 +3,7 @@ import type { PageApi } from '@streampool/gateway';
 import {
   CookiesFolder,
   findPrograms,
+  KnownPrograms,
   ProgramResolver,
   removeLeftCookies,
   resolverArguments,
@@ -22,7 +23,6 @@ export interface Pages {
 /** What cookies are sealed for. */
 const COOKIES = 'cookies';
 
-/** Which of the programs are there is found out when somebody asks: both are slow to say. */
 export function openPages(
   config: Config,
   { secret, teardown }: { secret: InstallationSecret; teardown: Teardown },
@@ -36,17 +36,13 @@ export function openPages(
   const folder = new CookiesFolder(config.resolverCookiesDir);
   const closing = new AbortController();
   teardown.add('pages', async () => closing.abort());
-  let looked: ReturnType<typeof findPrograms> | undefined;
-  const versions = (): ReturnType<typeof findPrograms> => {
-    looked ??= findPrograms(programs, closing.signal);
-    return looked;
-  };
+  const known = new KnownPrograms({ find: () => findPrograms(programs, closing.signal) });
   void removeLeftCookies(isAlive);
   return {
     api: {
-      versions,
+      versions: () => known.versions,
       async check(name, args) {
-        if ((await versions())[name] === undefined)
+        if (!(await known.has(name)))
           throw new StreampoolError('RESOLVER_MISSING', `${name} is not installed here, or not to be used`);
         resolverArguments(name, args);
       },

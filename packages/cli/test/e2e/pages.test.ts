@@ -2,7 +2,12 @@ import { probe } from '@streampool/testkit';
 import { useStage } from './stage.ts';
 
 /** Programs in Python look at a page first. */
-const stage = useStage({ env: { STREAM_TIMEOUT: '20', RESOLVER_TIMEOUT: '18' } });
+const stage = useStage({
+  env: {
+    ...{ STREAM_TIMEOUT: '20', RESOLVER_TIMEOUT: '18' },
+    ...{ STREAMLINK_ENABLED: undefined, YTDLP_ENABLED: undefined },
+  },
+});
 
 test.each([
   ['streamlink', 'best', '/channel/index.m3u8'],
