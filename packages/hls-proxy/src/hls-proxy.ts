@@ -8,6 +8,7 @@ import {
   PoolStateMachine,
   systemClock,
 } from '@streampool/streaming';
+import { AssetLists } from './asset-lists.ts';
 import { awaitedBy, BlockingReload } from './blocking-reload.ts';
 import { BodyStore } from './cache/body-store.ts';
 import { HlsCache } from './cache/hls-cache.ts';
@@ -52,6 +53,7 @@ export class HlsProxy implements HlsOrigin {
   readonly #goingBack: GoingBack;
   readonly #renditions: Renditions;
   readonly #bodies: BodyStore;
+  readonly #assetLists: AssetLists;
   readonly #prefetch: Prefetch;
   readonly #blockingReload: BlockingReload;
   readonly #cache: HlsCache;
@@ -84,6 +86,7 @@ export class HlsProxy implements HlsOrigin {
       noted: (note) => this.#emit('noted', { ...note, streamId: spec.id }),
     });
     this.#bodies = this.#makeBodies();
+    this.#assetLists = new AssetLists({ addresses: this.#addresses, bodies: this.#bodies });
     this.#renditions = new Renditions({
       rewriter: new PlaylistRewriter(this.#addresses),
       numbers: new StreamNumbers(),
@@ -120,6 +123,7 @@ export class HlsProxy implements HlsOrigin {
       return this.#answerPlaylist(this.#renditions.at(request.path, undefined), request, signal);
     if (asked.kind === 'playlist')
       return this.#answerPlaylist(this.#renditions.at(request.path, asked), request, signal);
+    if (asked.kind === 'assets') return this.#answerAssets(asked, signal);
     return this.#answerBody(asked, request.range, signal);
   }
 
@@ -264,7 +268,7 @@ export class HlsProxy implements HlsOrigin {
   }
 
   #onLoad(turn: SourceTurn, rendition: Rendition, load: RenditionLoad): void {
-    if (load.kind === 'multivariant' || !this.#sources.isCurrent(turn)) return;
+    if (load.kind === 'multivariant' || rendition.isAsset || !this.#sources.isCurrent(turn)) return;
     const { list, movedAtMs } = rendition.timeline;
     const hasMoved = load.taken !== 'same' && load.taken !== 'stale';
     if (hasMoved || list?.isEnded) this.#sources.played(turn);
@@ -330,13 +334,25 @@ export class HlsProxy implements HlsOrigin {
         this.#bodies.get({ resource, range, isOfWhole: this.#prefetch.isOfWhole(rendition) }, deadline),
       signal,
     );
-    this.#statistics.count(resource.kind, outcome);
+    this.#statistics.count(resource.kind === 'assets' ? 'data' : resource.kind, outcome);
     if (rendition?.timeline.list?.isEnded) this.#prefetch.after(rendition, resource.url, range);
     const { status, contentType, headers, body, freshUntilMs } = found;
     return {
       ...{ status, contentType, kind: resource.kind === 'media' ? 'media' : 'other', headers },
       maxAgeMs: Math.max(0, Math.floor(freshUntilMs - this.#clock.now())),
       body,
+    };
+  }
+
+  async #answerAssets(asked: BodyResource, signal: AbortSignal): Promise<HlsAnswer> {
+    const { found, outcome } = await this.#inTime(
+      (deadline) => this.#assetLists.get(asked, deadline),
+      signal,
+    );
+    this.#statistics.count('data', outcome);
+    return {
+      ...{ status: 200, kind: 'asset-list', contentType: 'application/json', body: found.body },
+      maxAgeMs: Math.max(0, Math.floor(found.freshUntilMs - this.#clock.now())),
     };
   }
 
@@ -415,11 +431,12 @@ export class HlsProxy implements HlsOrigin {
     }
     this.#statistics.failedFetches += 1;
     // What the source before it had listed is not its fault, however long players ask for it.
-    const isListed = this.#renditions.listing(url)?.listed(url)?.era === turn?.era;
+    const rendition = this.#renditions.listing(url);
+    const isListed = rendition?.listed(url)?.era === turn?.era && !rendition?.isAsset;
     if (!turn || !isListed || error.code === 'CAPACITY_EXHAUSTED') return;
     turn.lostSegments += 1;
     // Of a film one is enough, unless it alone is missing: whoever plays it will not find out by the playlist.
-    const isAway = this.#hasOthers && this.#renditions.listing(url)?.isFilm && !isMissing(error);
+    const isAway = this.#hasOthers && rendition?.isFilm && !isMissing(error);
     if (isAway || turn.lostSegments >= LOST_SEGMENTS) this.#sources.lost(turn, error);
   }
 

@@ -8,7 +8,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 200 });
 const where = fc.record({ url: text, from: fc.string({ minLength: 1 }) }, { requiredKeys: ['url'] });
 const place = fc.record(
   {
-    role: fc.constantFrom('playlist' as const, 'rendition' as const, 'iframe' as const),
+    role: fc.constantFrom(...(['playlist', 'rendition', 'iframe', 'asset'] as const)),
     place: fc.nat(),
     bandwidth: fc.nat(),
     type: text,
@@ -17,7 +17,7 @@ const place = fc.record(
   { requiredKeys: ['role', 'place', 'bandwidth'] },
 );
 const resource: fc.Arbitrary<Resource> = fc.oneof(
-  fc.tuple(where, fc.constantFrom('media' as const, 'key' as const, 'data' as const)).map(([it, kind]) => ({
+  fc.tuple(where, fc.constantFrom(...(['media', 'key', 'data', 'assets'] as const))).map(([it, kind]) => ({
     ...it,
     kind,
   })),

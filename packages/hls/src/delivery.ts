@@ -33,9 +33,9 @@ export interface HlsAnswer {
   readonly status: 200 | 206 | 304 | 404 | 416;
   /**
    * A playlist's body is always whole, a Buffer. Its URIs are relative to its own place, as players resolve them: `segment/…`
-   * in `playlist.m3u8`, `../segment/…` in one below `variant/`.
+   * in `playlist.m3u8`, `../segment/…` in one below `variant/`. The same is true of an asset list, which is JSON.
    */
-  readonly kind: 'playlist' | 'media' | 'other';
+  readonly kind: 'playlist' | 'asset-list' | 'media' | 'other';
   readonly contentType: string;
   /** How long others may be given the same answer, ms; 0: each request is answered anew. */
   readonly maxAgeMs: number;

@@ -10,4 +10,5 @@ export {
   readMediaPlaylist,
 } from './reading/read-media-playlist.ts';
 export { type NestedPlaylist, type ReadMultivariant, readMultivariant } from './reading/read-multivariant.ts';
+export { rewriteAssetList } from './rewrite-asset-list.ts';
 export { type RewriteOptions, rewritePlaylist, type UriRole } from './rewrite-playlist.ts';

@@ -13,6 +13,9 @@ export type UriRole =
   | 'rendition'
   | 'iframe'
   | 'session-data'
+  /** What is played in between: a playlist of its own (rfc8216bis appendix D), or a list of such playlists as JSON. */
+  | 'asset'
+  | 'asset-list'
   | 'preload-hint'
   | 'rendition-report';
 
@@ -39,7 +42,7 @@ const URI_ATTRIBUTES: Readonly<Record<string, Readonly<Record<string, UriRole>>>
   'EXT-X-PART': { URI: 'part' },
   'EXT-X-PRELOAD-HINT': { URI: 'preload-hint' },
   'EXT-X-RENDITION-REPORT': { URI: 'rendition-report' },
-  'EXT-X-DATERANGE': { 'X-ASSET-URI': 'playlist', 'X-ASSET-LIST': 'session-data' },
+  'EXT-X-DATERANGE': { 'X-ASSET-URI': 'asset', 'X-ASSET-LIST': 'asset-list' },
 };
 
 const NESTED_PLAYLISTS: ReadonlySet<UriRole> = new Set([
@@ -47,6 +50,7 @@ const NESTED_PLAYLISTS: ReadonlySet<UriRole> = new Set([
   'rendition',
   'iframe',
   'rendition-report',
+  'asset',
 ]);
 
 /** Keys of DRM systems are names, not places. */
@@ -119,8 +123,12 @@ function withHeader(text: string): string {
   throw new StreampoolError('UPSTREAM_NOT_MEDIA', 'the answer is no HLS playlist');
 }
 
-/** The rewritten URI, or undefined to leave what stands there. */
-function rewriteUri(uri: string, role: UriRole, options: RewriteOptions): string | undefined {
+/** The rewritten URI, or undefined to leave what stands there. @throws StreampoolError UPSTREAM_NOT_MEDIA */
+export function rewriteUri(
+  uri: string,
+  role: UriRole,
+  options: Pick<RewriteOptions, 'baseUrl' | 'rewriteUri' | 'rewriteData'>,
+): string | undefined {
   if (uri === '') return undefined;
   const scheme = schemeOf(uri);
   if (scheme === undefined || scheme === 'http' || scheme === 'https') {

@@ -71,6 +71,7 @@ file.mp4
 #EXT-X-PART:DURATION=0.33334,URI="p271.0.mp4",INDEPENDENT=YES
 #EXT-X-PART:DURATION=0.33334,URI="p271.mp4",BYTERANGE="20000@21000"
 #EXT-X-DATERANGE:ID="ad",CLASS="com.apple.hls.interstitial",X-ASSET-URI="ad/index.m3u8",X-NOTE-URI="n.txt"
+#EXT-X-DATERANGE:ID="break",CLASS="com.apple.hls.interstitial",X-ASSET-LIST="ads?n=1"
 #EXT-X-PRELOAD-HINT:TYPE=PART,URI="p272.0.mp4"
 #EXT-X-RENDITION-REPORT:URI="../1M/index.m3u8",LAST-MSN=273,LAST-PART=2
 #EXT-X-UNHEARD-OF:URI="stays.ts"
@@ -83,7 +84,8 @@ file.mp4
       .replace('\nfile.mp4\n', `\n<segment ${at}/file.mp4>\n`)
       .replace('"p271.0.mp4"', `"<part ${at}/p271.0.mp4>"`)
       .replace('"p271.mp4"', `"<part ${at}/p271.mp4>"`)
-      .replace('"ad/index.m3u8"', `"<playlist ${at}/ad/index.m3u8>"`)
+      .replace('"ad/index.m3u8"', `"<asset ${at}/ad/index.m3u8>"`)
+      .replace('"ads?n=1"', `"<asset-list ${at}/ads?n=1>"`)
       .replace('"p272.0.mp4"', `"<preload-hint ${at}/p272.0.mp4>"`)
       .replace('"../1M/index.m3u8"', '"<rendition-report https://cdn.example/live/1M/index.m3u8>"'),
   );

@@ -48,8 +48,8 @@ export function splitQuery(query: URLSearchParams, pass?: URLSearchParams): Spli
   return { own, carried: carried.toString() };
 }
 
-/** Tags with URIs in their attributes: a name that is quoted, and ends in URI. */
-const ATTRIBUTE = /([A-Z-]*URI)="([^"]*)"/g;
+/** Tags with URIs in their attributes: a name that is quoted, and ends in URI, or the one other that leads somewhere. */
+const ATTRIBUTE = /([A-Z-]*URI|X-ASSET-LIST)="([^"]*)"/g;
 
 /**
  * Appends a query to each URI of a playlist that leads back here. Such URIs are relative; names of keys (`skd:`) and
@@ -92,7 +92,8 @@ function readText(playlist: Buffer): PlaylistText {
   return read;
 }
 
-function withQuery(uri: string, carried: string): string {
+/** A URI that leads back here, with a query appended; any other as it is. */
+export function withQuery(uri: string, carried: string): string {
   if (uri === '' || /^[a-z][a-z0-9+.-]*:/i.test(uri) || uri.startsWith('/')) return uri;
   const [, before = '', fragment = ''] = /^([^#]*)(.*)$/s.exec(uri) ?? [];
   return `${before}${before.includes('?') ? '&' : '?'}${carried}${fragment}`;

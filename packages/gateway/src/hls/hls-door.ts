@@ -5,6 +5,7 @@ import { type HlsEdge, sendBody } from '@streampool/hls-edge';
 import type { StreamDefinition, StreamVariant } from '@streampool/state';
 import type { Logger } from 'pino';
 import { networkStreamId } from '../broadcast/network-definition.ts';
+import { type AskedOrigin, askedOriginReader } from '../http/asked-origin.ts';
 import { allowOtherOrigins } from '../http/cross-origin.ts';
 import { sendError } from '../http/error-response.ts';
 import { beginRequest, type RequestContext } from '../http/request-context.ts';
@@ -53,6 +54,7 @@ export class HlsDoor {
   readonly #edge: HlsEdge;
   readonly #log: Logger;
   readonly #addressOf: AddressOf;
+  readonly #askedOrigin: AskedOrigin;
   readonly #definitions: Definitions;
   readonly #goingOn: GoingOn;
   readonly #path: RegExp;
@@ -64,6 +66,7 @@ export class HlsDoor {
     this.#edge = edge;
     this.#log = log;
     this.#addressOf = addressReader(services.config.trustedProxies);
+    this.#askedOrigin = askedOriginReader(services.config.trustedProxies);
     this.#definitions = new Definitions(services.state);
     this.#goingOn = new GoingOn({ services, edge, definitions: this.#definitions });
     edge.onStop((streamId) => this.#definitions.forget(streamId));
@@ -220,7 +223,11 @@ export class HlsDoor {
     if (answer.status < 400 && req.method === 'GET')
       this.#edge.audience.touch(seen, { isPlaylist, targetDurationMs: answer.targetDurationMs });
     const isSigned = !this.#services.viewerAccess.isOpen;
-    const body = await hlsHead(req, res, answer, { carried, isSigned });
+    const body = await hlsHead(req, res, answer, {
+      carried,
+      isSigned,
+      place: () => this.#placeOf(req, knock),
+    });
     if (req.method === 'HEAD') {
       res.end();
       return;
@@ -231,6 +238,13 @@ export class HlsDoor {
     });
     if (answer.kind === 'media' && answer.status < 400 && isSent) this.#edge.served(seen);
     if (answer.kind === 'media') this.#look(definition, knock.path, answer);
+  }
+
+  /** The URL of what was asked for, as players know it. */
+  #placeOf(req: IncomingMessage, { streamId, path }: Knock): string | undefined {
+    const origin = this.#askedOrigin(req);
+    const folder = `${this.#services.config.rootPath}/hls/${encodeURIComponent(streamId)}`;
+    return origin && `${origin}${folder}/${path}`;
   }
 
   async #ask(

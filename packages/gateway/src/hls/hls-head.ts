@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StreampoolError } from '@streampool/errors';
 import type { HlsAnswer, HlsBody } from '@streampool/hls';
+import { assetListWith } from './asset-list.ts';
 import { type ByteSlice, byteSlice } from './byte-slice.ts';
 import { playlistWith } from './carried-query.ts';
 import { compressed, isWorthCompressing } from './compressed.ts';
@@ -9,6 +10,8 @@ import { slicedBody } from './sliced-body.ts';
 export interface HeadOptions {
   /** The query that URIs in a playlist need for this viewer; empty: none. */
   readonly carried: string;
+  /** Where players find what is answered; undefined: that is not known. */
+  readonly place: () => string | undefined;
   /** Addresses are good for some viewers and for a while: no cache but the viewer's own may keep what is there. */
   readonly isSigned: boolean;
 }
@@ -21,17 +24,31 @@ export async function hlsHead(
   req: IncomingMessage,
   res: ServerResponse,
   answer: HlsAnswer,
-  { carried, isSigned }: HeadOptions,
+  { carried, place, isSigned }: HeadOptions,
 ): Promise<Buffer | HlsBody> {
   const { status, contentType, headers = {}, kind, maxAgeMs } = answer;
   res.statusCode = status;
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader('Content-Type', contentType);
   if (kind === 'playlist') return playlistHead(req, res, answer, carried);
+  if (kind === 'asset-list') return assetListHead(res, answer, { carried, place });
   const seconds = Math.floor(maxAgeMs / 1_000);
   const visibility = isSigned ? 'private' : 'public';
   res.setHeader('Cache-Control', seconds > 0 ? `${visibility}, max-age=${seconds}` : 'no-cache');
   return mediaHead(req, res, answer);
+}
+
+function assetListHead(
+  res: ServerResponse,
+  { body }: HlsAnswer,
+  { carried, place }: Pick<HeadOptions, 'carried' | 'place'>,
+): Buffer {
+  if (!Buffer.isBuffer(body)) throw new TypeError('a list of assets must be whole');
+  const own = assetListWith(body, carried, place());
+  // It is this viewer's, and says under which name this server was asked.
+  res.setHeader('Cache-Control', 'private, no-cache');
+  res.setHeader('Content-Length', own.length);
+  return own;
 }
 
 async function playlistHead(

@@ -60,6 +60,34 @@ test('what is the viewer’s own is in every address of the playlist, and is not
   expect([...origins[0]!.asked[0]!.query]).toEqual([['ll', '1']]);
 });
 
+test('a list of assets leads back here for this viewer, by the name under which it was asked', async () => {
+  const list = { ASSETS: [{ URI: '../variant/ad.m3u8', DURATION: 6 }], 'X-MORE': '../stays' };
+  const staged = await edgeStage({
+    answer: ({ path }) => {
+      if (path === 'playlist.m3u8')
+        return playlistAnswer('#EXTM3U\n#EXT-X-DATERANGE:ID="1",X-ASSET-LIST="segment/ads.json"\n');
+      const answer = { status: 200, kind: 'asset-list', contentType: 'application/json' } as const;
+      return { ...answer, maxAgeMs: 9_000, body: Buffer.from(JSON.stringify(list)) };
+    },
+    config: { rootPath: '/tv' },
+  });
+  const id = await staged.it.define({ url: 'http://provider.example/live.ts', shared: true });
+  const text = await (await staged.it.get(`/tv/hls/${id}/playlist.m3u8?client_id=x`)).text();
+  expect(text).toContain('X-ASSET-LIST="segment/ads.json?client_id=x"');
+  const ask = async (headers: Record<string, string> = {}) => {
+    const answer = await staged.it.get(`/hls/${id}/segment/ads.json?client_id=x`, { headers });
+    expect(answer.headers.get('cache-control')).toBe('private, no-cache');
+    return answer.json();
+  };
+  const led = (origin: string) => ({
+    ...list,
+    ASSETS: [{ URI: `${origin}/tv/hls/${id}/variant/ad.m3u8?client_id=x`, DURATION: 6 }],
+  });
+  expect(await ask()).toEqual(led(staged.it.url));
+  // Tests come from this machine, which is trusted.
+  expect(await ask({ 'x-forwarded-proto': 'https' })).toEqual(led(staged.it.url.replace('http:', 'https:')));
+});
+
 test('playlists are compressed for whoever accepts that', async () => {
   const { it, define } = await stage();
   const id = await define();

@@ -179,7 +179,7 @@ export class OwnerClient {
     const said = readAnswer(response.statusCode ?? 0, response.headers);
     if (!said) return refusalOf(response.statusCode ?? 0, await this.#text(response, MOST_REFUSAL_BYTES));
     const { described, epoch, isWhole } = said;
-    if (described.kind === 'playlist') {
+    if (described.kind === 'playlist' || described.kind === 'asset-list') {
       const body = await this.#text(response, MOST_PLAYLIST_BYTES);
       return { kind: 'answer', epoch, isWhole, answer: { ...described, body } };
     }

@@ -36,7 +36,7 @@ export function answerHeaders(answer: HlsAnswer, epoch: number): Record<string, 
 }
 
 const STATUSES: readonly number[] = [200, 206, 304, 404, 416] satisfies HlsAnswer['status'][];
-const KINDS: readonly string[] = ['playlist', 'media', 'other'] satisfies HlsAnswer['kind'][];
+const KINDS: readonly string[] = ['playlist', 'asset-list', 'media', 'other'] satisfies HlsAnswer['kind'][];
 
 /** The reverse; undefined where this is no answer of an owner. */
 export function readAnswer(

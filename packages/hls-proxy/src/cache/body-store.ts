@@ -234,6 +234,7 @@ export class BodyStore {
     const found: CachedResource = {
       status,
       contentType: typeOf(resource, headers['content-type']),
+      url: response.url,
       headers: status === 206 && contentRange !== undefined ? { 'content-range': contentRange } : {},
       freshUntilMs: clock.now() + Math.max(LEAST_FRESH_MS, keepMs(resource.url), ownMs ?? DEFAULT_FRESH_MS),
       body: new GrowingBody({

@@ -9,6 +9,8 @@ export interface HlsCacheOptions {
 export interface CachedResource {
   readonly status: 200 | 206;
   readonly contentType: string;
+  /** That answered, after redirects. */
+  readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: GrowingBody;
   /** Until when it may be given to others; monotonic ms. */

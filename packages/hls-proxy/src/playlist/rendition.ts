@@ -7,7 +7,7 @@ import type { PlaylistResource } from '../token/resource.ts';
 import { counterpartOf, firstVariant } from './counterpart.ts';
 import { FormerPlaces } from './former-places.ts';
 import type { PlaylistRewriter, Rewritten } from './rewriter.ts';
-import type { StreamNumbers } from './stream-numbers.ts';
+import { StreamNumbers } from './stream-numbers.ts';
 import { type Taken, Timeline } from './timeline.ts';
 
 export interface RenditionOptions {
@@ -67,7 +67,8 @@ export class Rendition {
     this.path = options.path;
     this.resource = options.resource;
     this.timeline = new Timeline({
-      numbers: options.numbers,
+      // What is played in between has numbers of its own.
+      numbers: this.isAsset ? new StreamNumbers() : options.numbers,
       isHeld: (segment) => {
         const url = this.#urls.get(segment.uri);
         return url !== undefined && options.isHeld(url, segment);
@@ -93,6 +94,11 @@ export class Rendition {
     return this.resource === undefined || this.resource.place.role === 'playlist';
   }
 
+  /** It is played in between: no source of the stream has it in another way, or is to blame for it. */
+  get isAsset(): boolean {
+    return this.resource?.place.role === 'asset';
+  }
+
   freshForMs(turn: SourceTurn | undefined): number {
     if (!this.#loaded || this.#loaded.turn !== turn) return 0;
     return Math.max(0, this.#loaded.freshUntilMs - this.#options.clock.now());
@@ -116,7 +122,7 @@ export class Rendition {
 
   /** It has an end, and is read once. */
   get isFilm(): boolean {
-    return !this.isMultivariant && this.timeline.list?.isEnded === true;
+    return !this.isMultivariant && !this.isAsset && this.timeline.list?.isEnded === true;
   }
 
   /** Of what is listed. `isLost`: its source is gone and took it along. `era`: of that source. */
@@ -139,7 +145,8 @@ export class Rendition {
     const { location, loaded } = await this.#fetch(turn, blocking);
     const { clock, rewriter } = this.#options;
     const { freshUntilMs } = loaded;
-    const context = { path: this.path, source: turn.index, variables: location.variables };
+    const { variables } = location;
+    const context = { path: this.path, source: turn.index, variables, isAsset: this.isAsset };
     await rewriter.prepare(loaded, context, turn.signal);
     // What was on its way when its source was left says nothing any more.
     turn.signal.throwIfAborted();
@@ -169,7 +176,7 @@ export class Rendition {
     const { text } = rewritten;
     const former = this.isFilm ? { places: this.#places, segments: this.timeline.segments } : undefined;
     const taken = this.timeline.take(
-      { text, list, era: turn.era, identityOf },
+      { text, list, era: this.isAsset ? 0 : turn.era, identityOf },
       this.#options.clock.now(),
       resume,
     );
@@ -206,7 +213,8 @@ export class Rendition {
       loaded = await turn.loader.load(location, turn.signal);
     }
     // Who has had a media playlist here cannot make anything of another kind.
-    const wantsMedia = !this.timeline.isEmpty || (this.resource && this.resource.source !== turn.index);
+    const isMoved = this.resource && !this.isAsset && this.resource.source !== turn.index;
+    const wantsMedia = !this.timeline.isEmpty || isMoved;
     for (let depth = 0; loaded.isMultivariant && wantsMedia && depth < MOST_DEEP; depth += 1) {
       const { playlists, variables } = readMultivariant(loaded.text, loaded.baseUrl);
       const variant = firstVariant(playlists);
@@ -223,7 +231,7 @@ export class Rendition {
     const { resource } = this;
     if (!resource) return { url: turn.url };
     if (this.#relocation?.turn === turn) return this.#relocation.location;
-    if (resource.source === turn.index) return resource;
+    if (this.isAsset || resource.source === turn.index) return resource;
     return this.#counterpart(turn, resource);
   }
 
@@ -231,7 +239,7 @@ export class Rendition {
   async #relocate(turn: SourceTurn, former: Location): Promise<Location | undefined> {
     const { resource } = this;
     const now = this.#options.clock.now();
-    if (!resource || now - this.#relocatedAtMs < RELOCATE_MS) return undefined;
+    if (!resource || this.isAsset || now - this.#relocatedAtMs < RELOCATE_MS) return undefined;
     this.#relocatedAtMs = now;
     turn.loader.forget(turn.url);
     const location = await this.#counterpart(turn, resource);

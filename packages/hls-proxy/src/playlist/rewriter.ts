@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StreampoolError } from '@streampool/errors';
 import { type ReadSegment, readMultivariant, rewritePlaylist, type UriRole } from '@streampool/hls';
 import type { LoadedPlaylist } from '../source/playlist-loader.ts';
-import { type Addresses, folderFrom, namedBy, placeOf } from '../token/addresses.ts';
+import { type Addresses, assetAt, folderFrom, namedBy, placeOf } from '../token/addresses.ts';
 import { kindOf, type PlaylistResource } from '../token/resource.ts';
 
 export interface RewriteContext {
@@ -10,6 +10,8 @@ export interface RewriteContext {
   readonly path: string;
   /** The source that it came from. */
   readonly source: number;
+  /** It is played in between, and so is what it names. */
+  readonly isAsset?: boolean;
   readonly variables?: Readonly<Record<string, string>> | undefined;
 }
 
@@ -86,7 +88,7 @@ export class PlaylistRewriter {
 
   /** @throws StreampoolError UPSTREAM_NOT_MEDIA */
   rewrite({ text, baseUrl, isMultivariant }: LoadedPlaylist, context: RewriteContext): Rewritten {
-    if (isMultivariant) this.#learn(text, baseUrl, context.source);
+    if (isMultivariant) this.#learn(text, baseUrl, context);
     const folder = folderFrom(context.path);
     const urls = new Map<string, string>();
     const former = this.#named.get(context.path);
@@ -106,7 +108,7 @@ export class PlaylistRewriter {
       rewriteUri: (url, role) => {
         const path =
           kindOf(role) === 'playlist'
-            ? this.#addresses.playlistPath(this.#resourceOf(url, baseUrl, context))
+            ? this.#addresses.playlistPath(this.#resourceOf(url, role, baseUrl, context))
             : bodyPath(url, role);
         const uri = folder + path;
         urls.set(uri, url);
@@ -129,9 +131,16 @@ export class PlaylistRewriter {
     }
   }
 
-  #resourceOf(url: string, baseUrl: string, { source, variables }: RewriteContext): PlaylistResource {
+  #resourceOf(
+    url: string,
+    role: UriRole,
+    baseUrl: string,
+    { source, variables, isAsset = false }: RewriteContext,
+  ): PlaylistResource {
+    if (role === 'asset') return assetAt(url, baseUrl);
     const known = this.#known.get(url);
     if (known) return known;
+    if (isAsset) return { ...assetAt(url, baseUrl), ...(variables && { variables }) };
     const place = { role: 'playlist', place: 0, bandwidth: 0 } as const;
     return {
       ...{ kind: 'playlist', url, source, place },
@@ -140,7 +149,7 @@ export class PlaylistRewriter {
     };
   }
 
-  #learn(text: string, baseUrl: string, source: number): void {
+  #learn(text: string, baseUrl: string, { source, isAsset = false }: RewriteContext): void {
     const { playlists, variables } = readMultivariant(text, baseUrl);
     const named = new Map<string, PlaylistResource>();
     for (const playlist of playlists) {
@@ -149,6 +158,7 @@ export class PlaylistRewriter {
       named.set(playlist.url, {
         ...{ kind: 'playlist', url: playlist.url, source, place: placeOf(playlist), variables },
         ...namedBy(playlist.url, baseUrl),
+        ...(isAsset && assetAt(playlist.url, baseUrl)),
       });
     }
     for (const [url, resource] of named) {

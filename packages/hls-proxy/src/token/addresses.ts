@@ -14,7 +14,9 @@ const KNOWN_EXTENSIONS = new Set(
   ),
 );
 
-const BY_ROLE: Partial<Record<UriRole, string>> = { key: 'key', map: 'mp4', 'session-data': 'json' };
+const BY_ROLE: Partial<Record<UriRole, string>> = {
+  ...{ key: 'key', map: 'mp4', 'session-data': 'json', 'asset-list': 'json' },
+};
 
 /** What a path below the stream's folder asks for. */
 export type Asked = { readonly kind: 'entry' } | PlaylistResource | BodyResource;
@@ -60,6 +62,12 @@ export function namedBy(url: string, baseUrl: string): { readonly from?: string 
   const origin = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)/i;
   const host = origin.exec(baseUrl)?.[1];
   return host === undefined || host === origin.exec(url)?.[1] ? {} : { from: `http://${host}/` };
+}
+
+/** A playlist that is played in between, as what came from `baseUrl` names it. The same whichever source plays. */
+export function assetAt(url: string, baseUrl: string): PlaylistResource {
+  const place = { role: 'asset', place: 0, bandwidth: 0 } as const;
+  return { kind: 'playlist', url, ...namedBy(url, baseUrl), source: 0, place };
 }
 
 /** Without what differs from source to source. */

@@ -1,7 +1,12 @@
 import type { NestedPlaylist, UriRole } from '@streampool/hls';
 
-/** What a playlist is among its like, whichever source it comes from: so that it can be found again at another one. */
-export type PlaylistPlace = Omit<NestedPlaylist, 'url' | 'audioGroup'>;
+/**
+ * What a playlist is among its like, whichever source it comes from: so that it can be found again at another one. `asset`: it is
+ * played in between, and stays what it is whichever source plays.
+ */
+export type PlaylistPlace = Omit<NestedPlaylist, 'url' | 'audioGroup' | 'role'> & {
+  readonly role: NestedPlaylist['role'] | 'asset';
+};
 
 /** A playlist that another one names. */
 export interface PlaylistResource {
@@ -16,9 +21,9 @@ export interface PlaylistResource {
   readonly variables?: Readonly<Record<string, string>>;
 }
 
-/** Everything else: segments, parts and initialization sections; keys; session data. */
+/** Everything else: segments, parts and initialization sections; keys; session data; lists of assets. */
 export interface BodyResource {
-  readonly kind: 'media' | 'key' | 'data';
+  readonly kind: 'media' | 'key' | 'data' | 'assets';
   readonly url: string;
   /** As of a {@link PlaylistResource}. */
   readonly from?: string;
@@ -33,11 +38,14 @@ export function kindOf(role: UriRole): Resource['kind'] {
     case 'rendition':
     case 'iframe':
     case 'rendition-report':
+    case 'asset':
       return 'playlist';
     case 'key':
       return 'key';
     case 'session-data':
       return 'data';
+    case 'asset-list':
+      return 'assets';
     default:
       return 'media';
   }

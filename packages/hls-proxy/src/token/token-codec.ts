@@ -18,9 +18,10 @@ type Sealed =
       place: PlaylistPlace,
       variables?: Readonly<Record<string, string>>,
     ]
-  | readonly [kind: 'm' | 'k' | 'd', url: string, from?: string];
+  | readonly [kind: 'm' | 'k' | 'd' | 'a', url: string, from?: string];
 
-const KINDS = { m: 'media', k: 'key', d: 'data' } as const;
+const KINDS = { m: 'media', k: 'key', d: 'data', a: 'assets' } as const;
+const LETTERS = { media: 'm', key: 'k', data: 'd', assets: 'a' } as const;
 
 /**
  * Tokens that stand for a provider's URLs: encrypted, so that players learn nothing of the provider; authenticated and bound
@@ -59,7 +60,7 @@ function folderOf({ kind }: Resource): Folder {
 function sealed(resource: Resource): Sealed {
   const { url, from } = resource;
   if (resource.kind !== 'playlist') {
-    const kind = resource.kind === 'media' ? 'm' : resource.kind === 'key' ? 'k' : 'd';
+    const kind = LETTERS[resource.kind];
     return from === undefined ? [kind, url] : [kind, url, from];
   }
   const { source, place, variables } = resource;
