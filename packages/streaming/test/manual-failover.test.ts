@@ -14,8 +14,9 @@ beforeEach(async () => {
   for (const path of ['/live.ts', '/backup.ts']) provider.live(path, sample, { start: 'keyframe' });
   host = await EngineHost.start({
     sharedStreamTimeoutMs: 300,
-    stallTimeoutMs: 1_000,
-    streamTimeoutMs: 4_000,
+    // None of these sources is silent: only a busy machine would be taken for one.
+    stallTimeoutMs: 10_000,
+    streamTimeoutMs: 20_000,
   });
   players = [];
 });

@@ -105,16 +105,21 @@ describe('a target behind the door', () => {
     const source = await wireServer((socket, head) => {
       socket.write(head.includes('/dead') ? HEAD : `${HEAD}G\0ab`);
     });
-    const { door, client } = await openDoor({ firstByteMs: 50, stallMs: 80 });
     const errors: string[] = [];
     const handlers = { onError: (error: StreampoolError) => errors.push(error.code) };
-    const dead = await fetch(door.open(target(`${source.url}/dead`), handlers).url);
+    // Each has one short timeout: a machine that is busy for a moment must not be taken for the other silence.
+    const before = await openDoor({ firstByteMs: 50 });
+    const dead = await fetch(before.door.open(target(`${source.url}/dead`), handlers).url);
     expect(dead.status).toBe(504);
-    const stalled = await fetch(door.open(target(`${source.url}/stall`), handlers).url);
+    const within = await openDoor({ stallMs: 80 });
+    const stalled = await fetch(within.door.open(target(`${source.url}/stall`), handlers).url);
     expect(await stalled.text()).toBe('G\0ab');
     expect(errors).toEqual(['UPSTREAM_TIMEOUT', 'UPSTREAM_TIMEOUT']);
-    await until(() => client.stats().openConnections === 0, 'the connections are given up');
-    await Promise.all([door.close(), source.close()]);
+    for (const { client, door } of [before, within]) {
+      await until(() => client.stats().openConnections === 0, 'the connections are given up');
+      await door.close();
+    }
+    await source.close();
   });
 
   test('a slow reader holds the provider back', async () => {

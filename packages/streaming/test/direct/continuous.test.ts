@@ -103,10 +103,10 @@ describe('what cannot be played is an error, never an empty 200', () => {
 
   test('within one deadline, whatever the provider makes of each step', async () => {
     const source = await provider((socket, head, index) => {
-      if (index < 5) setTimeout(() => socket.end(`HTTP/1.1 302 F\r\nLocation: /${index}\r\n\r\n`), 60);
+      if (index < 5) setTimeout(() => socket.end(`HTTP/1.1 302 F\r\nLocation: /${index}\r\n\r\n`), 300);
       else expect(head).toBe('the sixth answer is never asked for');
     });
-    const timeouts = { connectMs: 1_000, firstByteMs: 1_000, stallMs: 1_000, openMs: 150 };
+    const timeouts = { connectMs: 5_000, firstByteMs: 5_000, stallMs: 5_000, openMs: 1_000 };
     const server = await edge(source.url, { timeouts, failoverUrls: [`${source.url}/spare`] });
     const started = Date.now();
     const answer = await play(server.port, '/1.ts');
@@ -153,7 +153,7 @@ describe('what cannot be played is an error, never an empty 200', () => {
 
 test('a provider that falls silent is given up, and the viewer’s connection ends', async () => {
   const source = await provider((socket) => void socket.write(`${HEAD}G\0bc`));
-  const server = await edge(source.url, { timeouts: { connectMs: 1_000, firstByteMs: 50, stallMs: 80 } });
+  const server = await edge(source.url, { timeouts: { connectMs: 5_000, firstByteMs: 5_000, stallMs: 80 } });
   const answer = await play(server.port, '/1.ts');
   expect(answer.body.toString()).toBe('G\0bc');
   expect(await server.viewers[0]?.closed).toBe('failed');
@@ -200,7 +200,7 @@ describe('viewers that do not read', () => {
       socket.write(HEAD);
       pour(socket);
     });
-    const server = await edge(source.url, { clientTimeoutMs: 500 });
+    const server = await edge(source.url, { clientTimeoutMs: 1_000 });
     const player = connect(server.port, '127.0.0.1');
     player.write('GET /1.ts HTTP/1.1\r\nHost: x\r\n\r\n');
     let read = 0;
@@ -210,9 +210,13 @@ describe('viewers that do not read', () => {
     }, 1);
     player.pause();
     await once(player, 'readable');
-    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    // More than kernels hold, and for longer than one that takes nothing is kept.
+    const since = performance.now();
+    await until(
+      () => read > 5_000_000 && performance.now() - since > 2_000,
+      'the viewer has taken that much',
+    );
     clearInterval(reading);
-    expect(read).toBeGreaterThan(5_000_000);
     expect(server.client.stats().openConnections).toBe(1);
     player.destroy();
     expect(await server.viewers[0]?.closed).toBe('left');

@@ -23,10 +23,11 @@ afterAll(async () => {
 });
 
 const CUT: Fault = { kind: 'cut', afterBytes: 150_001, how: 'rst' };
-const TIMEOUTS = {
-  ...{ connectMs: 2_000, firstByteMs: 2_000, stallMs: 300 },
-  resume: { attempts: 6, backoffMs: 10, deadlineMs: 5_000 },
-};
+/** Patient, but for the silence of sources that are told to fall silent. */
+const timeouts = (stallMs = 10_000) => ({
+  ...{ connectMs: 10_000, firstByteMs: 10_000, stallMs },
+  resume: { attempts: 6, backoffMs: 10, deadlineMs: 20_000 },
+});
 
 function sha(body: Buffer): string {
   return createHash('sha256').update(body).digest('hex');
@@ -39,11 +40,11 @@ interface Watched extends Download {
 /** Downloads a path through a viewer of its own, who has the other paths to fail over to. */
 async function fetchFile(
   path: string,
-  { others = [], range }: { others?: readonly string[]; range?: string } = {},
+  { others = [], range, stallMs }: { others?: readonly string[]; range?: string; stallMs?: number } = {},
 ): Promise<Watched> {
   const server = await edge(provider.url(''), {
     failoverUrls: others.map((other) => provider.url(other)),
-    timeouts: TIMEOUTS,
+    timeouts: timeouts(stallMs),
   });
   const headers = range === undefined ? {} : { range };
   const answer = await download(`${server.url}${path}`, { headers });
@@ -66,7 +67,7 @@ test('so are its last bytes, asked for by a suffix range, with a cut and a silen
   provider.file('/end.mp4', movie);
   provider.fault('/end.mp4', CUT, { times: 1 });
   provider.fault('/end.mp4', { kind: 'stall', afterBytes: 20_000 }, { times: 1 });
-  const { head, body } = await fetchFile('/end.mp4', { range: 'bytes=-400000' });
+  const { head, body } = await fetchFile('/end.mp4', { range: 'bytes=-400000', stallMs: 300 });
   expect(head.status).toBe(206);
   expect(head.headers['content-range']).toBe(
     `bytes ${bytes.length - 400_000}-${bytes.length - 1}/${bytes.length}`,
@@ -125,7 +126,7 @@ test('a file that was replaced in the middle is not spliced, even if it has the 
   copyFileSync(movie, file);
   provider.file('/replaced.mp4', file, { bytesPerSecond: 2_000_000 });
   provider.fault('/replaced.mp4', { kind: 'stall', afterBytes: 200_000 }, { times: 1 });
-  const server = await edge(provider.url(''), { timeouts: TIMEOUTS });
+  const server = await edge(provider.url(''), { timeouts: timeouts(300) });
   const answer = download(`${server.url}/replaced.mp4`);
   await waitFor(() => provider.stats('/replaced.mp4').bytes >= 200_000);
   writeFileSync(file, Buffer.alloc(bytes.length, 7));
