@@ -1,20 +1,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { api, type ClusterNode, type CreatedStream, HlsReader, waitFor } from '@streampool/testkit';
+import { api, type ClusterNode, HlsReader, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
 const readers: HlsReader[] = [];
 const directory = mkdtempSync(join(tmpdir(), 'streampool-hls-test-'));
-/** What is played: from an FFmpeg, from a shared connection, and from a provider's playlist. */
-const kinds: { stream: CreatedStream; all: HlsReader[] }[] = [];
 beforeAll(async () => {
   await stage.open({ gateways: 2, workers: 2, env: { HLS_SEGMENT_DURATION: '1', HLS_VIEWER_TIMEOUT: '5' } });
 });
+afterEach(async () => {
+  await Promise.all(readers.splice(0).map((reader) => reader.close()));
+  const { items } = await stage.state.listStreams();
+  await Promise.all(items.map(({ id }) => api(stage.gateways[0]!, 'DELETE', `/streams/${id}`)));
+  await stage.repair();
+});
 afterAll(async () => {
-  await Promise.all(readers.map((reader) => reader.close()));
   rmSync(directory, { recursive: true, force: true });
   await stage.close();
 });
@@ -38,9 +41,14 @@ function watch(streamId: string, count: number): HlsReader[] {
   return started;
 }
 
-/** Everybody has seen that much since the beginning. */
-async function played(all: readonly HlsReader[], seconds: number): Promise<void> {
-  await Promise.all(all.map((reader) => reader.waitForPlayed(seconds, 60_000)));
+/** Everybody who plays sees that much more. */
+async function playOn(seconds: number): Promise<void> {
+  await Promise.all(
+    readers.map(async (reader) => {
+      await reader.waitForPlayed(0);
+      await reader.waitForPlayed(reader.main.clock.playedMs / 1_000 + seconds, 60_000);
+    }),
+  );
 }
 
 /**
@@ -92,67 +100,87 @@ async function comings(streamId: string): Promise<Record<string, string[]>> {
   return told;
 }
 
-const ownersOf = (): Promise<ClusterNode[]> =>
-  Promise.all(kinds.map(({ stream }) => stage.ownerOf(stream.id)));
+/** A stream, and who plays it. */
+interface Watched {
+  readonly id: string;
+  readonly all: readonly HlsReader[];
+}
+
+interface Playing {
+  /** From an FFmpeg, from a shared connection, and from a provider's playlist. */
+  readonly pool: Watched;
+  readonly shared: Watched;
+  readonly proxied: Watched;
+  readonly lowLatency: HlsReader;
+  /** Whether the provider of the playlist was asked as by one player, so far. */
+  readonly askedAsByOne: () => boolean;
+}
+
+/** Everything is the first worker's, the second is there to take it over, and everybody has seen 3 s. */
+async function playing(name: string): Promise<Playing> {
+  const source = (kind: string): string => {
+    stage.provider.live(`/${name}/${kind}.ts`, stage.sample, { start: 'keyframe' });
+    return stage.provider.url(`/${name}/${kind}.ts`);
+  };
+  const channel = stage.provider.hls(`/${name}/`, stage.sample, { window: 15 });
+  const [first, second] = stage.workers as [ClusterNode, ClusterNode];
+  await second.stop();
+  const { id: pool } = await stage.create('transcode', { url: source('pool'), profile: COPY });
+  const { id: low } = await stage.create('streams', { url: source('low'), shared: true });
+  const { id: shared } = await stage.create('streams', { url: source('shared'), shared: true });
+  const { id: proxied } = await stage.create('streams', { url: stage.provider.url(`/${name}/index.m3u8`) });
+  const it: Playing = {
+    pool: { id: pool, all: watch(pool, 3) },
+    shared: { id: shared, all: watch(shared, 1) },
+    proxied: { id: proxied, all: watch(proxied, 3) },
+    lowLatency: watchLowLatency(low),
+    askedAsByOne: () => channel.requests.size > 0 && channel.askedAsByOne,
+  };
+  await Promise.all([second.start(), playOn(3)]);
+  await stage.waitForRecord(pool, { state: 'live', viewers: 3 });
+  await stage.waitForRecord(proxied, { state: 'live', viewers: 3 });
+  expect(await ownersOf(it)).toEqual([first.name, first.name, first.name]);
+  expect(stage.ffmpegs()).toHaveLength(1);
+  expect(it.lowLatency.report()).toMatchObject({ violations: [], playlistFailures: [], lost: 0 });
+  expect(it.lowLatency.report().parts).toBeGreaterThan(3);
+  expect(it.askedAsByOne()).toBe(true);
+  return it;
+}
+
+const ownersOf = ({ pool, shared, proxied }: Playing): Promise<string[]> =>
+  Promise.all([pool, shared, proxied].map(async ({ id }) => (await stage.record(id)).owner));
 
 test('kill -9 of the owner of a pool, of a provider’s playlist, of both at once: players go on with a discontinuity', async () => {
-  stage.provider.live('/pool.ts', stage.sample, { start: 'keyframe' });
-  stage.provider.live('/low.ts', stage.sample, { start: 'keyframe' });
-  stage.provider.live('/shared.ts', stage.sample, { start: 'keyframe' });
-  const channel = stage.provider.hls('/proxied/', stage.sample, { window: 15 });
+  const it = await playing('killed');
   const [first, second] = stage.workers as [ClusterNode, ClusterNode];
-  // So that the first owns everything.
-  await second.stop();
-  const pool = await stage.create('transcode', { url: stage.provider.url('/pool.ts'), profile: COPY });
-  const low = await stage.create('streams', { url: stage.provider.url('/low.ts'), shared: true });
-  const shared = await stage.create('streams', { url: stage.provider.url('/shared.ts'), shared: true });
-  const proxied = await stage.create('streams', { url: stage.provider.url('/proxied/index.m3u8') });
-  kinds.push(
-    { stream: pool, all: watch(pool.id, 3) },
-    { stream: shared, all: watch(shared.id, 1) },
-    { stream: proxied, all: watch(proxied.id, 3) },
-  );
-  const lowLatency = watchLowLatency(low.id);
-  const everybody = [...kinds.flatMap(({ all }) => all), lowLatency];
-  await Promise.all([second.start(), played(everybody, 3)]);
-  const before = await stage.waitForRecord(pool.id, { state: 'live', viewers: 3 });
-  await stage.waitForRecord(proxied.id, { state: 'live', viewers: 3 });
-  expect(await ownersOf()).toEqual([first, first, first]);
-  expect(stage.ffmpegs()).toHaveLength(1);
-  expect(lowLatency.report()).toMatchObject({ violations: [], playlistFailures: [], lost: 0 });
-  expect(lowLatency.report().parts).toBeGreaterThan(3);
-  expect([[...channel.requests], channel.askedAsByOne]).toEqual([expect.anything(), true]);
-
   await first.kill();
-  await Promise.all([stage.waitForNewOwner(pool.id, before), played(everybody, 9)]);
-  await stage.waitForRecord(pool.id, { viewers: 3 });
-  expect(await ownersOf()).toEqual([second, second, second]);
-  for (const { all } of kinds) await expectGoodPicture(all);
-  for (const reader of [...kinds[0]!.all, lowLatency])
+  for (const { id } of [it.pool, it.shared, it.proxied])
+    await stage.waitForRecord(id, { owner: second.name, state: 'live' });
+  await playOn(5);
+  await stage.waitForRecord(it.pool.id, { viewers: 3 });
+  for (const { all } of [it.pool, it.shared, it.proxied]) await expectGoodPicture(all);
+  for (const reader of [...it.pool.all, it.lowLatency])
     expect(reader.report().discontinuities).toBeGreaterThan(0);
-  expectPartsGoOn(lowLatency);
+  expectPartsGoOn(it.lowLatency);
 });
 
 test('a worker that is drained hands its HLS streams over, and has left when it is empty', async () => {
+  const it = await playing('drained');
   const [first, second] = stage.workers as [ClusterNode, ClusterNode];
-  const [pool, ...handedOver] = kinds.splice(0);
-  await Promise.all([first.start(), ...pool!.all.map((reader) => reader.close())]);
-  kinds.push(...handedOver);
-  const watching = readers.filter((reader) => !pool!.all.includes(reader));
-  const parts = readers.at(-1)!.report().parts;
-  const answer = await api(stage.gateways[0]!, 'POST', `/workers/${second.name}/drain`);
+  await Promise.all(it.pool.all.map((reader) => reader.close()));
+  readers.splice(0, readers.length, ...it.shared.all, ...it.proxied.all, it.lowLatency);
+  const { parts } = it.lowLatency.report();
+  const answer = await api(stage.gateways[0]!, 'POST', `/workers/${first.name}/drain`);
   expect(answer.status).toBe(200);
-  await waitFor(() => !second.running, { timeoutMs: 30_000, what: 'the end of the drained worker' });
-  expect(await ownersOf()).toEqual([first, first]);
-  await Promise.all(
-    watching.map((reader) => reader.waitForPlayed(reader.main.clock.playedMs / 1_000 + 3, 60_000)),
-  );
-  for (const { all } of kinds) await expectGoodPicture(all);
-  expectPartsGoOn(readers.at(-1)!);
-  expect(readers.at(-1)!.report().parts).toBeGreaterThan(parts);
+  await waitFor(() => !first.running, { timeoutMs: 30_000, what: 'the end of the drained worker' });
+  expect((await ownersOf(it)).slice(1)).toEqual([second.name, second.name]);
+  await playOn(3);
+  for (const { all } of [it.shared, it.proxied]) await expectGoodPicture(all);
+  expectPartsGoOn(it.lowLatency);
+  expect(it.lowLatency.report().parts).toBeGreaterThan(parts);
   // Who asked both gateways in turn came and went once, whatever owners did meanwhile; the others have not gone.
+  await stage.waitForRecord(it.pool.id, { viewers: 0 });
   const [came, cameAndWent] = [['client_connected'], ['client_connected', 'client_disconnected']];
-  await stage.waitForRecord(pool!.stream.id, { viewers: 0 });
-  expect(await comings(pool!.stream.id)).toEqual({ 0: cameAndWent, 1: cameAndWent, 2: cameAndWent });
-  expect(await comings(kinds.at(-1)!.stream.id)).toEqual({ 0: came, 1: came, 2: came });
+  expect(await comings(it.pool.id)).toEqual({ 0: cameAndWent, 1: cameAndWent, 2: cameAndWent });
+  expect(await comings(it.proxied.id)).toEqual({ 0: came, 1: came, 2: came });
 });
