@@ -9,6 +9,7 @@ import {
   systemClock,
 } from '@streampool/streaming';
 import { AssetLists } from './asset-lists.ts';
+import { beyondEnd } from './beyond-end.ts';
 import { awaitedBy, BlockingReload } from './blocking-reload.ts';
 import { BodyStore } from './cache/body-store.ts';
 import { HlsCache } from './cache/hls-cache.ts';
@@ -294,6 +295,8 @@ export class HlsProxy implements HlsOrigin {
       try {
         return await this.#fetchBody(resource, range, signal);
       } catch (error) {
+        const outOfRange = beyondEnd(error);
+        if (outOfRange) return outOfRange;
         if (!isFilm || this.#sources.current === turn || attempts <= 1 || signal.aborted) throw error;
       }
     }

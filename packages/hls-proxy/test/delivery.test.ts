@@ -110,7 +110,8 @@ test('byte ranges are the provider’s answer, once for each; of what is here as
   provider.route('/all.ts', (req, res) => {
     const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(req.headers.range ?? '') ?? [];
     if (from === undefined) res.writeHead(200).end(whole);
-    else if (Number(from) >= whole.length) res.writeHead(416).end();
+    else if (Number(from) >= whole.length)
+      res.writeHead(416, from === '88888' ? {} : { 'content-range': `bytes */${whole.length}` }).end();
     else
       res
         .writeHead(206, { 'content-range': `bytes ${from}-${to}/${whole.length}` })
@@ -130,13 +131,16 @@ test('byte ranges are the provider’s answer, once for each; of what is here as
   expect(one).toMatchObject({ status: 206, headers: { 'content-range': 'bytes 0-187/18800' } });
   expect(await bodyOf(one)).toEqual(whole.subarray(0, 188));
   expect(await bodyOf(two)).toEqual(whole.subarray(0, 188));
-  await expect(get(path, { range: 'bytes=99999-999999' })).rejects.toMatchObject({
+  const beyond = { status: 416, headers: { 'content-range': 'bytes */18800' } };
+  expect(await get(path, { range: 'bytes=99999-999999' })).toMatchObject(beyond);
+  await expect(get(path, { range: 'bytes=88888-999999' })).rejects.toMatchObject({
     code: 'RANGE_NOT_SATISFIABLE',
   });
   await bytes(path);
   const before = provider.count('/all.ts');
   expect(await bytes(path, 'bytes=188-563')).toEqual(whole.subarray(188, 564));
   expect(await bytes(path, 'bytes=-10')).toEqual(whole.subarray(-10));
+  expect(await get(path, { range: 'bytes=18800-' })).toMatchObject(beyond);
   expect(provider.count('/all.ts')).toBe(before);
 });
 

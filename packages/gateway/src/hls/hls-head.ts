@@ -29,6 +29,7 @@ export async function hlsHead(
   const { status, contentType, headers = {}, kind, maxAgeMs } = answer;
   res.statusCode = status;
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  if (status === 416) throw new StreampoolError('RANGE_NOT_SATISFIABLE', 'There are no such bytes');
   res.setHeader('Content-Type', contentType);
   if (kind === 'playlist') return playlistHead(req, res, answer, carried);
   if (kind === 'asset-list') return assetListHead(res, answer, { carried, place });

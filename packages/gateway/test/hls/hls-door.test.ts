@@ -128,6 +128,24 @@ test('segments can be kept, and ranges of them be had', async () => {
   expect(edge.viewers(id)[0]!.bytes).toBeGreaterThan(10 + 3 + 2 + 3 + 10 + 10);
 });
 
+test('a range beyond the end of a provider’s segment is refused with its length', async () => {
+  const { it } = await edgeStage({
+    answer: ({ path }) =>
+      path === 'playlist.m3u8'
+        ? playlistAnswer(PLAYLIST)
+        : {
+            ...mediaAnswer(),
+            status: 416,
+            headers: { 'content-range': 'bytes */10' },
+            body: Buffer.alloc(0),
+          },
+  });
+  const id = await it.define({ url: 'http://provider.example/live.ts', shared: true });
+  const answer = await it.get(`/hls/${id}/segment/7.ts`, { headers: { range: 'bytes=10-' } });
+  expect([answer.status, answer.headers.get('content-range')]).toEqual([416, 'bytes */10']);
+  expect(await answer.json()).toMatchObject({ code: 'RANGE_NOT_SATISFIABLE' });
+});
+
 test('with a secret every address is signed, and who has begun in time goes on', async () => {
   let aheadMs = 0;
   Date.now = () => now() + aheadMs;

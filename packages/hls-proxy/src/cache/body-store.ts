@@ -93,7 +93,7 @@ export class BodyStore {
 
   /**
    * Resolves when the body begins to arrive.
-   * @throws StreampoolError NOT_FOUND, RANGE_NOT_SATISFIABLE, UPSTREAM_*; the signal's reason
+   * @throws StreampoolError NOT_FOUND, RANGE_NOT_SATISFIABLE (`info.length`: of the body, where that is known), UPSTREAM_*; the signal's reason
    */
   async get(
     { resource, range: asked, isOfWhole = false, isPrefetch = false }: Wanted,
@@ -221,7 +221,7 @@ export class BodyStore {
     try {
       if (status !== 200 && status !== 206)
         throw new StreampoolError('UPSTREAM_STATUS', `The provider answered ${status}`, {
-          info: { upstreamStatus: status },
+          info: { upstreamStatus: status, ...(status === 416 && lengthOf(headers['content-range'])) },
         });
       if (resource.kind === 'media') await judge(chunks, start, headers['content-type']);
     } catch (error) {
@@ -361,6 +361,16 @@ function asked(error: StreampoolError): StreampoolError {
   const status = error.info.upstreamStatus;
   if (status === 404 || status === 410)
     return new StreampoolError('NOT_FOUND', 'the provider has it no longer', { cause: error });
-  if (status === 416) return new StreampoolError('RANGE_NOT_SATISFIABLE', 'the provider has no such range');
+  const { length } = error.info;
+  if (status === 416)
+    return new StreampoolError('RANGE_NOT_SATISFIABLE', 'the provider has no such range', {
+      info: { ...(length !== undefined && { length }) },
+    });
   return error;
+}
+
+/** What the Content-Range of a 416 says of the body (RFC 9110 §14.4). */
+function lengthOf(contentRange: string | undefined): { readonly length?: number } {
+  const [, length] = /^\s*bytes\s+\*\/(\d{1,15})\s*$/i.exec(contentRange ?? '') ?? [];
+  return length === undefined ? {} : { length: Number(length) };
 }

@@ -10,7 +10,7 @@ export interface Slice {
 
 /**
  * The bytes of a Range header, out of a body of known length. Undefined for anything but one range of bytes.
- * @throws StreampoolError RANGE_NOT_SATISFIABLE
+ * @throws StreampoolError RANGE_NOT_SATISFIABLE, with the `length` in its info
  */
 export function sliceOf(whole: HlsBody, range: string): Slice | undefined {
   const { length } = whole;
@@ -18,7 +18,8 @@ export function sliceOf(whole: HlsBody, range: string): Slice | undefined {
   if (length === undefined || (from === '' && to === '')) return undefined;
   const first = from === '' ? Math.max(0, length - Number(to)) : Number(from);
   const last = from === '' || to === '' ? length - 1 : Math.min(Number(to), length - 1);
-  if (first > last) throw new StreampoolError('RANGE_NOT_SATISFIABLE', `the body has ${length} bytes`);
+  if (first > last)
+    throw new StreampoolError('RANGE_NOT_SATISFIABLE', `the body has ${length} bytes`, { info: { length } });
   return {
     contentRange: `bytes ${first}-${last}/${length}`,
     body: { length: last - first + 1, open: () => between(whole.open(), first, last + 1) },
