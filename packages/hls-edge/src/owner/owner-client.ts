@@ -41,6 +41,9 @@ export type OwnerReply =
   /** `died`: the node itself is gone or stuck, not only this connection. */
   | { readonly kind: 'lost'; readonly died: boolean; readonly reason: string };
 
+/** What is given to an owner, and until when. */
+export type OwnerGift = Pick<OwnerQuestion, 'place' | 'streamId' | 'request' | 'signal'>;
+
 export interface OwnerQuestion {
   readonly place: RemotePlacement;
   readonly streamId: string;
@@ -79,16 +82,29 @@ export class OwnerClient {
   }
 
   /** Gives the next owner what a former one had answered. False: that did not come about. Never rejects. */
-  give(
-    { place, streamId, request, signal }: Pick<OwnerQuestion, 'place' | 'streamId' | 'request' | 'signal'>,
+  async give(gift: OwnerGift, answer: HlsAnswer & { readonly body: Buffer }): Promise<boolean> {
+    const first = await this.#giveOnce(gift, answer);
+    if (first !== 'reused-and-closed') return first;
+    return (await this.#giveOnce(gift, answer, { fresh: true })) === true;
+  }
+
+  /** Idempotent: kept connections are closed. */
+  close(): void {
+    this.#http.destroy();
+    this.#https.destroy();
+  }
+
+  #giveOnce(
+    { place, streamId, request, signal }: OwnerGift,
     answer: HlsAnswer & { readonly body: Buffer },
-  ): Promise<boolean> {
+    { fresh = false } = {},
+  ): Promise<boolean | 'reused-and-closed'> {
     const { node, token } = this.#options;
     const isTls = place.url.startsWith('https:');
     return new Promise((resolve) => {
       const given = (isTls ? httpsRequest : httpRequest)(urlOf(place, streamId, request), {
         method: 'PUT',
-        agent: isTls ? this.#https : this.#http,
+        agent: fresh ? false : isTls ? this.#https : this.#http,
         signal,
         headers: {
           Authorization: `Bearer ${token}`,
@@ -97,19 +113,16 @@ export class OwnerClient {
           'content-length': answer.body.length,
         },
       });
-      given.on('error', () => resolve(false));
+      given.on('error', ({ code }: NodeJS.ErrnoException) => {
+        const isClosed = code === 'ECONNRESET' || code === 'EPIPE';
+        resolve(given.reusedSocket && isClosed && !fresh ? 'reused-and-closed' : false);
+      });
       given.on('response', (response) => {
         response.on('error', () => {}).resume();
         resolve(response.statusCode === 204);
       });
       given.end(answer.body);
     });
-  }
-
-  /** Idempotent: kept connections are closed. */
-  close(): void {
-    this.#http.destroy();
-    this.#https.destroy();
   }
 
   #askOnce(
