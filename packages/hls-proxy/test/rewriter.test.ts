@@ -14,7 +14,7 @@ function setup() {
     rewriter.rewrite(loadedOf(names, baseUrl), { ...context, path }).text;
   const prepare = (names: readonly string[], signal = new AbortController().signal): Promise<void> =>
     rewriter.prepare(loadedOf(names), context, signal);
-  return { sealed, rewrite, prepare };
+  return { rewriter, sealed, rewrite, prepare };
 }
 
 function loadedOf(names: readonly string[], baseUrl = BASE) {
@@ -31,6 +31,16 @@ test('of a window of hours only what is new is sealed at each reload', () => {
   expect(sealed).toHaveBeenCalledTimes(3_000);
   rewrite(window(1, 3_000));
   expect(sealed).toHaveBeenCalledTimes(3_001);
+});
+
+test('a playlist that names nothing is not remembered, however many of them there are', () => {
+  const { rewriter, rewrite } = setup();
+  for (const name of ['a', 'b', 'c']) rewrite([], { path: `variant/${name}.m3u8` });
+  expect(rewriter.remembered).toBe(0);
+  rewrite(['1.ts'], { path: 'variant/a.m3u8' });
+  expect(rewriter.remembered).toBe(1);
+  rewrite([], { path: 'variant/a.m3u8' });
+  expect(rewriter.remembered).toBe(0);
 });
 
 test('another playlist does not make it forgotten', () => {

@@ -49,6 +49,11 @@ export class PlaylistRewriter {
     this.#addresses = addresses;
   }
 
+  /** Playlists of which addresses are remembered. */
+  get remembered(): number {
+    return this.#named.size;
+  }
+
   /**
    * Seals what a long playlist names that was not named before, a little at a time: a film's thousands of segments would hold
    * the event loop, and every other viewer, for as long as seconds.
@@ -121,6 +126,8 @@ export class PlaylistRewriter {
 
   #remember(playlist: string, named: ReadonlyMap<string, string>): void {
     this.#named.delete(playlist);
+    // What names nothing has nothing to be remembered, and would never be pushed out.
+    if (named.size === 0) return;
     this.#named.set(playlist, named);
     let total = 0;
     for (const { size } of this.#named.values()) total += size;
