@@ -61,7 +61,7 @@ function collect(player: Socket) {
   player.on('data', (part) => parts.push(part));
   return {
     async bytes(count: number): Promise<Buffer> {
-      const deadline = Date.now() + 5_000;
+      const deadline = Date.now() + 30_000;
       while (parts.reduce((sum, part) => sum + part.length, 0) < count) {
         if (Date.now() > deadline) throw new Error(`only ${Buffer.concat(parts).length} of ${count} bytes`);
         await new Promise((resolve) => setTimeout(resolve, 5));

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isAlive, makeSample, waitFor } from '@streampool/testkit';
@@ -17,11 +17,13 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** A program in FFmpeg's place that writes its pid to a file first. */
-function impostor(script: string): { path: string; pid: () => number } {
+function impostor(script: string): { path: string; isGone: () => boolean; hasBegun: () => boolean } {
   const path = join(directory, `program-${Math.random().toString(36).slice(2)}`);
   writeFileSync(path, `#!/bin/sh\necho $$ > ${path}.pid\n${script}\n`);
   chmodSync(path, 0o755);
-  return { path, pid: () => Number(readFileSync(`${path}.pid`, 'utf8')) };
+  // Whatever was killed before it came to write its pid is gone as well.
+  const pid = (): number => (existsSync(`${path}.pid`) ? Number(readFileSync(`${path}.pid`, 'utf8')) : 0);
+  return { path, isGone: () => pid() === 0 || !isAlive(pid()), hasBegun: () => pid() > 0 };
 }
 
 test('decodes a picture out of memory, though not all of the input is read', async () => {
@@ -36,10 +38,10 @@ test('what cannot be decoded fails, with a code', async () => {
 });
 
 test('a program that hangs is killed at the deadline, however it takes signals', async () => {
-  const { path, pid } = impostor('trap "" TERM; cat > /dev/null; while :; do sleep 1; done');
+  const { path, isGone } = impostor('trap "" TERM; cat > /dev/null; while :; do sleep 1; done');
   const run = decodeBytes({ ...OPTIONS, ffmpegPath: path, input: media, deadlineMs: 500 });
   await expect(run).rejects.toMatchObject({ code: 'FFMPEG_STALLED' });
-  await waitFor(() => !isAlive(pid()), { what: 'the program is gone' });
+  await waitFor(isGone, { what: 'the program is gone' });
 });
 
 test('a program that writes without end is killed at its budget', async () => {
@@ -50,24 +52,18 @@ test('a program that writes without end is killed at its budget', async () => {
   await expect(decodeBytes({ ...OPTIONS, ffmpegPath: err.path, input: media })).rejects.toMatchObject({
     code: 'FFMPEG_FAILED',
   });
-  await waitFor(() => !isAlive(out.pid()) && !isAlive(err.pid()), { what: 'the programs are gone' });
+  await waitFor(() => out.isGone() && err.isGone(), { what: 'the programs are gone' });
 });
 
 test('can be taken back, with whatever it has started', async () => {
-  const { path, pid } = impostor('cat > /dev/null & sleep 300');
+  const { path, isGone, hasBegun } = impostor('cat > /dev/null & sleep 300');
   const abort = new AbortController();
   const run = decodeBytes({ ...OPTIONS, ffmpegPath: path, input: media, signal: abort.signal });
   const ended = expect(run).rejects.toMatchObject({ code: 'FFMPEG_FAILED' });
-  await waitFor(() => {
-    try {
-      return pid() > 0;
-    } catch {
-      return false;
-    }
-  });
+  await waitFor(hasBegun);
   abort.abort();
   await ended;
-  await waitFor(() => !isAlive(pid()), { what: 'the program is gone' });
+  await waitFor(isGone, { what: 'the program is gone' });
 });
 
 test('says that FFmpeg is missing', async () => {

@@ -54,7 +54,7 @@ test('the FFmpeg of a worker that was killed is ended with its group, once the w
   expect(await processes.run()).toBe(1);
   expect(isRunning(family.pid)).toBe(false);
   // The same signal went to the whole group; the child may be a moment later.
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 30_000;
   while (isRunning(family.childPid) && Date.now() < deadline) await settle();
   expect(isRunning(family.childPid)).toBe(false);
   expect(await state.orphanProcesses('here')).toEqual([]);
@@ -130,7 +130,7 @@ test('a stuck owner that lives gets its grace, then its FFmpeg is ended for it',
 });
 
 async function untilGone(pid: number): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + 30_000;
   while (isRunning(pid) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
   expect(isRunning(pid)).toBe(false);
 }
