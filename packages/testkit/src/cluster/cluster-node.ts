@@ -22,6 +22,7 @@ export class ClusterNode {
   readonly #toRedis: FaultyTcpProxy | undefined;
   readonly #fromPeers: FaultyTcpProxy | undefined;
   #process: StreampoolProcess | undefined;
+  #env: Readonly<Record<string, string | undefined>> = {};
   /** Of processes that have ended. */
   #pastLogs = '';
 
@@ -87,6 +88,11 @@ export class ClusterNode {
     return this.#pastLogs + (this.#process?.logs() ?? '');
   }
 
+  /** Settings of the processes that it is started as from now on, beside those of its cluster. */
+  configure(env: Readonly<Record<string, string | undefined>>): void {
+    this.#env = env;
+  }
+
   /** Resolves when it is ready to serve. Does nothing while it runs. */
   async start(): Promise<void> {
     if (this.running) return;
@@ -99,6 +105,7 @@ export class ClusterNode {
         REDIS_URL: this.#toRedis ? `redis://127.0.0.1:${this.#toRedis.port}` : redis.url,
         ...(this.#fromPeers && { WORKER_URL: this.#fromPeers.url }),
         ...env,
+        ...this.#env,
       },
     });
   }
