@@ -137,6 +137,23 @@ test('what a stream had sent when its last viewer left is not lost', async () =>
   metrics.close();
 });
 
+test('what viewers without sockets were sent counts once, whether a pool plays the stream or not', () => {
+  const engine = new FakeEngine();
+  const metrics = new EngineMetrics(engine, new Registry());
+  const carried = { bytesOut: 300, since: 5 };
+  const totals = [
+    poolSnapshot({ streamId: 's', startedAt: 1, bytesOut: 1_000 }),
+    poolSnapshot({ streamId: 's', startedAt: 1, bytesOut: 1_300, carried }),
+    poolSnapshot({ streamId: 's', startedAt: 5, bytesOut: 300, relayed: true, carried }),
+    poolSnapshot({ streamId: 's', startedAt: 9, bytesOut: 310, carried: { ...carried, bytesOut: 310 } }),
+  ].map((snapshot) => {
+    engine.poolSnapshots = [snapshot];
+    return metrics.totals().bytesOut;
+  });
+  expect(totals).toEqual([1_000, 1_300, 1_300, 1_310]);
+  metrics.close();
+});
+
 test('bytes go on counting when a pool ends and another begins', () => {
   const growth = new Growth();
   expect(growth.take([['a:1', 100]])).toBe(100);

@@ -260,6 +260,7 @@ export class HlsEdge implements StreamCarrier {
       bytesOut: book?.bytesOut ?? 0,
       segmentsOut: book?.segmentsOut ?? 0,
       lastAccess: book?.lastAccess ?? 0,
+      ...(book && { carried: { bytesOut: book.bytesOut, since: book.startedAt } }),
       ...(relays > 0 && { relays }),
       ...(stream && { ownerEpoch: stream.epoch }),
     };

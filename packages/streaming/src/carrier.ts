@@ -62,6 +62,7 @@ export function withCarried(
       ...pool,
       viewers: pool.viewers + snapshot.viewers,
       bytesOut: pool.bytesOut + snapshot.bytesOut,
+      ...(snapshot.carried && { carried: snapshot.carried }),
       ...(snapshot.segmentsOut !== undefined && {
         segmentsOut: (pool.segmentsOut ?? 0) + snapshot.segmentsOut,
       }),

@@ -97,6 +97,8 @@ export interface PoolSnapshot {
   readonly bytesOut: number;
   /** In a cluster: what of it went to other nodes. */
   readonly relayBytesOut?: number;
+  /** What of it went to viewers without sockets, counted since then (ms since the epoch), whatever became of pools. */
+  readonly carried?: { readonly bytesOut: number; readonly since: number };
   /** Of HLS: segments and parts handed to viewers. */
   readonly segmentsOut?: number;
   /** 0 is the primary URL, n the n-th failover URL. */

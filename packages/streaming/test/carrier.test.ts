@@ -21,14 +21,26 @@ test('what a carrier has of a stream that a pool plays is added to the pool, and
     snapshot({ streamId: 'a', viewers: 2, bytesOut: 10, bytesIn: 5, lastAccess: 1, relays: 1 }),
     snapshot({ streamId: 'b', state: 'stopped' }),
   ];
+  const sent = { bytesOut: 7, since: 3 };
   const carried = [
-    snapshot({ streamId: 'a', viewers: 3, bytesOut: 7, lastAccess: 9, relays: 2, relayed: true }),
+    snapshot({
+      streamId: 'a',
+      viewers: 3,
+      bytesOut: 7,
+      lastAccess: 9,
+      relays: 2,
+      relayed: true,
+      carried: sent,
+    }),
     snapshot({ streamId: 'b', viewers: 1 }),
     snapshot({ streamId: 'c', viewers: 4, relayed: true }),
   ];
   const merged = withCarried(pools, carried);
   expect(merged).toHaveLength(4);
-  expect(merged[0]).toEqual({ ...pools[0], viewers: 5, bytesOut: 17, lastAccess: 9, relays: 3 });
+  expect(merged[0]).toEqual({
+    ...pools[0],
+    ...{ viewers: 5, bytesOut: 17, carried: sent, lastAccess: 9, relays: 3 },
+  });
   expect(merged.slice(2)).toEqual(carried.slice(1));
 });
 

@@ -34,6 +34,7 @@ export class EngineMetrics {
   readonly #engine: StreamEngineApi;
   readonly #bytesIn = new Growth();
   readonly #bytesOut = new Growth();
+  readonly #carriedBytesOut = new Growth();
   readonly #relayBytes = new Growth();
   readonly #restarts = new Growth();
   readonly #slateMs = new Growth();
@@ -255,7 +256,18 @@ export class EngineMetrics {
     const key = (pool: PoolSnapshot): string => `${pool.streamId}:${pool.startedAt ?? 0}`;
     const figures = (of: (pool: PoolSnapshot) => number): [string, number][] =>
       pools.map((pool) => [key(pool), of(pool)]);
-    const sent = this.#bytesOut.take(figures((pool) => pool.bytesOut - (pool.relayBytesOut ?? 0)));
+    const sent =
+      this.#bytesOut.take(
+        figures(
+          ({ bytesOut, relayBytesOut = 0, carried }) => bytesOut - relayBytesOut - (carried?.bytesOut ?? 0),
+        ),
+      ) +
+      // On their own: a pool that ends, or whose place another one takes, takes nothing of them along.
+      this.#carriedBytesOut.take(
+        pools.flatMap(({ streamId, carried }) =>
+          carried ? [[`${streamId}:${carried.since}`, carried.bytesOut] as const] : [],
+        ),
+      );
     this.#sentTotal += sent;
     this.#sent.inc(sent);
     this.#relayed.inc(this.#relayBytes.take(figures((pool) => pool.relayBytesOut ?? 0)));
