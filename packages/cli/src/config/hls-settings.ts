@@ -23,7 +23,7 @@ export const HLS_SETTINGS = {
   ),
   hlsWindowMs: setting(
     'HLS_DVR_WINDOW',
-    'How far players can go back in a live stream; as much again is kept for those that are behind. All of it is kept while anybody asks; a player that asks for nothing while it is paused, and is alone, has HLS_VIEWER_TIMEOUT to come back',
+    'How far players can go back in a live stream; as much again is kept for those that are behind. All of it is kept while anybody asks; a player that asks for nothing while it is paused, and is alone, has HLS_VIEWER_TIMEOUT to come back; after that it goes on at the live end',
     duration(10 * second, 24 * hour),
     '60s',
   ),
