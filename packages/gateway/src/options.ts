@@ -121,8 +121,8 @@ export interface TranscodeApi {
 
 /** Programs that find the media on a page. */
 export interface PageApi {
-  /** Of those that are known to be there, without waiting: just after a start none is. */
-  versions(): Readonly<Partial<Record<'streamlink' | 'ytdlp', string>>>;
+  /** Of those that are there. */
+  versions(): Promise<Readonly<Partial<Record<'streamlink' | 'ytdlp', string>>>>;
   /** @throws StreampoolError RESOLVER_MISSING, RESOLVER_ARGUMENT_FORBIDDEN */
   check(name: 'streamlink' | 'ytdlp', args: string): Promise<void>;
   /** Of cookies, to be kept: only the data plane opens it. The same cookies give the same seal. */

@@ -15,8 +15,9 @@ const BELIEVED_MS = 60_000;
 const MISSING_MS = 5_000;
 
 /**
- * Which programs are there, known without waiting: they are looked for once at the start, and again when somebody asks and
- * what is known is old. An operator installs and updates them while this runs.
+ * Which programs are there: they are looked for when somebody asks for the first time, who waits for it, since both are slow to
+ * say so and few nodes need them. From then on what is known is told at once, and looked for again when it is old: an operator
+ * installs and updates them while this runs.
  */
 export class KnownPrograms {
   readonly #options: KnownProgramsOptions;
@@ -28,18 +29,20 @@ export class KnownPrograms {
   constructor(options: KnownProgramsOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
-    void this.#look();
   }
 
-  /** The versions of those that were there at the last look; none before the first has ended. */
-  get versions(): FoundPrograms {
-    if (this.#ageMs >= BELIEVED_MS) void this.#look();
+  /** Of those that were there at the last look. */
+  async versions(): Promise<FoundPrograms> {
+    const hasLooked = this.#ageMs < Number.POSITIVE_INFINITY;
+    if (!hasLooked) await this.#look();
+    else if (this.#ageMs >= BELIEVED_MS) void this.#look();
     return this.#found;
   }
 
   /** Waits for a look only where the program is not known to be there. */
   async has(name: ResolverName): Promise<boolean> {
-    if (this.versions[name] === undefined && (this.#looking || this.#ageMs >= MISSING_MS)) await this.#look();
+    const found = await this.versions();
+    if (found[name] === undefined && (this.#looking || this.#ageMs >= MISSING_MS)) await this.#look();
     return this.#found[name] !== undefined;
   }
 

@@ -40,7 +40,7 @@ export function openPages(
   void removeLeftCookies(isAlive);
   return {
     api: {
-      versions: () => known.versions,
+      versions: () => known.versions(),
       async check(name, args) {
         if (!(await known.has(name)))
           throw new StreampoolError('RESOLVER_MISSING', `${name} is not installed here, or not to be used`);

@@ -2,12 +2,7 @@ import { probe } from '@streampool/testkit';
 import { useStage } from './stage.ts';
 
 /** Programs in Python look at a page first. */
-const stage = useStage({
-  env: {
-    ...{ STREAM_TIMEOUT: '20', RESOLVER_TIMEOUT: '18' },
-    ...{ STREAMLINK_ENABLED: undefined, YTDLP_ENABLED: undefined },
-  },
-});
+const stage = useStage({ env: { STREAM_TIMEOUT: '20', RESOLVER_TIMEOUT: '18' } });
 
 test.each([
   ['streamlink', 'best', '/channel/index.m3u8'],

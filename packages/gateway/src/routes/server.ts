@@ -68,7 +68,7 @@ export function serverRoutes(services: Services): Route[] {
       answers: { 200: { description: 'Versions, abilities, settings', schema: infoAnswer } },
       async handle() {
         const { facts } = config;
-        const resolvers = services.pages?.versions();
+        const resolvers = await services.pages?.versions();
         const { ffmpegVersion, hardware } = transcode.abilities();
         return {
           version,

@@ -69,8 +69,6 @@ export async function startStreampool({
       PORT: `${ownPort}`,
       STREAMPOOL_DATA_DIR: directory,
     },
-    // Both are looked for at the start, and are slow to say that they are there.
-    ...{ STREAMLINK_ENABLED: 'false', YTDLP_ENABLED: 'false' },
     ...(watchTimers ? { NODE_OPTIONS: `--import ${TIMER_COUNT}`, TIMER_COUNT_FILE: timerFile } : {}),
     ...env,
   };
