@@ -17,12 +17,13 @@ export interface HappeningsOptions {
  * they are.) Returns the removal of its listeners.
  */
 export function recordHappenings({ engine, log, wallNow, onNews }: HappeningsOptions): () => void {
-  /** Streams that were live, with the index of the URL they play. */
+  /** Streams that were live, with the index of the URL that they were last told to play. */
   const playing = new Map<string, number>();
 
   const onPoolState = ({ streamId, to }: EngineEvents['pool_state'][0]): void => {
     const [pool] = engine.pools(streamId);
-    if (to === 'live') playing.set(streamId, pool?.failoverIndex ?? 0);
+    // Once only: a pool that is live again has its next source already, and tells of the switch afterwards.
+    if (to === 'live' && !playing.has(streamId)) playing.set(streamId, pool?.failoverIndex ?? 0);
     if (to === 'stopped' || to === 'failed') playing.delete(streamId);
   };
 
