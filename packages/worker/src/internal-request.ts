@@ -17,6 +17,8 @@ export function checkInternalToken(req: IncomingMessage, token: string): void {
 
 /** Answers another node with an error, unless an answer has begun. */
 export function refuseNode(res: ServerResponse, thrown: unknown, log: Logger): void {
+  // Who asked has gone, and what was under way for it was stopped: nothing went wrong here.
+  if (res.destroyed && (thrown as { name?: unknown } | undefined)?.name === 'AbortError') return;
   const error = isStreampoolError(thrown)
     ? thrown
     : new StreampoolError('INTERNAL', 'An internal error, described in the log of the node that was asked');
