@@ -23,6 +23,8 @@ export class JobRunner {
   #failures = 0;
   #timeouts = 0;
   #lastDurationMs: number | undefined;
+  /** The last run failed because the state is away. */
+  #isWithoutState = false;
 
   constructor(options: JobRunnerOptions) {
     this.#options = options;
@@ -70,11 +72,17 @@ export class JobRunner {
     try {
       await run(AbortSignal.any([closing, timeout.signal]));
       if (timeout.signal.aborted) this.#failures += 1;
+      this.#isWithoutState = false;
     } catch (error) {
       if (closing.aborted) return;
       this.#failures += 1;
       const message = redactText(error instanceof Error ? error.message : String(error));
-      log.error({ job: name, code: (error as { code?: unknown }).code, error: message }, 'a job failed');
+      const { code } = error as { code?: unknown };
+      const isWithoutState = code === 'STATE_UNAVAILABLE';
+      // Each job tells once of an outage of the state, not each second.
+      const level = isWithoutState && this.#isWithoutState ? 'debug' : 'error';
+      this.#isWithoutState = isWithoutState;
+      log[level]({ job: name, code, error: message }, 'a job failed');
     } finally {
       cancelDeadline();
     }

@@ -86,6 +86,15 @@ test('a run past its deadline is told to stop, and counted once', async () => {
   expect(scheduler.figures()[0]).toMatchObject({ timeouts: 1, failures: 1 });
 });
 
+test('an outage of the state is told of once, and again when there was none in between', async () => {
+  const away = (): Promise<void> =>
+    Promise.reject(Object.assign(new Error('away'), { code: 'STATE_UNAVAILABLE' }));
+  const outcomes = [away, away, async () => {}, away];
+  scheduler.every('beat', 1_000, () => outcomes.shift()?.() ?? Promise.resolve());
+  await timers.advance(5_000);
+  expect(logged.map(({ level }) => level)).toEqual([50, 20, 50]);
+});
+
 test('a failing run is logged without credentials, counted, and followed by the next', async () => {
   scheduler.every('broken', 1_000, async () => {
     throw Object.assign(new Error('GET http://x.example/?token=hush failed'), { code: 'UPSTREAM_CUT' });
