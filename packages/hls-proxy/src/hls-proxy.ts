@@ -97,6 +97,7 @@ export class HlsProxy implements HlsOrigin {
     this.#prefetch = new Prefetch({
       ...{ bodies: this.#bodies, clock, signal: this.#closing.signal },
       renditions: () => this.#renditions.all(),
+      resourceAt: (uri) => this.#addresses.mediaAt(uri),
       isFree: () => this.#sources.current?.connection.isFree === true,
       onFetch: () => {
         this.#statistics.prefetches += 1;
@@ -318,8 +319,7 @@ export class HlsProxy implements HlsOrigin {
         'NOT_FOUND',
         'its source is gone, and the one that plays now has it cut otherwise: begin anew',
       );
-    const resource = this.#addresses.resolve(moved.uri.replace(/^(?:\.\.\/)+/, ''));
-    return resource.kind === 'media' ? resource : asked;
+    return this.#addresses.mediaAt(moved.uri) ?? asked;
   }
 
   async #fetchBody(

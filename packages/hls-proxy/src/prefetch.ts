@@ -1,11 +1,14 @@
 import type { Clock } from '@streampool/streaming';
 import type { BodyStore } from './cache/body-store.ts';
 import { type Rendition, rangeOf } from './playlist/rendition.ts';
+import type { BodyResource } from './token/resource.ts';
 
 export interface PrefetchOptions {
   readonly bodies: BodyStore;
   readonly clock: Clock;
   readonly renditions: () => readonly Rendition[];
+  /** What players ask for by this URI: no less is to be judged of what is fetched before they do. */
+  readonly resourceAt: (uri: string) => BodyResource | undefined;
   /** There is a connection that nobody uses. */
   readonly isFree: () => boolean;
   readonly signal: AbortSignal;
@@ -50,12 +53,13 @@ export class Prefetch {
   }
 
   #fetch(rendition: Rendition, segment: Rendition['timeline']['segments'][number]): void {
-    const { bodies, signal, onFetch } = this.#options;
+    const { bodies, signal, onFetch, resourceAt } = this.#options;
     const url = rendition.urlOf(segment);
     const range = rangeOf(segment);
     if (url === undefined || bodies.knows(url, range)) return;
+    const resource = resourceAt(segment.uri);
+    if (!resource) return;
     onFetch();
-    const wanted = { resource: { kind: 'media', url }, range, isPrefetch: true } as const;
-    bodies.get(wanted, signal).catch(() => {});
+    bodies.get({ resource, range, isPrefetch: true }, signal).catch(() => {});
   }
 }

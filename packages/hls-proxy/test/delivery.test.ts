@@ -1,5 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
+import { jest } from '@jest/globals';
+import { StreampoolError } from '@streampool/errors';
 import { waitFor } from '@streampool/testkit';
 import { HlsCache } from '../src/index.ts';
 import { LiveChannel, media, Provider } from './provider.ts';
@@ -278,6 +280,33 @@ test('a finished playlist is asked for once, and its next segment is fetched ahe
   await text();
   expect(provider.count('/vod.m3u8')).toBe(1);
   expect(await get('playlist.m3u8')).toMatchObject({ maxAgeMs: 60_000, targetDurationMs: 6_000 });
+});
+
+test('what is fetched ahead may be no further inside than the playlist that led to it, as what is asked for', async () => {
+  const provider = await Provider.start();
+  const inside = await Provider.start();
+  inside.serve('/1.ts', media('inside'));
+  provider.serve('/0.ts', media('0'));
+  const list = `${HEAD}#EXTINF:6,\n0.ts\n#EXTINF:6,\n${inside.url('/1.ts')}\n#EXT-X-ENDLIST\n`;
+  provider.serve('/vod.m3u8', list);
+  // The stream itself is inside, and sends us outside.
+  const outside = provider.url('/vod.m3u8').replace('127.0.0.1', 'localhost');
+  provider.route('/go', (_req, res) => res.writeHead(302, { location: outside }).end());
+  const { text, bytes, client, proxy } = host(provider.url('/go'));
+  const toward = client.guard.toward.bind(client.guard);
+  const forbidden = new StreampoolError('UPSTREAM_ADDRESS_FORBIDDEN', 'inside');
+  jest
+    .spyOn(client.guard, 'toward')
+    .mockImplementation((hostname, from) =>
+      from !== 'localhost'
+        ? toward(hostname, from)
+        : { refusal: () => forbidden, refusalOfHost: () => forbidden },
+    );
+  const [first = '', second = ''] = pathsIn(await text());
+  expect(await bytes(first)).toEqual(media('0'));
+  await waitFor(() => proxy.statistics().failedFetches === 1 || inside.requests.length > 0);
+  expect(inside.requests).toEqual([]);
+  await expect(bytes(second)).rejects.toMatchObject({ code: 'UPSTREAM_ADDRESS_FORBIDDEN' });
 });
 
 test('low latency: parts, hints and blocking reloads', async () => {

@@ -42,6 +42,12 @@ export class Addresses {
     return `segment/${this.#codec.seal({ kind, url, ...(from !== undefined && { from }) })}.${shown}`;
   }
 
+  /** What a URI of ours in a playlist leads to, if that is media. @throws StreampoolError as {@link Addresses.resolve} */
+  mediaAt(uri: string): BodyResource | undefined {
+    const resource = this.resolve(uri.replace(/^(?:\.\.\/)+/, ''));
+    return resource.kind === 'media' ? resource : undefined;
+  }
+
   /** @throws StreampoolError NOT_FOUND, HLS_TOKEN_INVALID */
   resolve(path: string): Asked {
     if (path === ENTRY_PATH) return { kind: 'entry' };
