@@ -1,6 +1,12 @@
 import { createReadStream } from 'node:fs';
 import { isStreampoolError, StreampoolError } from '@streampool/errors';
-import { type HlsAnswer, type HlsOrigin, type HlsRequest, PLAYLIST_TYPE } from '@streampool/hls';
+import {
+  type HlsAnswer,
+  type HlsOrigin,
+  type HlsRequest,
+  type HlsResume,
+  PLAYLIST_TYPE,
+} from '@streampool/hls';
 import { type CutSegment, MediaWallClock, SegmentCutter, targetDuration } from '@streampool/packager';
 import type { Programme } from '@streampool/state';
 import {
@@ -27,6 +33,8 @@ export interface NetworkOptions extends NetworkSpec {
     endPools(streamId: string, reason: string): Promise<void>;
     pools(): readonly { readonly streamId: string; readonly pid?: number }[];
   };
+  /** How far an earlier owner had come, by what nodes have of its playlist. */
+  readonly resume?: HlsResume;
   /** Where the files of a network are. */
   readonly folderOf: (programme: Programme) => string;
   readonly startTimeoutMs: number;
@@ -59,7 +67,7 @@ export const NETWORK_STATUS = 'status.json';
 export class Network implements HlsOrigin {
   readonly #options: NetworkOptions;
   readonly #clock: Clock;
-  readonly #wall = new MediaWallClock();
+  #wall = new MediaWallClock();
   readonly closed: Promise<void>;
   #setClosed: () => void = () => {};
   #wanted: NetworkSpec;
@@ -169,8 +177,9 @@ export class Network implements HlsOrigin {
   #playlist(): HlsAnswer {
     const body = this.#folder?.playlist;
     if (!body) throw new StreampoolError('NOT_FOUND', 'the network shows nothing yet');
-    const targetDurationMs = this.#folder!.targetDurationMs;
+    const { targetDurationMs, progress } = this.#folder!;
     return {
+      ...(progress && { progress }),
       ...{ status: 200, kind: 'playlist', contentType: PLAYLIST_TYPE, body, targetDurationMs },
       maxAgeMs: targetDurationMs / 8,
     };
@@ -203,8 +212,10 @@ export class Network implements HlsOrigin {
     }
     this.#outlivesPool = false;
     this.#set('starting');
+    const goesOn = isFirst && this.#isGoingOn(programme);
+    if (goesOn) this.#resume(folder);
     let isVeryFirst = folder.lastNumber === undefined;
-    let isNew = programme.discontinuity || !isFirst;
+    let isNew = programme.discontinuity || !isFirst || goesOn;
     const cutter: SegmentCutter = new SegmentCutter({
       segmentMs: programme.segmentMs,
       partMs: programme.segmentMs,
@@ -323,16 +334,29 @@ export class Network implements HlsOrigin {
     });
   }
 
+  /** Players have seen what an earlier process made of this programme. */
+  #isGoingOn({ startedAtMs, segmentMs }: Programme): boolean {
+    return this.#clock.wallNow() - startedAtMs > 2 * segmentMs;
+  }
+
+  /** Neither times nor the count of discontinuities go back at another owner. */
+  #resume(folder: ProgrammeFolder): void {
+    const { resume } = this.#options;
+    if (!resume) return;
+    this.#wall = new MediaWallClock(resume.endMs);
+    folder.goOn(resume);
+  }
+
   /** Numbers never go back: not from one programme to the next, not after a restart, not at another owner. */
   async #firstNumber(folder: ProgrammeFolder, programme: Programme, isFirst: boolean): Promise<number> {
     const { firstSegment, startedAtMs, segmentMs, discontinuity } = programme;
     if (!isFirst) return firstSegment ?? this.#nextNumber;
-    const elapsedMs = Math.max(0, this.#clock.wallNow() - startedAtMs);
-    const isGoingOn = elapsedMs > 2 * segmentMs;
     const written = await folder.highestNumber();
-    if (isGoingOn) {
+    if (this.#isGoingOn(programme)) {
+      const elapsedMs = this.#clock.wallNow() - startedAtMs;
       const guessed = Math.ceil(elapsedMs / (SHORTEST * segmentMs)) + 1;
-      return Math.max(written + 1, (firstSegment ?? 0) + (written < 0 ? guessed : 0));
+      const seen = this.#options.resume?.mediaSequence ?? -1;
+      return Math.max(written + 1, seen + 1, (firstSegment ?? 0) + (written < 0 ? guessed : 0));
     }
     if (firstSegment === undefined && discontinuity) return written + 1;
     if ((firstSegment ?? 0) === 0 && !discontinuity) await folder.empty();

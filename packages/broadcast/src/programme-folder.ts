@@ -1,6 +1,13 @@
 import { mkdir, readdir, readFile, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PlaylistSegment, readMediaPlaylist, writeHead, writeSegment, writeTail } from '@streampool/hls';
+import {
+  type HlsResume,
+  type PlaylistSegment,
+  readMediaPlaylist,
+  writeHead,
+  writeSegment,
+  writeTail,
+} from '@streampool/hls';
 
 /** Its names are those that clients of m3u-proxy look for. */
 const PLAYLIST = 'live.m3u8';
@@ -59,6 +66,18 @@ export class ProgrammeFolder {
     return this.#segments.at(-1)?.number;
   }
 
+  /** How far its playlist has come, for whoever goes on with it; undefined before the first segment. */
+  get progress(): HlsResume | undefined {
+    const last = this.#segments.at(-1);
+    if (!last) return undefined;
+    const { number, programDateTimeMs, durationMs } = last;
+    const listed = this.#segments.filter(({ discontinuity }) => discontinuity).length;
+    return {
+      ...{ mediaSequence: number, discontinuitySequence: this.#discontinuitySequence + listed },
+      ...(programDateTimeMs !== undefined && { endMs: programDateTimeMs + durationMs }),
+    };
+  }
+
   /** Of all segments so far. */
   get bytesWritten(): number {
     return this.#bytes;
@@ -82,6 +101,12 @@ export class ProgrammeFolder {
 
   set listSize(segments: number) {
     this.#listSize = segments;
+  }
+
+  /** Its playlist follows on one of another process, unless that has been read already. */
+  goOn({ discontinuitySequence }: { readonly discontinuitySequence: number }): void {
+    if (this.#segments.length === 0)
+      this.#discontinuitySequence = Math.max(this.#discontinuitySequence, discontinuitySequence);
   }
 
   /**

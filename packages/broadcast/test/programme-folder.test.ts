@@ -61,3 +61,15 @@ test('a channel has no end, and lists what is new', async () => {
   await add(await open(false), 9);
   expect(await lines()).toEqual(['#EXT-X-MEDIA-SEQUENCE:9', 'live000009.ts']);
 });
+
+test('a channel that goes on from another process counts its discontinuities on', async () => {
+  const folder = await open(false);
+  folder.goOn({ discontinuitySequence: 3 });
+  expect(folder.progress).toBeUndefined();
+  await add(folder, 2);
+  expect(folder.progress).toEqual({ mediaSequence: 2, discontinuitySequence: 4 });
+  expect(folder.playlist?.toString()).toContain('#EXT-X-DISCONTINUITY-SEQUENCE:3\n');
+  // The first of them is the tag of the segment that is here; it leaves, and is counted.
+  await add(folder, 3, 4);
+  expect(folder.playlist?.toString()).toContain('#EXT-X-DISCONTINUITY-SEQUENCE:4\n');
+});

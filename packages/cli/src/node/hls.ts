@@ -58,7 +58,7 @@ export function openHls(options: HlsOptions): HlsEdge {
         case 'playlist':
           return proxy(stream);
         case 'programmes':
-          return networks.open(stream, (event, ...args) => edge.emit(event, ...args));
+          return networks.open(stream, (event, ...args) => edge.emit(event, ...args), how.resume);
         case 'pool':
           return packager(stream, how);
       }

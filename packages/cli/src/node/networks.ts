@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Callback, NETWORK_STATUS, Network, NetworkKeeper } from '@streampool/broadcast';
 import { StreampoolError } from '@streampool/errors';
 import { hlsStreamOf } from '@streampool/gateway';
+import type { HlsResume } from '@streampool/hls';
 import type { HlsEdge, HlsStream, OpenedOrigin } from '@streampool/hls-edge';
 import type { ClusterState, Programme, StreamDefinition } from '@streampool/state';
 import type { EmitEngineEvent, StreamEngine } from '@streampool/streaming';
@@ -27,10 +28,11 @@ export class Networks {
     this.#options = options;
   }
 
-  open({ spec, programme }: HlsStream, emit: EmitEngineEvent): OpenedOrigin {
+  /** `resume`: how far an earlier owner had come. */
+  open({ spec, programme }: HlsStream, emit: EmitEngineEvent, resume?: HlsResume): OpenedOrigin {
     const { config, engine, log } = this.#options;
     const network: Network = new Network({
-      ...{ spec, programme: programme as Programme, engine, log },
+      ...{ spec, programme: programme as Programme, engine, log, ...(resume && { resume }) },
       folderOf: (shown) => folderOf(config, shown),
       startTimeoutMs: config.streamTimeoutMs,
       keptMs: config.broadcastKeptMs,

@@ -1,14 +1,23 @@
-import { isAlive, waitFor } from '@streampool/testkit';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { api, HlsReader, isAlive, makeSample, waitFor } from '@streampool/testkit';
 import { COPY } from '../e2e/stage.ts';
 import { ClusterStage, expectUndisturbed, longestGap } from './cluster-stage.ts';
 
 const stage = new ClusterStage();
-beforeAll(() => stage.open({ gateways: 2, workers: 3 }));
+const directory = mkdtempSync(join(tmpdir(), 'streampool-takeover-'));
+beforeAll(() => stage.open({ gateways: 2, workers: 3, env: { BROADCAST_DIR: directory } }));
 beforeEach(() => {
   stage.provider.live('/live.ts', stage.sample, { start: 'keyframe' });
 });
 afterEach(() => stage.hangUp());
-afterAll(() => stage.close());
+afterAll(async () => {
+  await stage.close();
+  rmSync(directory, { recursive: true, force: true });
+});
 
 /** Nobody waits until a dead owner's lease is over, which lasts 15 s. */
 const LEASE_MS = 13_000;
@@ -80,6 +89,54 @@ test('kill -9 of the owner: every socket is kept, the stream goes on, one FFmpeg
   expect(after.owner).toMatch(/^worker-/);
   await waitFor(() => stage.provider.stats('/live.ts').current === 1, { what: 'one provider connection' });
   expect(await lives(id)).toEqual(['stream_started', 'owner_changed']);
+});
+
+test('kill -9 of the owner of a network: it goes on at its time, is played once, and its end is told once', async () => {
+  const film = await makeSample({ seconds: 60, gopSeconds: 1, videoKbps: 300 });
+  stage.provider.file('/film.ts', film.path, { ranges: true });
+  const told: string[] = [];
+  const receiver = createServer((req, res) => {
+    req.on('data', (part) => told.push(`${part}`)).on('end', () => res.end());
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const [first, second] = stage.gateways;
+  const started = await api(first!, 'POST', '/broadcast/one/start', {
+    ...{ stream_url: stage.provider.url('/film.ts'), duration_seconds: 8, segment_duration: 1 },
+    callback_url: `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/`,
+  });
+  expect([started.status, started.body]).toMatchObject([200, { status: 'running' }]);
+  const { stream_id: id } = started.body as { stream_id: string };
+  const isShown = async () => (await api(second!, 'GET', '/broadcast/one/live.m3u8')).status === 200;
+  await waitFor(isShown, { what: 'its first segment' });
+  const player = new HlsReader(`${second!.url}/broadcast/one/live.m3u8`, { record: true, slackMs: 8_000 });
+  await player.waitForPlayed(2);
+  const before = await stage.record(id);
+  const owner = await stage.ownerOf(id);
+  let most = 0;
+  const count = setInterval(() => {
+    most = Math.max(most, stage.ffmpegs().length);
+  }, 20);
+  await owner.kill();
+  // Back before the programme is over, it is to leave it where it is.
+  const back = owner.start();
+  await stage.waitForNewOwner(id, before);
+  await waitFor(() => told.length > 0, { what: 'the end of the programme' });
+  await back;
+  clearInterval(count);
+  const statuses = await Promise.all(
+    stage.gateways.map(async (gateway) => (await api(gateway, 'GET', '/broadcast/one/status')).body),
+  );
+  expect(statuses).toMatchObject([{ status: 'stopped' }, { status: 'stopped' }]);
+  expect(most).toBe(1);
+  const { violations, ...report } = player.report();
+  expect(report).toMatchObject({ playlistFailures: [], lost: 0, discontinuities: 1 });
+  // Whoever has not seen the playlist may be the first to ask the new owner, which then places the rest by its clock alone.
+  expect(violations.filter((text) => text !== '6.2.1: EXT-X-PROGRAM-DATE-TIME goes back')).toEqual([]);
+  expect(told.map((body) => JSON.parse(body))).toMatchObject([
+    { network_id: 'one', event: 'programme_ended', data: { exit_code: 0 } },
+  ]);
+  await player.close();
+  receiver.close();
 });
 
 test('SIGTERM of the owner: it says that it is leaving, and another worker takes over with every socket kept', async () => {
