@@ -33,7 +33,7 @@ export interface NetworkOptions extends NetworkSpec {
     endPools(streamId: string, reason: string): Promise<void>;
     pools(): readonly { readonly streamId: string; readonly pid?: number }[];
   };
-  /** How far an earlier owner had come, by what nodes have of its playlist. */
+  /** How far an earlier owner had come, by what nodes have of its playlist, where that is known by now; a request may bring it, too. */
   readonly resume?: HlsResume;
   /** Where the files of a network are. */
   readonly folderOf: (programme: Programme) => string;
@@ -76,6 +76,9 @@ export class Network implements HlsOrigin {
   #error: StreampoolError | undefined;
   #tap: Tap | undefined;
   #nextNumber = 0;
+  #resume: HlsResume | undefined;
+  /** Whose first segment is yet to come: until then it can still go on where an earlier owner was. */
+  #goingOn: ProgrammeFolder | undefined;
   /** Steps one after another: writing, stopping, starting. */
   #work: Promise<void> = Promise.resolve();
   /** Of programmes: what an earlier one still says is ignored. */
@@ -90,6 +93,7 @@ export class Network implements HlsOrigin {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#wanted = options;
+    this.#resume = options.resume;
     this.closed = new Promise((resolve) => {
       this.#setClosed = resolve;
     });
@@ -121,7 +125,8 @@ export class Network implements HlsOrigin {
       });
   }
 
-  async answer({ path, query }: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+  async answer({ path, query, resume }: HlsRequest, signal: AbortSignal): Promise<HlsAnswer> {
+    this.#heed(resume);
     if (path === NETWORK_STATUS) {
       // Who changes something wants to know what became of it.
       await this.#work;
@@ -213,7 +218,8 @@ export class Network implements HlsOrigin {
     this.#outlivesPool = false;
     this.#set('starting');
     const goesOn = isFirst && this.#isGoingOn(programme);
-    if (goesOn) this.#resume(folder);
+    this.#goingOn = goesOn ? folder : undefined;
+    this.#goOn();
     let isVeryFirst = folder.lastNumber === undefined;
     let isNew = programme.discontinuity || !isFirst || goesOn;
     const cutter: SegmentCutter = new SegmentCutter({
@@ -263,6 +269,7 @@ export class Network implements HlsOrigin {
     gopMs: number,
   ): Promise<void> {
     const { durationMs, discontinuity, bytes } = segment;
+    this.#goingOn = undefined;
     const programDateTimeMs = this.#wall.place(durationMs, {
       ...{ nowMs: this.#clock.wallNow(), behindMs: durationMs, isNew: discontinuity },
     });
@@ -339,12 +346,20 @@ export class Network implements HlsOrigin {
     return this.#clock.wallNow() - startedAtMs > 2 * segmentMs;
   }
 
-  /** Neither times nor the count of discontinuities go back at another owner. */
-  #resume(folder: ProgrammeFolder): void {
-    const { resume } = this.#options;
-    if (!resume) return;
+  /** Whoever opens it may not have seen the playlist; players who have ask soon. */
+  #heed(resume: HlsResume | undefined): void {
+    if (!resume || resume.mediaSequence <= (this.#resume?.mediaSequence ?? -1)) return;
+    this.#resume = resume;
+    this.#goOn();
+  }
+
+  /** Neither numbers, times nor the count of discontinuities go back at another owner. */
+  #goOn(): void {
+    const resume = this.#resume;
+    if (!resume || !this.#goingOn) return;
+    this.#nextNumber = Math.max(this.#nextNumber, resume.mediaSequence + 1);
     this.#wall = new MediaWallClock(resume.endMs);
-    folder.goOn(resume);
+    this.#goingOn.goOn(resume);
   }
 
   /** Numbers never go back: not from one programme to the next, not after a restart, not at another owner. */
@@ -355,7 +370,7 @@ export class Network implements HlsOrigin {
     if (this.#isGoingOn(programme)) {
       const elapsedMs = this.#clock.wallNow() - startedAtMs;
       const guessed = Math.ceil(elapsedMs / (SHORTEST * segmentMs)) + 1;
-      const seen = this.#options.resume?.mediaSequence ?? -1;
+      const seen = this.#resume?.mediaSequence ?? -1;
       return Math.max(written + 1, seen + 1, (firstSegment ?? 0) + (written < 0 ? guessed : 0));
     }
     if (firstSegment === undefined && discontinuity) return written + 1;

@@ -271,7 +271,8 @@ export class HlsEdge implements StreamCarrier {
     const kind = stream?.stream.spec.kind === 'transcode' ? 'transcode' : 'shared';
     const metadata = stream?.stream.spec.metadata;
     return {
-      ...{ streamId: id, kind, state: 'live', relayed: true, bytesIn: 0, ringBytes: 0 },
+      ...{ streamId: id, kind, state: viewers + relays > 0 ? 'live' : 'idle' },
+      ...{ relayed: true, isCarriedOnly: true, bytesIn: 0, ringBytes: 0 },
       ...{ failoverIndex: 0, failoverAttempts: 0, restarts: 0 },
       ...(metadata && { metadata }),
       ...(book && { startedAt: book.startedAt }),

@@ -18,8 +18,8 @@ export type EmitEngineEvent = <K extends keyof EngineEvents>(event: K, ...args: 
  */
 export interface StreamCarrier {
   /**
-   * What it has of each stream: one that it plays by itself; or, `relayed`, one whose viewers are here while a pool of this
-   * engine or another node plays it. `relays`: other nodes that have it from here.
+   * What it has of each stream: one that it plays by itself; or, `relayed` and `isCarriedOnly`, one whose viewers are here while a
+   * pool of this engine or another node plays it. `relays`: other nodes that have it from here.
    */
   pools(streamId?: string): PoolSnapshot[];
   viewers(streamId?: string): ViewerSnapshot[];

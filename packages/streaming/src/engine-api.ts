@@ -114,6 +114,8 @@ export interface PoolSnapshot {
   readonly slateMs?: number;
   /** In a cluster: the bytes come from the node that owns the stream. */
   readonly relayed?: boolean;
+  /** Viewers without sockets, or what they were sent, are all there is of it here: no pool of this process plays it. */
+  readonly isCarriedOnly?: boolean;
   /** In a cluster: other nodes that play from this pool. */
   readonly relays?: number;
   /** In a cluster: the epoch of the stream's owner, as far as this pool knows; 0 while it plays without one. */

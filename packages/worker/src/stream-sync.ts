@@ -45,7 +45,7 @@ export class StreamSync {
 
   /** A pool's state has changed. True if nothing of that stream runs any more. */
   poolChanged({ streamId, to }: EngineEvents['pool_state'][0]): boolean {
-    const snapshot = this.#running().get(streamId);
+    const snapshot = this.#played().get(streamId);
     if (snapshot && isActive(snapshot.state)) {
       this.#ends.delete(streamId);
       return false;
@@ -76,11 +76,11 @@ export class StreamSync {
   }
 
   batch(full: boolean): StreamBatch {
-    const running = this.#running();
+    const played = this.#played();
     const reports: StreamReport[] = [];
     const said = new Map<Ownership, StreamFigures>();
     for (const ownership of this.#options.ownerships.all()) {
-      const snapshot = running.get(ownership.streamId);
+      const snapshot = played.get(ownership.streamId);
       const figures =
         snapshot && isActive(snapshot.state)
           ? this.#isOwners(snapshot) && this.#figures(snapshot)
@@ -207,6 +207,11 @@ export class StreamSync {
 
   #running(): Map<string, PoolSnapshot> {
     return byStream(this.#options.engine.pools());
+  }
+
+  /** Whoever still asks for what a pool has left behind keeps the stream here, and no news of its end from anybody. */
+  #played(): Map<string, PoolSnapshot> {
+    return byStream(this.#options.engine.pools().filter(({ isCarriedOnly }) => !isCarriedOnly));
   }
 
   #figures(snapshot: PoolSnapshot): StreamFigures {

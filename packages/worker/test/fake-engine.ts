@@ -19,6 +19,8 @@ export class FakeEngine implements StreamEngineApi {
   readonly #listeners = new Map<keyof EngineEvents, Set<Listener<never>>>();
   readonly #wallNow: () => number;
   readonly stopped: string[] = [];
+  /** What a carrier adds. */
+  carried: PoolSnapshot[] = [];
 
   constructor(wallNow: () => number) {
     this.#wallNow = wallNow;
@@ -110,7 +112,8 @@ export class FakeEngine implements StreamEngineApi {
   }
 
   pools(streamId?: string): PoolSnapshot[] {
-    return [...this.#pools.values()].filter((pool) => streamId === undefined || pool.streamId === streamId);
+    const all = [...this.#pools.values(), ...this.carried];
+    return all.filter((pool) => streamId === undefined || pool.streamId === streamId);
   }
 
   viewers(streamId?: string): ViewerSnapshot[] {

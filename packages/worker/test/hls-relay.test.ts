@@ -204,7 +204,9 @@ test('an owner that waits for its source is not taken for dead', async () => {
 test('the owner counts the nodes that have the stream from it', async () => {
   const { gateway, a } = await stage();
   await gateway.playlist();
-  expect(a.edge.pools()).toMatchObject([{ streamId: STREAM_ID, viewers: 0, relays: 1, relayed: true }]);
+  expect(a.edge.pools()).toMatchObject([
+    { streamId: STREAM_ID, viewers: 0, relays: 1, relayed: true, isCarriedOnly: true },
+  ]);
   expect(gateway.edge.pools()).toEqual([]);
   gateway.edge.audience.touch(
     { streamId: STREAM_ID, clientId: 'x', ip: '', userAgent: '' },

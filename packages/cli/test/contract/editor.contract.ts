@@ -128,12 +128,12 @@ export function describeEditor(name: string, site: () => Site): void {
         ...{ video_codec: 'h264', fps: expect.any(Number), container: 'MPEGTS' },
         ...{ audio_codec: 'aac', audio_channels: expect.stringMatching(/^(mono|stereo)$/) },
       };
-      await waitFor(async () => (await streamIn(shared)).media_info !== null, {
-        what: 'what is in the stream',
-      });
-      await waitFor(async () => (await streamIn(made)).output_media_info?.speed > 0, {
-        what: 'what FFmpeg makes of it, and how fast',
-      });
+      // Gateways ask the nodes once a second at most, each for itself.
+      await client.seen(`/streams/${shared}`, ({ stream }) => stream.media_info !== null);
+      await client.seen(
+        `/streams/${made}`,
+        ({ stream }) => stream.media_info !== null && stream.output_media_info?.speed > 0,
+      );
       expect(await streamIn(shared)).toMatchObject({ media_info: found, output_media_info: null });
       expect(await streamIn(made)).toMatchObject({ media_info: found, output_media_info: found });
     });

@@ -69,6 +69,26 @@ test('a failure names its error', async () => {
   ]);
 });
 
+test.each(['stopped', 'failed'] as const)(
+  'a pool that has %s is told of while players without sockets still ask for it, or nodes in their name',
+  async (to) => {
+    a.engine.move('s', 'starting');
+    a.engine.move('s', 'live');
+    await flush();
+    const [pool] = a.engine.pools('s');
+    a.engine.carried = [{ ...pool!, state: 'live', relayed: true, isCarriedOnly: true, relays: 2 }];
+    a.engine.move('s', to, { reason: 'no viewers' });
+    await flush();
+    await flush();
+    expect((await types()).slice(-1)).toEqual([`stream_${to}`]);
+    // What it has left behind is asked for here until nobody does any more.
+    expect(await stream()).toMatchObject({ state: to, owner: 'a' });
+    a.engine.carried = [];
+    await store.clock.advance(HEARTBEAT_MS);
+    expect(await stream()).toMatchObject({ state: to, owner: '' });
+  },
+);
+
 describe('of a stream that several nodes play', () => {
   const LIVES = ['stream_started', 'stream_stopped', 'stream_failed', 'owner_changed'];
   const lives = async () => (await types()).filter((type) => LIVES.includes(type));
