@@ -4,12 +4,13 @@ import { StreampoolError } from '@streampool/errors';
  * Splits a line into words as a POSIX shell would (XCU §2.2 quoting, §2.3 token recognition), and does nothing else
  * a shell does: no expansion, no globs, no operators, no comments. `$`, `` ` ``, `;`, `|`, `&`, `*`, `(` are ordinary
  * characters here, because a template is never given to a shell and FFmpeg's own syntax is full of them.
- * @throws StreampoolError TEMPLATE_INVALID for an open quote or a backslash at the end
+ * @throws StreampoolError TEMPLATE_INVALID for an open quote, a backslash at the end, or a NUL, which no program's argument can hold
  */
 export function tokenize(line: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
   let at = 0;
+  if (line.includes('\0')) throw invalid('it has a NUL');
   while (at < line.length) {
     const char = line[at++]!;
     if (char === ' ' || char === '\t' || char === '\n' || char === '\r') {

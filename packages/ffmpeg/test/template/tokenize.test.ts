@@ -61,3 +61,8 @@ describe('tokenize', () => {
     expect(readable.length).toBeGreaterThan(20);
   });
 });
+
+test('a NUL is refused wherever it stands: no program could be started with it', () => {
+  for (const line of ['-vf scale=2\0', "'\0'", '"a\0"', '\\\0'])
+    expect(() => tokenize(line)).toThrow(expect.objectContaining({ code: 'TEMPLATE_INVALID' }));
+});
